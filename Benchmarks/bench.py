@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Runs `byol benchmark step` and its PyTorch peer in turn, and prints and writes a table.
+
+    swift build -c release
+    python3 Benchmarks/bench.py [--rounds 3] [--seconds 10] [--cases small,base]
+
+The peer runs in a virtual environment that this script makes once (`--environment`, by default
+~/.cache/byol-bench) and fills with torch and torchvision from PyPI; `--python` names the
+interpreter of one that exists. Each round runs every program once, one after the other, so that a
+slow minute of the machine meets all of them; the table shows the median over the rounds of each
+program's median step.
+
+Only the standard library is needed here.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import venv
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+CASES = {
+    # name: encoder, stem, size in pixels, batch
+    "small": ("resnet18", "cifar", 32, 64),
+    "base": ("resnet18", "imagenet", 64, 256),
+    "large": ("resnet50", "imagenet", 224, 16),
+}
+
+
+def options():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--byol", type=pathlib.Path, default=ROOT / ".build/release/byol")
+    parser.add_argument("--environment", type=pathlib.Path,
+                        default=pathlib.Path.home() / ".cache/byol-bench")
+    parser.add_argument("--python", help="the interpreter of an environment that has torch")
+    parser.add_argument("--cases", default="small,base", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--precisions", default="float32", help="byol's, such as float32,bfloat16")
+    parser.add_argument("--peer-precisions", default="float32,bfloat16")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10, help="measured in each run")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs/benchmarks/step.md")
+    return parser.parse_args()
+
+
+def interpreter(o):
+    """The peer's Python, with torch in it."""
+    if o.python:
+        return o.python
+    python = o.environment / "bin/python"
+    if not python.exists():
+        print(f"Making a virtual environment in {o.environment} …", file=sys.stderr)
+        venv.create(o.environment, with_pip=True)
+    if subprocess.run([python, "-c", "import torch, torchvision"], capture_output=True).returncode:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "torchvision"], check=True)
+    return str(python)
+
+
+def commands(o, python, case):
+    """Every program to compare, as (label, command)."""
+    encoder, stem, size, batch = CASES[case]
+    shared = ["--encoder", encoder, "--stem", stem, "--size", str(size), "--batch", str(batch),
+              "--threads", str(o.threads), "--seconds", str(o.seconds)]
+    ours = [
+        (f"byol {p}", [str(o.byol), "benchmark", "step", *shared, "--precision", p, "--json"])
+        for p in o.precisions.split(",")
+    ]
+    peers = [
+        (f"PyTorch {p}", [python, str(HERE / "step_torch.py"), *shared, "--precision", p])
+        for p in o.peer_precisions.split(",")
+    ]
+    return ours + peers
+
+
+def run(command):
+    """The last line of the program's output, as JSON."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\nended with {done.returncode}.")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def measure(o, python, case):
+    """For each program, the results of all rounds."""
+    results = {}
+    for number in range(o.rounds):
+        for label, command in commands(o, python, case):
+            result = run(command)
+            results.setdefault(label, []).append(result)
+            print(f"{case}, round {number + 1}: {label}: "
+                  f"{result['images_per_second']:.1f} images/s", file=sys.stderr)
+    return results
+
+
+def summary(results):
+    """Medians over the rounds, the spread, and the peer that the ratios refer to."""
+    rows = {}
+    for label, rounds in results.items():
+        rates = [r["images_per_second"] for r in rounds]
+        rows[label] = {
+            "rate": statistics.median(rates), "low": min(rates), "high": max(rates),
+            "memory": statistics.median(r["peak_memory_bytes"] for r in rounds),
+            "step": statistics.median(r["step_seconds"] for r in rounds),
+        }
+    return rows
+
+
+def table(case, rows):
+    encoder, stem, size, batch = CASES[case]
+    best = max((l for l in rows if l.startswith("PyTorch")), key=lambda l: rows[l]["rate"])
+    same = rows.get("PyTorch float32", rows[best])
+    lines = [
+        f"### {encoder}, {stem} stem, {size} px, batch {batch}", "",
+        "| program | images/s (lowest–highest round) | step, s | × PyTorch float32 | × best PyTorch "
+        "| peak memory, MiB | × memory of best PyTorch |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for label, row in rows.items():
+        lines.append(
+            f"| {label} | {row['rate']:.1f} ({row['low']:.1f}–{row['high']:.1f}) "
+            f"| {row['step']:.3f} | {row['rate'] / same['rate']:.2f} "
+            f"| {row['rate'] / rows[best]['rate']:.2f} | {row['memory'] / 2**20:.0f} "
+            f"| {row['memory'] / rows[best]['memory']:.2f} |")
+    return "\n".join(lines)
+
+
+def processor():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def report(o, python, tables):
+    torch = subprocess.run(
+        [python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True)
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return "\n\n".join([
+        "# One update, against PyTorch",
+        "Two views through both networks, loss, gradient, LARS, the target's move; pictures drawn "
+        "beforehand. Images per second count pictures, each of which is two views. Written by "
+        "`Benchmarks/bench.py`; run it again on your machine.",
+        f"{datetime.date.today()} · {processor()}, {o.threads} threads · commit "
+        f"{commit.stdout.strip()} · torch {torch.stdout.strip()} (channels last; bfloat16 is "
+        f"autocast) · {o.rounds} rounds of {o.seconds:g} s each, the programs in turn.",
+        *tables,
+    ]) + "\n"
+
+
+def main():
+    o = options()
+    if not o.byol.exists():
+        sys.exit(f"{o.byol} is missing: swift build -c release")
+    python = interpreter(o)
+    tables = []
+    for case in o.cases.split(","):
+        tables.append(table(case, summary(measure(o, python, case))))
+        print(tables[-1], flush=True)
+    o.output.parent.mkdir(parents=True, exist_ok=True)
+    o.output.write_text(report(o, python, tables))
+    print(f"Written to {o.output}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

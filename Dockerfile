@@ -1,0 +1,41 @@
+# Two stages: a build with Swift 6.3 on Debian 12, and a run stage with the libraries only.
+#
+#   docker build --tag byol .
+#   docker run --rm --publish 127.0.0.1:8080:8080 --volume byol-data:/data byol
+#
+# Inside, the service listens on all addresses of the container, hence --insecure: there are no passwords, so
+# publish the port to the loopback address, or put a proxy with authentication in front.
+
+FROM swift:6.3.1-bookworm AS build
+WORKDIR /source
+COPY Scripts/packages.txt Scripts/packages.sh Scripts/
+RUN apt-get update && Scripts/packages.sh && rm -rf /var/lib/apt/lists/*
+COPY Package.swift Package.resolved* ./
+COPY Sources Sources
+# The manifest names the test targets, so their folders must be there; what is in them is not built.
+COPY Tests Tests
+RUN swift build -c release --product byol --static-swift-stdlib \
+  && install -D "$(swift build -c release --show-bin-path --static-swift-stdlib)/byol" /out/bin/byol \
+  && strip /out/bin/byol
+COPY Public /out/share/byol/Public
+COPY openapi.yaml /out/share/byol/
+
+FROM debian:12-slim
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends \
+    libarchive13 libdnnl2 libgomp1 libjpeg62-turbo libopenblas0-pthread libpng16-16 \
+    libsqlite3-0 libssl3 libstdc++6 libwebp7 libwebpdemux2 zlib1g \
+  && rm -rf /var/lib/apt/lists/* \
+  && useradd --system --uid 10001 --user-group --no-create-home byol \
+  && install -d -o byol -g byol /data
+COPY --from=build /out/ /usr/local/
+USER 10001:10001
+WORKDIR /data
+VOLUME /data
+EXPOSE 8080
+# No curl: bash opens the socket itself. Ready means that the service has started and is not shutting down.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /readyz HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r -t 4 _ status _ <&3 && [ \"$status\" = 200 ]"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["byol"]
+CMD ["serve", "--insecure", "--host", "0.0.0.0", "--port", "8080", "--data", "/data"]

@@ -1,0 +1,82 @@
+# Bare `make` prints the commands. Continuous integration (.ci/run) calls `make lint` and `make test`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Settings, overridable: make run PORT=9000 DATA=/srv/byol
+HOST ?= 127.0.0.1
+PORT ?= 8080
+DATA ?= byol-data
+FILTER ?=
+FUZZ_SECONDS ?= 60
+IMAGE ?= byol
+
+SOURCES := Sources Tests Package.swift
+BYOL = $$(swift build -c release --show-bin-path)/byol
+
+.PHONY: help
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: packages
+packages: ## install the Debian packages that are missing
+	@Scripts/packages.sh
+
+.PHONY: build
+build: packages ## build the release binary
+	swift build -c release --product byol
+
+.PHONY: run
+run: build ## build and serve the demo (HOST, PORT, DATA)
+	exec $(BYOL) serve --demo --host $(HOST) --port $(PORT) --data $(DATA)
+
+.PHONY: check
+check: lint test ## lint and test: what continuous integration runs
+
+.PHONY: test
+test: packages ## build and run the tests (FILTER=HTTPTests for some)
+	@Scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')
+
+.PHONY: faults
+faults: packages ## kill services and workers at random moments, fail every write, fill the database
+	BYOL_FAULT_ROUNDS=100 BYOL_SLOW_TESTS=1 swift test --filter 'RunsTests|CheckpointsTests'
+
+# XCTest and Foundation leak a few bytes of their own, so leaks are not looked for.
+.PHONY: asan
+asan: packages ## the tests with the address sanitizer (FILTER), built apart in .build-asan
+	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-asan $(if $(FILTER),--filter '$(FILTER)')
+
+# OpenMP synchronises in ways that the thread sanitizer does not see, so what runs on its team is left out.
+.PHONY: tsan
+tsan: packages ## the same with the thread sanitizer, without the engine's tests, in .build-tsan
+	swift test --sanitize=thread --scratch-path .build-tsan \
+	  --skip EngineTests --skip BYOLTests --skip ServiceTests $(if $(FILTER),--filter '$(FILTER)')
+
+.PHONY: fuzz
+fuzz: packages ## decoders, archives, packs and the HTTP core under random bytes, FUZZ_SECONDS each
+	for target in Fuzz/*.swift; do Fuzz/run "$$(basename "$$target" .swift)" $(FUZZ_SECONDS); done
+	Fuzz/HTTP/run $(FUZZ_SECONDS)
+
+.PHONY: bench
+bench: build ## step times beside PyTorch, in a virtual environment that it makes
+	python3 Benchmarks/bench.py
+
+.PHONY: lint
+lint: ## format, layers, documents, tests' expectations, counts, scripts
+	@Scripts/lint.sh
+
+.PHONY: format
+format: ## format the Swift sources in place
+	swift format --in-place --parallel --recursive $(SOURCES)
+
+.PHONY: layers
+layers: ## compare Package.swift and the imports with ARCHITECTURE.md
+	@python3 Scripts/layers.py
+
+.PHONY: size
+size: ## lines a target, median and 90th percentile of function length
+	@python3 Scripts/counts.py size
+
+.PHONY: image
+image: ## build the container image (IMAGE=name)
+	docker build --tag $(IMAGE) .

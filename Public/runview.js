@@ -1,0 +1,227 @@
+// One run: state, progress, health, curves, recipe, checkpoints, log.
+
+import { Chart } from "./chart.js";
+import { element, setText } from "./dom.js";
+import { ago, bytes, clock, count, duration, number } from "./format.js";
+
+const stateWords = {
+  queued: "Queued", running: "Running", stopping: "Stopping", stopped: "Stopped",
+  succeeded: "Finished", failed: "Failed", interrupted: "Interrupted",
+};
+
+const verdictWords = {
+  healthy: "Healthy", suspect: "Suspect", collapsed: "Collapsed", unknown: "Too early to say",
+};
+
+export const active = (run) => ["queued", "running", "stopping", "interrupted"].includes(run.state);
+
+export function badge(state) {
+  return element("span", { class: `badge ${state}` }, stateWords[state] ?? state);
+}
+
+export function share(run) {
+  const { step, steps } = run.progress;
+  return steps > 0 ? Math.min(1, step / steps) : 0;
+}
+
+export class RunView {
+  // `actions` holds start, stop and remove, each given the run.
+  constructor(container, actions) {
+    this.container = container;
+    this.actions = actions;
+    this.id = null;
+    this.charts = [
+      new Chart({
+        key: "loss", title: "Loss", fixed: { low: 0 },
+        note: "BYOL’s loss, 0 to 8. Falling is good; near 0 at once is a collapse.", onCursor: (k) => this.cursor(k),
+      }),
+      new Chart({
+        key: "cosine", title: "Cosine", fixed: { high: 1 },
+        note: "Agreement of the prediction of one view with the projection of the other.", onCursor: (k) => this.cursor(k),
+      }),
+      new Chart({
+        key: "embedding_std", title: "Embedding spread", fixed: { low: 0 },
+        note: "Standard deviation of the normalised representations; dashed: that of random directions. Near 0 is a collapse.",
+        onCursor: (k) => this.cursor(k),
+      }),
+    ];
+  }
+
+  cursor(index) {
+    for (const chart of this.charts) chart.setCursor(index);
+  }
+
+  empty(datasets) {
+    this.id = null;
+    const steps = datasets.length
+      ? "Choose “New run”: the defaults are resolved from the dataset, so a name is all it needs."
+      : "Upload a tar, tar.gz or zip of JPEG, PNG or WebP pictures. Folders are read as labels; they are optional.";
+    this.container.replaceChildren(element(
+      "div", { class: "panel welcome" },
+      element("h1", {}, datasets.length ? "Ready for a first run" : "Start with your pictures"),
+      element("p", {}, steps),
+      element("ol", { class: "steps" },
+        element("li", { class: datasets.length ? "done" : "now" }, element("strong", {}, "Upload pictures"),
+          " No labels needed; a few thousand are a good start."),
+        element("li", { class: datasets.length ? "now" : "" }, element("strong", {}, "Start a run"),
+          " Watch the loss, the agreement of the views, and the verdict on collapse."),
+        element("li", {}, element("strong", {}, "Get embeddings"),
+          " From the first checkpoint on, here or at POST /v1/embeddings."))));
+  }
+
+  build(run) {
+    this.id = run.id;
+    this.parts = {
+      name: element("h1"), badge: element("span"), meta: element("p", { class: "note" }),
+      reason: element("p", { class: "reason", hidden: true }),
+      start: element("button", { type: "button", class: "primary", onclick: () => this.act("start") }, "Start"),
+      stop: element("button", { type: "button", onclick: () => this.act("stop") }, "Stop"),
+      remove: element("button", { type: "button", class: "quiet", onclick: () => this.act("remove") }, "Delete"),
+      bar: element("progress", { max: "1", value: "0", "aria-label": "Progress of the run" }),
+      percent: element("span", { class: "percent" }), eta: element("span", { class: "note" }),
+      tiles: element("dl", { class: "tiles" }),
+      health: element("div", { class: "health", role: "status" }),
+      recipe: element("dl", { class: "recipe" }), log: element("ol", { class: "log" }),
+      checkpoints: element("ul", { class: "checkpoints" }),
+      chartNote: element("p", { class: "note", hidden: true }, "The first values appear after a few steps."),
+    };
+    const p = this.parts;
+    this.container.replaceChildren(
+      element("div", { class: "panel" },
+        element("div", { class: "panel-head" },
+          element("div", { class: "run-title" }, element("div", { class: "title-line" }, p.name, p.badge), p.meta),
+          element("div", { class: "actions" }, p.start, p.stop, p.remove)),
+        p.reason,
+        element("div", { class: "progress-line" }, p.bar, p.percent, p.eta),
+        p.tiles, p.health),
+      element("div", { class: "panel" },
+        element("h2", {}, "Curves"), p.chartNote,
+        element("div", { class: "charts" }, this.charts.map((chart) => chart.node))),
+      element("div", { class: "columns" },
+        element("div", { class: "panel" }, element("h2", {}, "What happened"), p.log),
+        element("div", { class: "panel" },
+          element("h2", {}, "Checkpoints"), p.checkpoints,
+          element("details", {}, element("summary", {}, "Recipe"), p.recipe))));
+  }
+
+  act(name) {
+    if (this.run) this.actions[name](this.run);
+  }
+
+  show(run, busy) {
+    if (this.id !== run.id) {
+      this.build(run);
+      this.charts.at(-1).guide = run.dimension ? 1 / Math.sqrt(run.dimension) : null;
+      for (const chart of this.charts) chart.draw([], [], null);
+    }
+    this.run = run;
+    const p = this.parts;
+    setText(p.name, run.name);
+    if (p.badge.dataset.state !== run.state) {
+      p.badge.dataset.state = run.state;
+      p.badge.replaceChildren(badge(run.state));
+    }
+    setText(p.meta, `Made ${ago(run.created_at)}, in this state since ${clock(run.since)}`
+      + (run.restarts ? `, ${run.restarts} restart${run.restarts > 1 ? "s" : ""}` : ""));
+    p.reason.hidden = !run.reason?.detail;
+    p.reason.className = run.state === "failed" ? "reason bad" : "reason";
+    setText(p.reason, run.reason?.detail ?? "");
+    this.showActions(run, busy);
+    this.showProgress(run);
+    this.showHealth(run);
+    this.showRecipe(run);
+  }
+
+  showActions(run, busy) {
+    const p = this.parts;
+    const startable = ["stopped", "failed", "interrupted"].includes(run.state);
+    p.start.hidden = !startable;
+    setText(p.start, run.progress.step > 0 ? "Go on" : "Start");
+    p.stop.hidden = !["queued", "running", "stopping", "interrupted"].includes(run.state);
+    setText(p.stop, run.state === "stopping" ? "Stopping…" : "Stop");
+    p.start.disabled = busy;
+    p.stop.disabled = busy || run.state === "stopping";
+    p.remove.hidden = active(run);
+    p.remove.disabled = busy;
+  }
+
+  showProgress(run) {
+    const p = this.parts;
+    const { step, steps, epoch, epochs, images_per_second: speed, eta_seconds: eta } = run.progress;
+    p.bar.value = share(run);
+    setText(p.percent, `${Math.floor(share(run) * 100)} %`);
+    setText(p.eta, run.state === "running" && Number.isFinite(eta) ? `${duration(eta)} left` : "");
+    const metrics = run.metrics ?? {};
+    const tiles = [
+      ["Step", `${count(step)} of ${count(steps)}`],
+      ["Epoch", Number.isFinite(epoch) ? `${count(epoch)}${epochs ? ` of ${count(epochs)}` : ""}` : "–"],
+      ["Pictures a second", run.state === "running" ? number(speed) : "–"],
+      ["Loss", number(metrics.loss, 4)],
+      ["Learning rate", number(metrics.learning_rate)],
+      ["Target decay τ", number(metrics.tau, 5)],
+    ];
+    if (p.tiles.childElementCount !== tiles.length) {
+      p.tiles.replaceChildren(...tiles.map(([name]) => element("div", {}, element("dt", {}, name), element("dd"))));
+    }
+    tiles.forEach(([, value], k) => setText(p.tiles.children[k].lastChild, value));
+  }
+
+  showHealth(run) {
+    const health = run.health ?? { verdict: "unknown" };
+    const key = JSON.stringify(health);
+    if (this.parts.health.dataset.key === key) return;
+    this.parts.health.dataset.key = key;
+    this.parts.health.className = `health ${health.verdict}`;
+    this.parts.health.replaceChildren(
+      element("strong", {}, verdictWords[health.verdict] ?? health.verdict),
+      element("span", {}, health.evidence || "The verdict on collapse comes with the first reports."),
+      ...(health.advice ? [element("span", { class: "advice" }, health.advice)] : []));
+  }
+
+  showRecipe(run) {
+    const key = JSON.stringify(run.recipe);
+    if (this.parts.recipe.dataset.key === key) return;
+    this.parts.recipe.dataset.key = key;
+    const rows = [];
+    const walk = (prefix, value) => {
+      if (value !== null && typeof value === "object" && !Array.isArray(value)) {
+        for (const [name, inner] of Object.entries(value)) walk(prefix ? `${prefix}.${name}` : name, inner);
+      } else {
+        const text = typeof value === "number" ? number(value, 6) : Array.isArray(value) ? value.join(", ") : String(value);
+        rows.push(element("dt", {}, prefix), element("dd", {}, text));
+      }
+    };
+    walk("", run.recipe);
+    this.parts.recipe.replaceChildren(...rows);
+  }
+
+  showMetrics(metrics) {
+    const steps = metrics.columns.step ?? [];
+    this.parts.chartNote.hidden = steps.length > 0;
+    for (const chart of this.charts) {
+      chart.draw(steps, metrics.columns[chart.key] ?? steps.map(() => null), metrics.last_step);
+    }
+  }
+
+  showEvents(events) {
+    this.parts.log.replaceChildren(...events.data.toReversed().map((event) => element(
+      "li", {}, element("time", { datetime: event.time, title: event.time }, clock(event.time)),
+      element("span", { class: "kind" }, (event.kind === "state" ? event.state : event.kind).replaceAll("_", " ")), element("span", {}, event.detail))));
+    if (!events.data.length) this.parts.log.replaceChildren(element("li", { class: "note" }, "Nothing yet."));
+  }
+
+  showCheckpoints(list) {
+    this.parts.checkpoints.replaceChildren(...list.data.map((checkpoint) => {
+      const model = checkpoint.files.find((file) => file.name === "model.safetensors");
+      const address = `/v1/runs/${checkpoint.run}/checkpoints/${checkpoint.step}/model.safetensors`;
+      return element("li", {},
+        element("span", {}, `Step ${count(checkpoint.step)}`),
+        element("span", { class: "note" }, checkpoint.created_at ? clock(checkpoint.created_at) : ""),
+        model ? element("a", { href: address, download: `${checkpoint.run}-${checkpoint.step}.safetensors` },
+          `model.safetensors, ${bytes(model.size_bytes)}`) : null);
+    }));
+    if (!list.data.length) {
+      this.parts.checkpoints.replaceChildren(element("li", { class: "note" }, "The first one is written soon after the start."));
+    }
+  }
+}

@@ -1,0 +1,32 @@
+#!/bin/bash
+# Builds and runs every test; ends with a summary and the verdict as exit status.
+# Arguments go to `swift test`, such as --filter HTTPTests.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+started=$SECONDS
+swift build --build-tests --explicit-target-dependency-import-check error
+built=$SECONDS
+
+status=0
+swift test --skip-build "$@" 2>&1 | tee "$log" || status=$?
+
+echo
+echo "== summary"
+grep -E 'Test run with [0-9]+ tests?' "$log" || true
+# One line for each test that did not run, with its reason.
+grep -E ' skipped' "$log" | sed 's/^[^A-Za-z]*/  /' | sort -u || true
+if [ -z "${BYOL_TEST_DATA:-}" ]; then
+  echo "BYOL_TEST_DATA is not set: tests on real pictures were skipped."
+fi
+echo "build $((built - started)) s, tests $((SECONDS - built)) s"
+
+# A run in which nothing ran is no success.
+if [ "$status" -eq 0 ] && ! grep -qE 'Test run with [1-9][0-9]* tests?.* passed' "$log"; then
+  echo "No test ran." >&2
+  status=1
+fi
+if [ "$status" -eq 0 ]; then echo "PASSED"; else echo "FAILED (status $status)"; fi
+exit "$status"

@@ -1,0 +1,113 @@
+import HTTP
+import Images
+import JSONTree
+import Runs
+
+/// `/v1/datasets`
+struct DatasetHandlers: Sendable {
+  let library: DatasetLibrary
+  let runs: any RunControl
+
+  func list(_ request: Request) async throws -> Response {
+    try request.allowQuery("limit", "after")
+    let page = library.page(limit: try request.pageLimit(), after: try request.cursor())
+    let data = page.records.map { $0.json() }
+    return request.conditionalJSON(
+      API.list(
+        data, first: page.records.first?.id, last: page.records.last?.id, hasMore: page.hasMore))
+  }
+
+  func create(_ request: Request) async throws -> Response {
+    try request.allowQuery("name")
+    let record = try await admit(request)
+    return json(
+      record.json(report: try library.report(of: record.id)), status: 201,
+      location: "/v1/datasets/\(record.id)")
+  }
+
+  /// Takes JSON for a path and everything else for an archive; a short body whose type tells nothing is looked at.
+  private func admit(_ request: Request) async throws -> DatasetRecord {
+    if request.mediaType == "application/json" {
+      return try await admitPath(try await request.jsonObject(limit: Self.pathByteCount))
+    }
+    let name = try request.query("name").map(Self.checkedName)
+    if !request.hasTelling, let length = request.body.contentLength, length <= Self.pathByteCount {
+      let bytes = try await request.body.collect(limit: Self.pathByteCount)
+      if request.looksLikeJSON(bytes) { return try await admitPath(try Request.jsonObject(bytes)) }
+      return try await library.admit(body: RequestBody(bytes), name: name)
+    }
+    return try await library.admit(body: request.body, name: name)
+  }
+
+  private static let pathByteCount = 64 << 10
+
+  private static func checkedName(_ name: String) throws(APIError) -> String {
+    guard (1...200).contains(name.unicodeScalars.count) else {
+      throw .parameter("name", "It must have 1…200 characters.")
+    }
+    return String(
+      String.UnicodeScalarView(
+        name.unicodeScalars.filter { $0.properties.generalCategory != .control }))
+  }
+
+  private func admitPath(_ object: JSONObject) async throws -> DatasetRecord {
+    var fields = FieldReader(object)
+    let path = fields.string("path", limit: 4096)
+    let name = fields.string("name", limit: 200)
+    if path == nil, fields.faults.isEmpty {
+      fields.fault("path", "missing", "It names the folder or archive.")
+    }
+    try fields.finish()
+    return try await library.admit(path: path ?? "", name: name)
+  }
+
+  func get(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    let record = try library.record(try request.datasetID())
+    return request.conditionalJSON(record.json(report: try library.report(of: record.id)))
+  }
+
+  func delete(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    let id = try request.datasetID()
+    try await library.remove(id) { try await runs.isInUse(dataset: id) }
+    return Response(status: 204)
+  }
+
+  func image(_ request: Request) async throws -> Response {
+    try request.allowQuery("size")
+    let id = try request.datasetID()
+    let text = request.pathParameters["n"] ?? ""
+    guard let index = Int(text), index >= 0 else { throw APIError.notFound("picture", text) }
+    let size = try request.integer("size", in: 8...512)
+    let etag = "\"\(id)-\(index)-\(size ?? 0)\""
+    var headers: Headers = ["ETag": etag, "Cache-Control": "private, max-age=86400"]
+    _ = try library.record(id)
+    if request.alreadyHas(etag) { return Response(status: 304, headers: headers) }
+    let picture = try library.picture(index, of: id)
+    if let label = picture.label.map(percentEncoded) { headers.set("X-Image-Label", label) }
+    headers.set("Content-Type", "image/png")
+    let image = size.map { thumbnail(of: picture.image, side: $0) } ?? picture.image
+    return Response(headers: headers, body: .bytes(try image.png()))
+  }
+}
+
+/// The picture's central square, resampled to a side.
+private func thumbnail(of image: RGBImage, side: Int) -> RGBImage {
+  EvaluationTransform(side: side).square(of: image)
+}
+
+/// The text with everything but letters, digits, `-`, `_` and `.` as `%XX`, for a header.
+func percentEncoded(_ text: String) -> String {
+  var result = ""
+  for byte in text.utf8 {
+    let scalar = Unicode.Scalar(byte)
+    let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || (0x30...0x39).contains(byte))
+    if isPlain || "-_.".unicodeScalars.contains(scalar) {
+      result.unicodeScalars.append(scalar)
+    } else {
+      result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+    }
+  }
+  return result
+}

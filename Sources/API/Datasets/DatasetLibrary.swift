@@ -1,0 +1,275 @@
+import BYOL
+import Embeddings
+import Foundation
+public import HTTP
+import JSONTree
+public import Runs
+import Synchronization
+
+/// The datasets of a data folder: `datasets/<id>/` with the pack, `report.json` and `dataset.json`.
+///
+/// A dataset appears by one rename of a complete folder and disappears by another; names that begin with a dot
+/// are on their way in or out. Admission works on a thread of its own, one dataset after the other.
+public final class DatasetLibrary: Sendable {
+  /// What the library is held to.
+  public struct Settings: Sendable {
+    /// The longest upload in bytes; 16 GiB by default.
+    public var uploadByteCount = 16 << 30
+    /// Uploads that may be under way at once.
+    public var uploads = 4
+    /// Folders whose content may be admitted by path; none by default.
+    public var roots: [String] = []
+
+    /// The defaults.
+    public init() {}
+  }
+
+  private struct State {
+    var records: [String: DatasetRecord] = [:]
+    var uploads = 0
+  }
+
+  /// The folder of all datasets.
+  public let directory: String
+  private let settings: Settings
+  private let admission: any DatasetAdmission
+  private let desk: AdmissionDesk
+  private let state: Mutex<State>
+
+  /// Opens the library, takes away what a crash left behind.
+  ///
+  /// - Throws: whatever the file system throws; a folder whose `dataset.json` does not read is left alone and
+  ///   not listed.
+  public init(
+    directory: String, settings: Settings = Settings(), admission: any DatasetAdmission
+  ) throws {
+    self.directory = directory
+    self.settings = settings
+    self.admission = admission
+    desk = AdmissionDesk(admission)
+    let files = FileManager.default
+    try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    var records: [String: DatasetRecord] = [:]
+    for name in try files.contentsOfDirectory(atPath: directory) {
+      if name.hasPrefix(".") {
+        try files.removeItem(atPath: directory + "/" + name)
+      } else if let record = DatasetLibrary.record(in: directory + "/" + name), record.id == name {
+        records[name] = record
+      }
+    }
+    state = Mutex(State(records: records))
+  }
+
+  private static func record(in folder: String) -> DatasetRecord? {
+    guard let bytes = FileManager.default.contents(atPath: folder + "/dataset.json") else {
+      return nil
+    }
+    return try? JSONCoding.decode(DatasetRecord.self, from: Array(bytes))
+  }
+
+  /// The folder of one dataset, whether it exists or not.
+  public func path(of id: String) -> String { directory + "/" + id }
+
+  /// One dataset.
+  ///
+  /// - Throws: `DatasetLibraryError.notFound`.
+  public func record(_ id: String) throws(DatasetLibraryError) -> DatasetRecord {
+    guard let record = state.withLock({ $0.records[id] }) else { throw .notFound(id) }
+    return record
+  }
+
+  /// Datasets, newest first, older than `after`; at most `limit`.
+  public func page(limit: Int, after: RunID?) -> (records: [DatasetRecord], hasMore: Bool) {
+    let all = state.withLock { Array($0.records.values) }.sorted { $0.id > $1.id }
+    let rest = after.map { cursor in all.filter { $0.id < cursor.description } } ?? all
+    return (Array(rest.prefix(limit)), rest.count > limit)
+  }
+
+  /// What admission found.
+  ///
+  /// - Throws: `DatasetLibraryError.notFound`.
+  func report(of id: String) throws(DatasetLibraryError) -> JSONValue {
+    guard let bytes = FileManager.default.contents(atPath: path(of: id) + "/report.json"),
+      let report = try? JSONValue(parsing: Array(bytes))
+    else { throw .notFound(id) }
+    return report
+  }
+
+  /// One picture.
+  ///
+  /// - Throws: `DatasetLibraryError.notFound`, `.noSuchImage`; whatever reading throws.
+  public func picture(_ index: Int, of id: String) throws -> DatasetPicture {
+    let record = try record(id)
+    guard (0..<record.pictures).contains(index) else {
+      throw DatasetLibraryError.noSuchImage(id, index: index, count: record.pictures)
+    }
+    return try admission.picture(index, of: id, in: path(of: id))
+  }
+}
+
+// MARK: - Coming in
+
+extension DatasetLibrary {
+  /// Admits the archive that a request's body is.
+  ///
+  /// - Throws: `DatasetLibraryError`; what reading the body throws. Nothing is left behind then.
+  public func admit(body: RequestBody, name: String?) async throws -> DatasetRecord {
+    try begin(expecting: body.contentLength)
+    defer { state.withLock { $0.uploads -= 1 } }
+    let id = RunID(at: .now()).description  // the same kind of identifier as a run's
+    var file = try IncomingFile(
+      path: directory + "/.incoming-\(id)", limit: settings.uploadByteCount)
+    for try await chunk in body { try file.append(chunk) }
+    try file.finish()
+    return try await admit(source: file.path, id: id, name: name ?? "Upload \(Timestamp.now())")
+  }
+
+  /// Admits a folder or archive of this machine.
+  ///
+  /// - Throws: `DatasetLibraryError`. Nothing is left behind then.
+  public func admit(path: String, name: String?) async throws -> DatasetRecord {
+    let source = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    let isAllowed = settings.roots.contains { root in
+      let folder = URL(fileURLWithPath: root).resolvingSymlinksInPath().path
+      return source == folder || source.hasPrefix(folder + "/")
+    }
+    guard path.hasPrefix("/"), isAllowed, FileManager.default.fileExists(atPath: source) else {
+      throw DatasetLibraryError.pathNotAllowed(path)
+    }
+    try begin(expecting: nil)
+    defer { state.withLock { $0.uploads -= 1 } }
+    let id = RunID(at: .now()).description
+    let fallback = URL(fileURLWithPath: source).lastPathComponent
+    return try await admit(source: source, id: id, name: name ?? fallback)
+  }
+
+  /// Admits the folder that `write` makes, such as the demo's drawn pictures.
+  ///
+  /// - Throws: whatever `write` throws. Nothing is left behind then.
+  public func admit(
+    name: String, writing write: @escaping @Sendable (_ directory: String) throws -> AdmittedDataset
+  ) async throws -> DatasetRecord {
+    try await publish(id: RunID(at: .now()).description, name: name) { [desk] folder in
+      try await desk.perform { try write(folder) }
+    }
+  }
+
+  private func begin(expecting byteCount: Int?) throws(DatasetLibraryError) {
+    if let byteCount {
+      guard byteCount <= settings.uploadByteCount else {
+        throw .tooLarge(limit: settings.uploadByteCount)
+      }
+      guard byteCount < freeByteCount() else { throw .diskFull }
+    }
+    let isFree = state.withLock { state in
+      guard state.uploads < settings.uploads else { return false }
+      state.uploads += 1
+      return true
+    }
+    if !isFree { throw .busy }
+  }
+
+  private func freeByteCount() -> Int {
+    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: directory)
+    return (attributes?[.systemFreeSize] as? NSNumber)?.intValue ?? .max
+  }
+
+  private func admit(source: String, id: String, name: String) async throws -> DatasetRecord {
+    try await publish(id: id, name: name) { [desk] folder in
+      try await desk.admit(source: source, into: folder)
+    }
+  }
+
+  /// Fills a folder beside the others, completes it, and renames it to its place.
+  private func publish(
+    id: String, name: String, fill: (_ folder: String) async throws -> AdmittedDataset
+  ) async throws -> DatasetRecord {
+    let folder = directory + "/.admitting-\(id)"
+    do {
+      let admitted = try await fill(folder)
+      let record = try complete(folder, id: id, name: name, admitted)
+      try FileManager.default.moveItem(atPath: folder, toPath: path(of: id))
+      try synchronize(directory)
+      state.withLock { $0.records[id] = record }
+      return record
+    } catch {
+      try? FileManager.default.removeItem(atPath: folder)  // the first error is the one to tell
+      throw isDiskFull(error) ? DatasetLibraryError.diskFull : error
+    }
+  }
+
+  private func complete(
+    _ folder: String, id: String, name: String, _ admitted: AdmittedDataset
+  ) throws -> DatasetRecord {
+    let record = DatasetRecord(
+      id: id, name: name, createdAt: .now(), pictures: admitted.pictures, labels: admitted.labels,
+      splits: admitted.splits, sizeBytes: byteCount(of: folder), size: admitted.size)
+    try write(try JSONCoding.encode(record), to: folder + "/dataset.json")
+    try synchronize(folder)
+    return record
+  }
+
+  private func write(_ bytes: [UInt8], to path: String) throws {
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    try synchronize(path)
+  }
+
+  private func byteCount(of folder: String) -> Int {
+    let files = FileManager.default
+    let names = (try? files.contentsOfDirectory(atPath: folder)) ?? []
+    return names.reduce(0) { sum, name in
+      let attributes = try? files.attributesOfItem(atPath: folder + "/" + name)
+      return sum + ((attributes?[.size] as? NSNumber)?.intValue ?? 0)
+    }
+  }
+}
+
+/// Whether an error is a full disk, however it is wrapped.
+private func isDiskFull(_ error: any Error) -> Bool {
+  if let error = error as? POSIXError { return error.code == .ENOSPC || error.code == .EDQUOT }
+  let error = error as NSError
+  return error.domain == NSCocoaErrorDomain && error.code == CocoaError.fileWriteOutOfSpace.rawValue
+}
+
+// MARK: - Going out
+
+extension DatasetLibrary {
+  /// Removes a dataset. It is out of sight for everybody before its use is asked for, so that no run can start on
+  /// it meanwhile.
+  ///
+  /// - Throws: `DatasetLibraryError.notFound`, or `.inUse`: then it is still there.
+  public func remove(_ id: String, isInUse: () async throws -> Bool) async throws {
+    let record = state.withLock { $0.records.removeValue(forKey: id) }
+    guard let record else { throw DatasetLibraryError.notFound(id) }
+    do {
+      guard try await !isInUse() else { throw DatasetLibraryError.inUse(id) }
+      try FileManager.default.moveItem(
+        atPath: path(of: id), toPath: directory + "/.removing-\(id)")
+    } catch {
+      state.withLock { $0.records[id] = record }
+      throw error
+    }
+    try synchronize(directory)
+    try FileManager.default.removeItem(atPath: directory + "/.removing-\(id)")
+  }
+}
+
+/// Does the work of admission on a thread of its own.
+private actor AdmissionDesk {
+  private let executor = ThreadExecutor(name: "admission")
+  private let admission: any DatasetAdmission
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor {
+    unsafe executor.asUnownedSerialExecutor()
+  }
+
+  init(_ admission: any DatasetAdmission) { self.admission = admission }
+
+  func admit(source: String, into directory: String) throws -> AdmittedDataset {
+    try admission.admit(source: source, into: directory)
+  }
+
+  func perform<Result: Sendable>(_ work: @Sendable () throws -> Result) throws -> Result {
+    try work()
+  }
+}

@@ -1,0 +1,45 @@
+public import BYOL
+import Foundation
+import JSONTree
+public import Runs
+
+/// A dataset as the library knows it; stored as `dataset.json` beside its pack.
+public struct DatasetRecord: Sendable, Hashable, Codable {
+  /// A UUID of version 7, as runs have.
+  public let id: String
+  /// A name for people.
+  public let name: String
+  /// When it was admitted.
+  public let createdAt: Timestamp
+  /// Pictures in the pack.
+  public let pictures: Int
+  /// Pictures of each label.
+  public let labels: [String: Int]
+  /// Pictures of each split.
+  public let splits: [String: Int]
+  /// Bytes on disk.
+  public let sizeBytes: Int
+  /// What runs learn from.
+  public let size: DatasetSize
+}
+
+extension DatasetRecord {
+  /// The dataset as the API shows it; lists leave the report out.
+  func json(report: JSONValue? = nil) -> JSONValue {
+    var object: JSONObject = [
+      "object": "dataset", "id": .string(id), "name": .string(name),
+      "created_at": .string(createdAt.description), "pictures": .integer(Int64(pictures)),
+      "labels": counts(labels), "splits": counts(splits), "size_bytes": .integer(Int64(sizeBytes)),
+      "training_pictures": .integer(Int64(size.pictures)),
+      "median_short_side": .integer(Int64(size.medianShortSide)),
+    ]
+    if let report { object["report"] = report }
+    return .object(object)
+  }
+
+  private func counts(_ values: [String: Int]) -> JSONValue {
+    var object = JSONObject()
+    for key in values.keys.sorted() { object[key] = whole(values[key]) }
+    return .object(object)
+  }
+}

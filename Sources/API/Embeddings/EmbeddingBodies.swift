@@ -1,0 +1,57 @@
+import Embeddings
+import Foundation
+import JSONTree
+
+/// OpenAI's list of embeddings, written directly: a tree of a million numbers would cost more than the model.
+func openAI(_ reply: EmbeddingReply, _ model: String, _ format: EncodingFormat) -> [UInt8] {
+  var text = Array(#"{"object":"list","data":["#.utf8)
+  for (index, vector) in reply.vectors.enumerated() {
+    if index > 0 { text.append(UInt8(ascii: ",")) }
+    text += Array(#"{"object":"embedding","index":\#(index),"embedding":"#.utf8)
+    append(vector, format, to: &text)
+    text.append(UInt8(ascii: "}"))
+  }
+  let rest: JSONValue = [
+    "model": .string(model), "fingerprint": .string(reply.fingerprint),
+    "usage": [
+      "prompt_tokens": 0, "total_tokens": 0, "images": .integer(Int64(reply.vectors.count)),
+    ],
+  ]
+  return text + Array("],".utf8) + rest.encoded.dropFirst()
+}
+
+private func append(_ vector: [Float], _ format: EncodingFormat, to text: inout [UInt8]) {
+  switch format {
+  case .base64:
+    text += Array("\"\(Data(littleEndian(vector)).base64EncodedString())\"".utf8)
+  case .float:
+    text.append(UInt8(ascii: "["))
+    for (index, value) in vector.enumerated() {
+      if index > 0 { text.append(UInt8(ascii: ",")) }
+      text += Array(value.description.utf8)  // the shortest form that reads back
+    }
+    text.append(UInt8(ascii: "]"))
+  }
+}
+
+/// The vector's numbers as little-endian float32.
+func littleEndian(_ vector: [Float]) -> [UInt8] {
+  var bytes: [UInt8] = []
+  bytes.reserveCapacity(4 * vector.count)
+  for value in vector {
+    let bits = value.bitPattern
+    for shift in stride(from: UInt32(0), to: 32, by: 8) {
+      bytes.append(UInt8(truncatingIfNeeded: bits >> shift))
+    }
+  }
+  return bytes
+}
+
+/// The head of a NumPy file of version 1.0 with `[rows, columns]` little-endian float32.
+func npyHeader(rows: Int, columns: Int) -> [UInt8] {
+  let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(rows), \(columns)), }"
+  let length = (10 + text.utf8.count + 1 + 63) / 64 * 64 - 10
+  let padding = String(repeating: " ", count: length - text.utf8.count - 1)
+  let magic: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0]
+  return magic + [UInt8(length & 0xFF), UInt8(length >> 8)] + Array((text + padding + "\n").utf8)
+}

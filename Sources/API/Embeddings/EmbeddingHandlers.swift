@@ -1,0 +1,86 @@
+import Embeddings
+import HTTP
+import Images
+import JSONTree
+
+/// `/v1/embeddings`
+struct EmbeddingHandlers: Sendable {
+  let catalog: ModelCatalog
+  let service: EmbeddingService
+  let metrics: ServiceMetrics
+  let limits: EmbeddingLimits
+
+  static let offers = ["application/json", "application/octet-stream", "application/x-npy"]
+
+  func create(_ request: Request) async throws -> Response {
+    let type = try request.negotiated(Self.offers)
+    let order = try await EmbeddingOrder(request, limits: limits)
+    let model = try await catalog.model(order.model)
+    let began = ContinuousClock.now
+    let images = try decoded(order.pictures)
+    let decoding = began.duration(to: .now)
+    let reply = try await embed(images, with: model, order)
+    metrics.embedded(
+      images.count, decoding: decoding, queued: reply.queued, computed: reply.computed)
+    var response = body(reply, model.name, type, order.format)
+    response.headers.set("Cache-Control", "no-store")
+    response.headers.set("X-Model-Fingerprint", reply.fingerprint)
+    response.headers.set(
+      "Server-Timing",
+      "decode;dur=\(milliseconds(decoding)), queue;dur=\(milliseconds(reply.queued)), "
+        + "infer;dur=\(milliseconds(reply.computed))")
+    return response
+  }
+
+  /// Asks the model; where its checkpoint went away while it was being opened, the run's next one.
+  private func embed(
+    _ images: [RGBImage], with model: CatalogModel, _ order: EmbeddingOrder
+  ) async throws -> EmbeddingReply {
+    do {
+      return try await service.embed(images, with: model.source, options: order.options)
+    } catch EmbeddingServiceError.modelNotLoadable(let name, let reason) {
+      let now = try await catalog.model(order.model)
+      guard now.source != model.source else {
+        throw EmbeddingServiceError.modelNotLoadable(name: name, reason: reason)
+      }
+      return try await service.embed(images, with: now.source, options: order.options)
+    }
+  }
+
+  private func decoded(_ pictures: [[UInt8]]) throws -> [RGBImage] {
+    var images: [RGBImage] = []
+    var failures: [(index: Int, error: ImageError)] = []
+    for (index, bytes) in pictures.enumerated() {
+      do throws(ImageError) {
+        images.append(try decode(bytes, limits: limits.image))
+      } catch {
+        metrics.notDecoded(error.code.rawValue)
+        failures.append((index, error))
+      }
+    }
+    guard failures.isEmpty else { throw imageProblem(failures) }
+    return images
+  }
+
+  private func milliseconds(_ duration: Duration) -> String {
+    let value = (duration / .milliseconds(1) * 1000).rounded() / 1000
+    return "\(value)"
+  }
+
+  private func body(
+    _ reply: EmbeddingReply, _ model: String, _ type: String, _ format: EncodingFormat
+  ) -> Response {
+    let shape = (reply.vectors.count, reply.vectors.first?.count ?? 0)
+    switch type {
+    case "application/octet-stream", "application/x-npy":
+      var bytes = type == "application/x-npy" ? npyHeader(rows: shape.0, columns: shape.1) : []
+      for vector in reply.vectors { bytes += littleEndian(vector) }
+      var response = Response(contentType: type, bytes: bytes)
+      response.headers.set("X-Embedding-Shape", "\(shape.0),\(shape.1)")
+      response.headers.set("X-Embedding-Dtype", "float32")
+      return response
+    default:
+      return .json(openAI(reply, model, format))
+    }
+  }
+}

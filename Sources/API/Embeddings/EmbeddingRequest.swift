@@ -1,0 +1,128 @@
+import Embeddings
+import Foundation
+import HTTP
+public import Images
+import JSONTree
+
+/// How vectors are written in JSON.
+enum EncodingFormat: String, CaseIterable {
+  case float, base64
+}
+
+/// A request for embeddings, read but not decoded.
+struct EmbeddingOrder {
+  var model: String?
+  var pictures: [[UInt8]]
+  var format = EncodingFormat.float
+  var options = EmbeddingOptions()
+}
+
+/// What a request may carry.
+public struct EmbeddingLimits: Sendable {
+  /// What one picture may cost.
+  public var image = ImageLimits()
+  /// Pictures in a JSON body at most.
+  public var picturesInJSON = 64
+  /// The longest body in bytes.
+  public var bodyByteCount = 32 << 20
+
+  /// The defaults.
+  public init() {}
+}
+
+extension EmbeddingOrder {
+  /// Reads a request: one picture's bytes, or OpenAI's JSON.
+  ///
+  /// - Throws: `APIError`; what reading the body throws.
+  init(_ request: Request, limits: EmbeddingLimits) async throws {
+    let type = request.mediaType
+    guard !type.hasPrefix("multipart/"), !type.hasPrefix("text/") else {
+      throw APIError(
+        .unsupportedMediaType,
+        "The body must be a picture's bytes, or JSON sent as Content-Type: application/json.")
+    }
+    let isJSON = type == "application/json"
+    let limit = isJSON ? limits.bodyByteCount : limits.image.encodedByteCount
+    let bytes = try await request.body.collect(limit: limit)
+    if isJSON || (!request.hasTelling && request.looksLikeJSON(bytes)) {
+      try request.allowQuery()
+      try self.init(try Request.jsonObject(bytes), limits)
+    } else {
+      try self.init(picture: bytes, request)
+    }
+    options.requiredFingerprint = request.headers["X-Require-Model-Fingerprint"]
+  }
+
+  private init(picture: [UInt8], _ request: Request) throws(APIError) {
+    try request.allowQuery("model", "dimensions", "normalize", "encoding_format")
+    self.init(model: request.query("model"), pictures: [picture])
+    options.dimensions = try request.integer("dimensions", in: 1...(.max))
+    options.normalize = try request.boolean("normalize") ?? true
+    format = try Self.format(request)
+  }
+
+  private static func format(_ request: Request) throws(APIError) -> EncodingFormat {
+    guard let text = request.query("encoding_format") else { return .float }
+    guard let format = EncodingFormat(rawValue: text) else {
+      throw .parameter("encoding_format", "\(clipped(text)) is neither float nor base64.")
+    }
+    return format
+  }
+
+  private init(_ object: JSONObject, _ limits: EmbeddingLimits) throws(APIError) {
+    var fields = FieldReader(object)
+    model = fields.string("model", limit: 200)
+    let inputs = Self.inputs(&fields, limit: limits.picturesInJSON)
+    let word = fields.choice("encoding_format", of: EncodingFormat.allCases.map(\.rawValue))
+    format = word.flatMap(EncodingFormat.init) ?? .float
+    options.dimensions = fields.integer("dimensions", in: 1...(.max))
+    options.normalize = fields.boolean("normalize") ?? true
+    _ = fields.take("user")
+    try fields.finish()
+    pictures = try Self.decoded(inputs)
+  }
+
+  private static func inputs(_ fields: inout FieldReader, limit: Int) -> [String] {
+    guard let value = fields.take("input") else {
+      fields.fault("input", "missing", "It must be a data: URL of a picture, or a list of them.")
+      return []
+    }
+    if let text = value.stringValue { return [text] }
+    guard let elements = value.arrayValue, (1...limit).contains(elements.count) else {
+      fields.fault("input", "out_of_range", "It must be one data: URL, or a list of 1…\(limit).")
+      return []
+    }
+    let texts = elements.compactMap(\.stringValue)
+    if texts.count < elements.count {
+      fields.fault("input", "wrong_type", "Every element must be a string.")
+    }
+    return texts
+  }
+
+  private static func decoded(_ inputs: [String]) throws(APIError) -> [[UInt8]] {
+    var pictures: [[UInt8]] = []
+    for (index, input) in inputs.enumerated() {
+      pictures.append(try decoded(input, index))
+    }
+    return pictures
+  }
+
+  private static func decoded(_ input: String, _ index: Int) throws(APIError) -> [UInt8] {
+    let start = input.prefix(8).lowercased()
+    if start.hasPrefix("http:") || start.hasPrefix("https:") {
+      throw APIError(
+        .urlInputDisabled, "This server fetches nothing; send the picture as a data: URL.",
+        faults: [
+          .init(field: "input", index: index, code: "url_input_disabled", detail: "An address.")
+        ])
+    }
+    guard start.hasPrefix("data:"), let comma = input.firstIndex(of: ","),
+      input[..<comma].lowercased().hasSuffix(";base64"),
+      let data = Data(base64Encoded: String(input[input.index(after: comma)...]))
+    else {
+      let detail = "It must have the form data:image/jpeg;base64,… with whole base64."
+      throw .invalid([.init(field: "input", index: index, code: "not_a_data_url", detail: detail)])
+    }
+    return Array(data)
+  }
+}

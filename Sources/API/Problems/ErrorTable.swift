@@ -1,0 +1,114 @@
+import BYOL
+import Embeddings
+import HTTP
+import Images
+import JSONTree
+import Runs
+
+/// Every error that a handler can meet, as the problem that the client reads: the one place where
+/// an error becomes a status. What is not in the table is a fault of ours and says nothing to the client.
+func problem(for error: any Error) -> APIError? {
+  switch error {
+  case let error as APIError: error
+  case let error as RunControlError: runProblem(error)
+  case let error as RecipeProblems: recipeProblem(error)
+  case let error as EmbeddingServiceError: embeddingProblem(error)
+  case let error as DatasetLibraryError: datasetProblem(error)
+  case let error as ImageError: imageProblem([(index: 0, error: error)])
+  default: nil
+  }
+}
+
+private func runProblem(_ error: RunControlError) -> APIError {
+  switch error {
+  case .notFound(let id): .notFound("run", id.description)
+  case .conflict(_, let state, let detail): APIError(conflictCode(state), detail)
+  case .versionMismatch:
+    APIError(.preconditionFailed, "The run has changed since the ETag in If-Match.")
+  case .idempotencyConflict:
+    APIError(.idempotencyConflict, "The Idempotency-Key was used with another body.")
+  case .queueFull(let limit):
+    APIError(.tooManyRequests, "\(limit) runs are waiting already.", retryAfter: 120)
+  case .diskFull: APIError(.diskFull, "The disk of the data folder is full; nothing was changed.")
+  case .shuttingDown: APIError(.draining, "The service is shutting down.", retryAfter: 10)
+  case .folderInUse: APIError(.internalError, "Another service uses the same data folder.")
+  }
+}
+
+/// A conflict by the state that caused it; handlers narrow it down to what was asked.
+private func conflictCode(_ state: RunState) -> ProblemCode {
+  switch state {
+  case .queued, .running, .stopping, .interrupted: .runActive
+  case .succeeded: .runNotStartable
+  case .stopped, .failed: .runNotStoppable
+  }
+}
+
+private func recipeProblem(_ error: RecipeProblems) -> APIError {
+  var result = APIError.invalid(faults(of: error))
+  if error.problems.contains(where: { $0.code == .tooFewPictures }) {
+    result.code = .datasetTooSmall
+  }
+  return result
+}
+
+/// A recipe's problems in the client's words.
+func faults(of error: RecipeProblems) -> [APIError.Fault] {
+  error.problems.map { problem in
+    let given = problem.value == .null ? "" : "\(clippedJSON(problem.value)) was given; "
+    return .field(problem.field, problem.code.rawValue, "\(given)allowed: \(problem.allowed).")
+  }
+}
+
+private func embeddingProblem(_ error: EmbeddingServiceError) -> APIError {
+  switch error {
+  case .queueFull(let limit, let seconds):
+    APIError(
+      .tooManyRequests, "\(limit) pictures are waiting already.",
+      retryAfter: Int(seconds.rounded(.up)))
+  case .modelNotLoadable(let name, _):
+    APIError(.modelNotLoadable, "The model \(name) cannot be loaded; the log says why.")
+  case .fingerprintMismatch(let required, let actual):
+    APIError(
+      .fingerprintMismatch, "The model's fingerprint is \(actual), not \(clipped(required)).")
+  case .dimensionsOutOfRange(let asked, let largest):
+    .invalid([.field("dimensions", "out_of_range", "\(asked) is not within 1…\(largest).")])
+  case .notFinite(let index):
+    APIError(
+      .internalError, "The model gave numbers that are not finite for picture \(index).")
+  }
+}
+
+private func datasetProblem(_ error: DatasetLibraryError) -> APIError {
+  switch error {
+  case .notFound(let id): .notFound("dataset", id)
+  case .noSuchImage(let id, let index, let count):
+    APIError(.notFound, "The dataset \(id) has the pictures 0…\(count - 1), not \(index).")
+  case .inUse(let id):
+    APIError(.datasetInUse, "A run that is not over learns from the dataset \(id).")
+  case .pathNotAllowed(let path):
+    APIError(
+      .pathNotAllowed, "\(clipped(path)) is not under a folder that the operator allowed.",
+      faults: [.field("path", "path_not_allowed", "Not under an allowed folder.")])
+  case .unknownFormat:
+    APIError(.unsupportedMediaType, "The bytes are no tar, tar.gz or zip archive.")
+  case .tooLarge(let limit):
+    APIError(.payloadTooLarge, "The archive is longer than the \(limit) bytes allowed.")
+  case .empty: APIError(.datasetRejected, "The body is empty.")
+  case .rejected(let detail): APIError(.datasetRejected, detail)
+  case .diskFull: APIError(.diskFull, "The disk of the data folder is full; nothing was kept.")
+  case .busy:
+    APIError(.tooManyRequests, "Other datasets are being admitted.", retryAfter: 10)
+  }
+}
+
+/// 422 for pictures that do not decode.
+func imageProblem(_ failures: [(index: Int, error: ImageError)]) -> APIError {
+  let faults = failures.map { failure in
+    APIError.Fault(
+      field: nil, index: failure.index, code: failure.error.code.rawValue,
+      detail: failure.error.detail)
+  }
+  let first = failures.first.map { "Picture \($0.index): \($0.error.detail)" } ?? ""
+  return APIError(.imageNotDecodable, first, faults: faults)
+}

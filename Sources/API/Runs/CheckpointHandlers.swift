@@ -1,0 +1,63 @@
+import Checkpoints
+import Foundation
+import HTTP
+import JSONTree
+import Runs
+
+extension RunControl {
+  /// The checkpoints of a run on disk.
+  func checkpoints(of id: RunID) -> CheckpointFolder {
+    CheckpointFolder(directory: directory(of: id) + "/checkpoints")
+  }
+}
+
+/// `/v1/runs/{id}/checkpoints`
+struct CheckpointHandlers: Sendable {
+  let runs: any RunControl
+
+  private static let files = [CheckpointFolder.modelFileName, CheckpointFolder.stateFileName]
+
+  func list(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    let id = try request.runID()
+    _ = try await runs.record(id)
+    let folder = runs.checkpoints(of: id)
+    let data = try folder.steps().reversed().map { step in
+      checkpoint(id, step, in: folder.path(step: step))
+    }
+    return request.conditionalJSON(["object": "list", "data": .array(data)])
+  }
+
+  private func checkpoint(_ id: RunID, _ step: Int, in path: String) -> JSONValue {
+    let manager = FileManager.default
+    let files: [JSONValue] = Self.files.compactMap { name in
+      guard let attributes = try? manager.attributesOfItem(atPath: path + "/" + name),
+        let size = attributes[.size] as? NSNumber
+      else { return nil }
+      return ["name": .string(name), "size_bytes": .integer(size.int64Value)]
+    }
+    let date = (try? manager.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+    let time = date.map { Timestamp(milliseconds: Int64($0.timeIntervalSince1970 * 1000)) }
+    return [
+      "object": "checkpoint", "run": .string(id.description), "step": .integer(Int64(step)),
+      "created_at": time.map { .string($0.description) } ?? .null,
+      "model": .string("\(id)@\(step)"), "files": .array(files),
+    ]
+  }
+
+  func file(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    let id = try request.runID()
+    _ = try await runs.record(id)
+    let (step, name) = (request.pathParameters["step"] ?? "", request.pathParameters["file"] ?? "")
+    guard let number = Int(step), String(number) == step, number >= 0, Self.files.contains(name)
+    else { throw APIError.notFound("file", "\(step)/\(name)") }
+    let path = runs.checkpoints(of: id).path(step: number) + "/" + name
+    do throws(HTTPError) {
+      let file = try OpenFile(path: path)
+      return Response.file(file, contentType: "application/octet-stream", for: request)
+    } catch {
+      throw APIError.notFound("file", "\(step)/\(name)")
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import BYOL
+import Checkpoints
+import HTTP
+import JSONTree
+import Runs
+
+/// `/v1/runs`
+struct RunHandlers: Sendable {
+  let runs: any RunControl
+  let library: DatasetLibrary
+  let machine: MachineSize
+
+  func list(_ request: Request) async throws -> Response {
+    try request.allowQuery("state", "limit", "after")
+    let page = try await runs.page(
+      state: try state(request), limit: try request.pageLimit(), after: try request.cursor())
+    let body = API.list(
+      page.records.map { $0.json() }, first: page.records.first?.run.id.description,
+      last: page.records.last?.run.id.description, hasMore: page.hasMore)
+    return request.conditionalJSON(body)
+  }
+
+  private func state(_ request: Request) throws(APIError) -> RunState? {
+    guard let text = request.query("state") else { return nil }
+    guard let state = RunState(rawValue: text) else {
+      let words = RunState.allCases.map(\.rawValue).joined(separator: ", ")
+      throw .parameter("state", "\(clipped(text)) is not one of \(words).")
+    }
+    return state
+  }
+
+  func get(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    let record = try await runs.record(try request.runID())
+    return request.conditionalJSON(record.json(), etag: record.etag(runs.serviceInstance))
+  }
+
+  func patch(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    let id = try request.runID()
+    var fields = FieldReader(try await request.jsonObject(limit: 64 << 10))
+    let name = fields.string("name", limit: 200)
+    let metadata = fields.metadata("metadata")
+    try fields.finish()
+    let record = try await runs.rename(
+      id, name: name, metadata: metadata, ifVersion: try version(request))
+    return request.conditionalJSON(record.json(), etag: record.etag(runs.serviceInstance))
+  }
+
+  /// The version that `If-Match` asks for; nil for none or `*`.
+  private func version(_ request: Request) throws(APIError) -> Int? {
+    guard let text = request.headers["If-Match"], text != "*" else { return nil }
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0] == "\"\(runs.serviceInstance)", parts[2].hasSuffix("\""),
+      let version = Int(parts[1])
+    else {
+      throw APIError(
+        .preconditionFailed, "If-Match is no ETag that this start of the service gave for a run.")
+    }
+    return version
+  }
+
+  func stop(_ request: Request) async throws -> Response {
+    try request.allowQuery("now")
+    let id = try request.runID()
+    let now = try request.boolean("now") ?? false
+    return try await change(.runNotStoppable) { try await runs.stop(id, now: now) }
+  }
+
+  func start(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    let id = try request.runID()
+    let record = try await runs.record(id)
+    guard (try? library.record(record.run.dataset)) != nil else {
+      throw APIError(.runNotStartable, "Its dataset \(record.run.dataset) was removed.")
+    }
+    return try await change(.runNotStartable) { try await runs.start(id) }
+  }
+
+  /// 202 where something changed, 200 where not; a conflict under the name of what was asked.
+  private func change(
+    _ conflict: ProblemCode, _ act: () async throws -> (record: RunRecord, changed: Bool)
+  ) async throws -> Response {
+    do {
+      let (record, changed) = try await act()
+      return json(record.json(), status: changed ? 202 : 200)
+    } catch RunControlError.conflict(_, _, let detail) {
+      throw APIError(conflict, detail)
+    }
+  }
+
+  func delete(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    do {
+      try await runs.delete(try request.runID())
+    } catch RunControlError.conflict(_, _, let detail) {
+      throw APIError(.runActive, detail)
+    }
+    return Response(status: 204)
+  }
+
+  func events(_ request: Request) async throws -> Response {
+    try request.allowQuery("limit", "after")
+    let limit = try request.pageLimit()
+    let after = try request.integer("after", in: 0...(.max)) ?? 0
+    let events = try await runs.events(
+      try request.runID(), after: Int64(after), limit: limit + 1)
+    let shown = events.prefix(limit)
+    return request.conditionalJSON([
+      "object": "list", "data": .array(shown.map(\.json)),
+      "first_id": shown.first.map { .integer($0.sequence) } ?? .null,
+      "last_id": shown.last.map { .integer($0.sequence) } ?? .null,
+      "has_more": .bool(events.count > limit),
+    ])
+  }
+}

@@ -1,0 +1,142 @@
+public import BYOL
+public import Embeddings
+public import HTTP
+public import Logging
+public import Runs
+
+/// Everything behind the routes, and the routes themselves.
+public struct Service: Sendable {
+  /// The runs.
+  public var runs: any RunControl
+  /// The datasets.
+  public var library: DatasetLibrary
+  /// The models in memory.
+  public var embeddings: EmbeddingService
+  /// The counters.
+  public var metrics: ServiceMetrics
+  /// What `/readyz` says.
+  public var readiness: Readiness
+  /// What `/v1/info` says.
+  public var facts: ServiceFacts
+  /// What recipes are resolved for.
+  public var machine: MachineSize
+  /// What an embedding request may carry.
+  public var embeddingLimits = EmbeddingLimits()
+  /// The longest upload of a dataset, in bytes.
+  public var uploadByteCount = 16 << 30
+  /// `openapi.yaml`.
+  public var contract: [UInt8]
+  /// The dashboard's folder.
+  public var files: StaticFiles
+  /// Told of faults that clients are not told of.
+  public var logger: Logger
+
+  /// A service of its parts.
+  public init(
+    runs: any RunControl, library: DatasetLibrary, embeddings: EmbeddingService,
+    metrics: ServiceMetrics, readiness: Readiness, facts: ServiceFacts, machine: MachineSize,
+    contract: [UInt8], files: StaticFiles, logger: Logger
+  ) {
+    self.runs = runs
+    self.library = library
+    self.embeddings = embeddings
+    self.metrics = metrics
+    self.readiness = readiness
+    self.facts = facts
+    self.machine = machine
+    self.contract = contract
+    self.files = files
+    self.logger = logger
+  }
+}
+
+// MARK: - Routes
+
+extension Service {
+  /// One route for each operation of `openapi.yaml`.
+  public var routes: [Route] {
+    datasetRoutes + runRoutes + embeddingRoutes + serviceRoutes
+  }
+
+  private var datasetRoutes: [Route] {
+    let handlers = DatasetHandlers(library: library, runs: runs)
+    return [
+      route("GET", "/v1/datasets", handlers.list),
+      route("POST", "/v1/datasets", bodyLimit: uploadByteCount, handlers.create),
+      route("GET", "/v1/datasets/{id}", handlers.get),
+      route("DELETE", "/v1/datasets/{id}", handlers.delete),
+      route("GET", "/v1/datasets/{id}/images/{n}", handlers.image),
+    ]
+  }
+
+  private var runRoutes: [Route] {
+    let handlers = RunHandlers(runs: runs, library: library, machine: machine)
+    let checkpoints = CheckpointHandlers(runs: runs)
+    return [
+      route("GET", "/v1/runs", handlers.list),
+      route("POST", "/v1/runs", handlers.create),
+      route("GET", "/v1/runs/{id}", handlers.get),
+      route("PATCH", "/v1/runs/{id}", handlers.patch),
+      route("DELETE", "/v1/runs/{id}", handlers.delete),
+      route("POST", "/v1/runs/{id}/stop", handlers.stop),
+      route("POST", "/v1/runs/{id}/start", handlers.start),
+      route("GET", "/v1/runs/{id}/metrics", MetricsHandlers(runs: runs).get),
+      route("GET", "/v1/runs/{id}/events", handlers.events),
+      route("GET", "/v1/runs/{id}/checkpoints", checkpoints.list),
+      route("GET", "/v1/runs/{id}/checkpoints/{step}/{file}", checkpoints.file),
+    ]
+  }
+
+  private var embeddingRoutes: [Route] {
+    let catalog = ModelCatalog(runs: runs)
+    let models = ModelHandlers(catalog: catalog, service: embeddings)
+    let handlers = EmbeddingHandlers(
+      catalog: catalog, service: embeddings, metrics: metrics, limits: embeddingLimits)
+    return [
+      route("GET", "/v1/models", models.list),
+      route("GET", "/v1/models/{name}", models.get),
+      route(
+        "POST", "/v1/embeddings", bodyLimit: embeddingLimits.bodyByteCount, handlers.create),
+    ]
+  }
+
+  private var serviceRoutes: [Route] {
+    let handlers = ServiceHandlers(
+      runs: runs, embeddings: embeddings, metrics: metrics, readiness: readiness, facts: facts,
+      contract: contract, files: files)
+    return [
+      route("GET", "/livez", handlers.live),
+      route("GET", "/readyz", handlers.ready),
+      route("GET", "/metrics", handlers.prometheus),
+      route("GET", "/v1/info", handlers.info),
+      route("GET", "/openapi.yaml", handlers.openAPI),
+      route("GET", "/", handlers.dashboard),
+    ]
+  }
+
+  /// A route whose errors become problems; what is in no table is logged and told as 500.
+  private func route(
+    _ method: String, _ pattern: String, bodyLimit: Int = 1 << 20,
+    _ handler: @escaping @Sendable (Request) async throws -> Response
+  ) -> Route {
+    Route(method, pattern, bodyLimit: bodyLimit) { [logger] request in
+      do {
+        return try await handler(request)
+      } catch let error as HTTPError {
+        throw error
+      } catch is CancellationError {
+        throw CancellationError()
+      } catch {
+        let problem =
+          problem(for: error)
+          ?? APIError(
+            .internalError, "The service is at fault; the log says more under this request's id.")
+        if problem.code.status == 500 {
+          logger.error(
+            "\(method) \(pattern) failed: \(error)", metadata: ["request": "\(request.id)"])
+        }
+        return problem.response(requestID: request.id)
+      }
+    }
+  }
+}

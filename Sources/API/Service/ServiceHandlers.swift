@@ -1,0 +1,104 @@
+import Embeddings
+import Foundation
+import HTTP
+import JSONTree
+import Runs
+
+/// Health, metrics, the contract and the build.
+struct ServiceHandlers: Sendable {
+  let runs: any RunControl
+  let embeddings: EmbeddingService
+  let metrics: ServiceMetrics
+  let readiness: Readiness
+  let facts: ServiceFacts
+  let contract: [UInt8]
+  let files: StaticFiles
+
+  func live(_ request: Request) async throws -> Response { plain("ok\n") }
+
+  func ready(_ request: Request) async throws -> Response {
+    guard readiness.isReady else {
+      throw APIError(.draining, "The service is starting or shutting down.", retryAfter: 5)
+    }
+    return plain("ok\n")
+  }
+
+  private func plain(_ text: String) -> Response {
+    var response = Response.text(text)
+    response.headers.set("Cache-Control", "no-store")
+    return response
+  }
+
+  func info(_ request: Request) async throws -> Response {
+    var limits = JSONObject()
+    for (name, value) in facts.limits.sorted(by: { $0.key < $1.key }) {
+      limits[name] = whole(value)
+    }
+    return request.conditionalJSON([
+      "name": "byol", "version": .string(facts.version),
+      "started_at": .string(facts.startedAt.description), "threads": whole(facts.threads),
+      "limits": .object(limits),
+    ])
+  }
+
+  func openAPI(_ request: Request) async throws -> Response {
+    Response(contentType: "application/yaml", bytes: contract)
+  }
+
+  func dashboard(_ request: Request) async throws -> Response {
+    try files.response(to: request)
+  }
+
+  func prometheus(_ request: Request) async throws -> Response {
+    var page = PrometheusPage()
+    page.family("byol_build_info", "gauge", "The build.")
+    page.sample("byol_build_info", 1, [("version", facts.version)])
+    metrics.write(to: &page)
+    page.family("byol_embed_queue_images", "gauge", "Pictures waiting or being embedded.")
+    page.sample("byol_embed_queue_images", Double(embeddings.waitingCount))
+    try await write(runs: runs, to: &page)
+    writeProcess(to: &page)
+    return Response(
+      contentType: "text/plain; version=0.0.4; charset=utf-8", bytes: Array(page.text.utf8))
+  }
+}
+
+/// Counts of runs by state, and the figures of those that run.
+private func write(runs: any RunControl, to page: inout PrometheusPage) async throws {
+  page.family("byol_runs", "gauge", "Runs in each state.")
+  let counts = try await runs.counts()
+  for state in RunState.allCases {
+    page.sample("byol_runs", Double(counts[state] ?? 0), [("state", state.rawValue)])
+  }
+  let running = try await runs.page(state: .running, limit: 100, after: nil).records
+  typealias Figure = (RunStatus) -> Double?
+  let figures: [(name: String, meaning: String, value: Figure)] = [
+    ("byol_train_steps_total", "Updates done.", { Double($0.progress.step) }),
+    ("byol_train_images_per_second", "Training pictures a second.", \.progress.imagesPerSecond),
+    ("byol_train_loss", "The loss, 0 to 8.", { $0.metrics?.loss }),
+    ("byol_train_cosine", "Agreement of the views.", { $0.metrics?.cosine }),
+    ("byol_train_embedding_std", "Spread of the representations.", { $0.metrics?.embeddingStd }),
+    (
+      "byol_checkpoint_last_success_timestamp_seconds", "When the newest checkpoint was written.",
+      { $0.checkpointAt.map { Double($0.milliseconds) / 1000 } }
+    ),
+  ]
+  for figure in figures {
+    page.family(figure.name, "gauge", figure.meaning)
+    for record in running {
+      guard let value = figure.value(record.status), value.isFinite else { continue }
+      page.sample(figure.name, value, [("run", record.run.id.description)])
+    }
+  }
+}
+
+private func writeProcess(to page: inout PrometheusPage) {
+  guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8),
+    let pages = text.split(separator: " ").dropFirst().first.flatMap({ Double($0) })
+  else { return }
+  page.family("process_resident_memory_bytes", "gauge", "Memory in use.")
+  page.sample("process_resident_memory_bytes", pages * 4096)
+  let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count)
+  page.family("process_open_fds", "gauge", "Open file descriptors.")
+  page.sample("process_open_fds", Double(descriptors ?? 0))
+}

@@ -1,0 +1,60 @@
+import NeuralNetworks
+
+/// What a preset says of the fields that a request leaves open; nil where dataset or machine decide.
+struct PresetValues {
+  var architecture: EncoderConfiguration.Architecture
+  var imageSize: Int?
+  var batchSize: Int?
+  var epochs: Int?
+  var optimizer: Recipe.Optimizer
+  /// The values of the preset's own optimizer; another one takes `PresetValues.usual`.
+  var optimization: Optimization
+  var baseTau: Double?
+
+  struct Optimization {
+    var baseLearningRate: Double
+    var weightDecay: Double
+  }
+
+  /// Values for an optimizer that is not the preset's own.
+  ///
+  /// SGD: 0.06 for a batch of 128 and weight decay 5e-4, as others train BYOL on CIFAR. LARS: the
+  /// authors' recipe for Imagenette.
+  static func usual(_ optimizer: Recipe.Optimizer) -> Optimization {
+    switch optimizer {
+    case .sgd: Optimization(baseLearningRate: 0.12, weightDecay: 5e-4)
+    case .lars: Optimization(baseLearningRate: 2, weightDecay: 1e-6)
+    }
+  }
+
+  static func paper(
+    epochs: Int, baseLearningRate: Double, weightDecay: Double, baseTau: Double
+  ) -> PresetValues {
+    PresetValues(
+      architecture: .resnet50, imageSize: 224, batchSize: 4096, epochs: epochs, optimizer: .lars,
+      optimization: Optimization(baseLearningRate: baseLearningRate, weightDecay: weightDecay),
+      baseTau: baseTau)
+  }
+}
+
+extension RecipePreset {
+  var values: PresetValues {
+    switch self {
+    case .small:
+      PresetValues(
+        architecture: .resnet18, optimizer: .lars, optimization: PresetValues.usual(.lars))
+    case .imagenette:
+      PresetValues(
+        architecture: .resnet18, imageSize: 128, batchSize: 256, epochs: 1000, optimizer: .lars,
+        optimization: PresetValues.usual(.lars), baseTau: 0.99)
+    case .paper40:
+      .paper(epochs: 40, baseLearningRate: 0.45, weightDecay: 1e-6, baseTau: 0.97)
+    case .paper100:
+      .paper(epochs: 100, baseLearningRate: 0.45, weightDecay: 1e-6, baseTau: 0.99)
+    case .paper300:
+      .paper(epochs: 300, baseLearningRate: 0.30, weightDecay: 1e-6, baseTau: 0.99)
+    case .paper1000:
+      .paper(epochs: 1000, baseLearningRate: 0.20, weightDecay: 1.5e-6, baseTau: 0.996)
+    }
+  }
+}

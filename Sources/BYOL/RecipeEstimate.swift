@@ -1,0 +1,73 @@
+public import NeuralNetworks
+
+/// What a run will need.
+public struct RecipeEstimate: Hashable, Sendable, Codable {
+  /// Updates in the whole run.
+  public var steps: Int
+  /// Weights that are learned: encoder, projector and predictor.
+  public var parameters: Int
+  /// Memory of the training process, in bytes; an estimate.
+  public var memoryBytes: Int
+  /// Disk for checkpoints and history, in bytes; an estimate.
+  public var diskBytes: Int
+  /// Training pictures a second, where they were measured.
+  public var imagesPerSecond: Double?
+  /// Seconds of the whole run at that speed.
+  public var seconds: Double?
+}
+
+extension Recipe {
+  /// Checkpoints on disk at once: two that are kept and one being written.
+  private static let checkpointsOnDisk = 3
+  /// Bytes of one update's row in the history.
+  private static let historyByteCount = 100
+
+  /// What the run will need, given the speed that this machine was measured to have.
+  public func estimate(imagesPerSecond: Double? = nil) -> RecipeEstimate {
+    let encoderCount = encoder.parameterCount
+    let projectorCount = Recipe.headParameterCount(
+      input: encoder.representationDimension, hidden: projectorHidden, output: projectorOutput)
+    let predictorCount = Recipe.headParameterCount(
+      input: projectorOutput, hidden: predictorHidden, output: projectorOutput)
+    let online = encoderCount + projectorCount + predictorCount
+    // θ, its momentum, and ξ, which has no predictor.
+    let state = 4 * (2 * online + encoderCount + projectorCount)
+    let checkpoint = state + 4 * encoderCount
+    return RecipeEstimate(
+      steps: totalSteps, parameters: online,
+      memoryBytes: encoder.trainingByteCount(imageSize: imageSize, batchSize: batchSize)
+        + state + 4 * online,
+      diskBytes: Recipe.checkpointsOnDisk * checkpoint + totalSteps * Recipe.historyByteCount,
+      imagesPerSecond: imagesPerSecond,
+      seconds: imagesPerSecond.map { Double(totalSteps * batchSize) / $0 })
+  }
+
+  /// Linear with bias, batch norm, linear without bias.
+  private static func headParameterCount(input: Int, hidden: Int, output: Int) -> Int {
+    input * hidden + hidden + 2 * hidden + hidden * output
+  }
+}
+
+extension EncoderConfiguration {
+  /// Weights of the convolutions and scales and offsets of the batch norms.
+  public var parameterCount: Int {
+    let stemSide = stem == .cifar ? 3 : 7
+    var count = 3 * stageChannels * stemSide * stemSide + 2 * stageChannels
+    var input = stageChannels
+    for (stage, blockCount) in blocks.enumerated() {
+      let inner = stageChannels << stage
+      let output = inner * expansion
+      for block in 0..<blockCount {
+        count += blockParameterCount(input: input, inner: inner, output: output)
+        if block == 0 && (stage > 0 || input != output) { count += input * output + 2 * output }
+        input = output
+      }
+    }
+    return count
+  }
+
+  private func blockParameterCount(input: Int, inner: Int, output: Int) -> Int {
+    if expansion == 1 { return 9 * input * inner + 9 * inner * output + 2 * (inner + output) }
+    return input * inner + 9 * inner * inner + inner * output + 2 * (2 * inner + output)
+  }
+}

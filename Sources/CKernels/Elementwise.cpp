@@ -1,0 +1,99 @@
+// Flat loops and updates: the public functions. The loops are in ElementwiseTasks.hpp.
+#include "Tasks.hpp"
+
+using namespace ck;
+
+void ck_elementwise(
+  ck_binary kind, ck_type type, int64_t count, const void *a, const void *b, void *y) {
+  Flat f{count, a, b, nullptr, y, nullptr, 0, 0, 0, 0};
+  static const Task bodies[5][2] = {
+    {add32Task, add16Task}, {subtract32Task, subtract16Task}, {multiply32Task, multiply16Task}, {relu32Task, relu16Task},
+    {reluGradient32Task, reluGradient16Task}};
+  parallel(count, bodies[kind][type], f);
+}
+
+void ck_scale(ck_type type, int64_t count, const void *x, float factor, void *y) {
+  Flat f{count, x, nullptr, nullptr, y, nullptr, factor, 0, 0, 0};
+  parallel(count, type == ck_float32 ? affine32Task : affine16Task, f);
+}
+
+void ck_fill(ck_type type, int64_t count, float value, void *y) {
+  Flat f{count, nullptr, nullptr, nullptr, y, nullptr, 0, 0, value, 0};
+  parallel(count, type == ck_float32 ? affine32Task : affine16Task, f);
+}
+
+void ck_convert(int64_t count, ck_type from, const void *x, ck_type to, void *y) {
+  Flat f{count, x, nullptr, nullptr, y, nullptr, 1, 0, 0, 0};
+  const Task bodies[2][2] = {{affine32Task, narrowingTask}, {wideningTask, affine16Task}};
+  parallel(count, bodies[from][to], f);
+}
+
+void ck_add_bias(
+  int64_t rows, int64_t columns, ck_type type, const void *x, const float *bias, void *y) {
+  Matrix m{rows, columns, x, bias, y, 0, nullptr};
+  parallel(rows * columns, type == ck_float32 ? addBias32Task : addBias16Task, m);
+}
+
+void ck_sum_rows(
+  int64_t rows, int64_t columns, ck_type type, const void *x, float *y, void *workspace) {
+  Matrix m{rows, columns, x, nullptr, y, 0, (double *)workspace};
+  parallel(rows * columns, type == ck_float32 ? sumRows32Task : sumRows16Task, m);
+}
+
+void ck_sum_columns(int64_t rows, int64_t columns, const float *x, float *y) {
+  Matrix m{rows, columns, x, nullptr, y, 0, nullptr};
+  parallel(rows * columns, sumColumnsTaskTask, m);
+}
+
+void ck_repeat_columns(int64_t rows, int64_t columns, const float *x, float *y) {
+  for (int64_t row = 0; row < rows; row++)
+    for (int64_t c = 0; c < columns; c++) y[row * columns + c] = x[row];
+}
+
+float ck_mean(int64_t count, const float *x) {
+  double total = 0;
+  for (int64_t i = 0; i < count; i++) total += x[i];
+  return (float)(total / (double)count);
+}
+
+void ck_l2_normalize(int64_t rows, int64_t columns, float epsilon, const float *x, float *y) {
+  Matrix m{rows, columns, x, nullptr, y, epsilon, nullptr};
+  parallel(rows * columns, l2NormalizeTaskTask, m);
+}
+
+void ck_l2_normalize_gradient(
+  int64_t rows, int64_t columns, float epsilon, const float *dy, const float *x, float *dx) {
+  Matrix m{rows, columns, dy, x, dx, epsilon, nullptr};
+  parallel(rows * columns, l2NormalizeGradientTaskTask, m);
+}
+
+void ck_interpolate(int64_t count, const float *a, const float *b, float tau, float *y) {
+  Flat f{count, a, b, nullptr, y, nullptr, tau, 1 - tau, 0, 0};
+  parallel(count, affine32Task, f);
+}
+
+void ck_running_average(
+  int64_t count, const float *a, const float *b, float rate, float correction, float *y) {
+  Flat f{count, a, b, nullptr, y, nullptr, 1 - rate, rate * correction, 0, 0};
+  parallel(count, affine32Task, f);
+}
+
+void ck_optimizer_update(
+  int64_t count, const float *parameter, const float *velocity, const float *gradient, float rate,
+  float weight_decay, float momentum, float trust, float *new_parameter, float *new_velocity,
+  void *workspace) {
+  Update u{count, parameter, velocity, gradient, rate, weight_decay, momentum, 1,
+           new_parameter, new_velocity, (double *)workspace};
+  if (trust >= 0) {
+    const int threads = omp_get_max_threads();
+    memset(u.partial, 0, sizeof(double) * 2 * (size_t)threads);
+    parallel(count, sumNormsTask, u);
+    double p = 0, g = 0;
+    for (int t = 0; t < threads; t++) {
+      p += u.partial[2 * t];
+      g += u.partial[2 * t + 1];
+    }
+    if (p > 0 && g > 0) u.ratio = (float)(trust * sqrt(p) / sqrt(g));
+  }
+  parallel(count, applyUpdateTask, u);
+}

@@ -1,0 +1,118 @@
+// Max and average pooling over either layout, forward and backward.
+#include "Vector.hpp"
+
+namespace {
+
+
+
+/// Where block `c` of picture `image` begins in a plane of `pixels`, and the step from pixel to pixel.
+struct Plane {
+  int64_t start, step;
+};
+INLINE Plane plane(const ck_layout &l, int64_t image, int64_t c, int64_t pixels) {
+  const int64_t picture = image * pixels * l.channels;
+  return l.blocked ? Plane{picture + c * pixels, 16} : Plane{picture + c, l.channels};
+}
+
+INLINE int64_t atLeast0(int64_t value) { return value < 0 ? 0 : value; }
+INLINE int64_t atMost(int64_t value, int64_t limit) { return value < limit ? value : limit; }
+
+/// Calls `body(image, c, width)` for this thread's share of the pictures' channel blocks.
+template <class Body>
+INLINE void forEachBlock(const ck_layout &layout, int64_t images, Body body) {
+  const int64_t blocks = (layout.channels + 15) / 16;
+  const Share mine = share(images * blocks);
+  for (int64_t unit = mine.first; unit < mine.last; unit++) {
+    const int64_t c = unit % blocks * 16;
+    body(unit / blocks, c, atMost(layout.channels - c, 16));
+  }
+}
+
+template <class T>
+INLINE void maxPoolShare(Pool &pool) {
+  const ck_pooling &p = pool.p;
+  forEachBlock(pool.layout, p.images, [&](int64_t n, int64_t c, int64_t width) INLINE_LAMBDA {
+    const Plane in = plane(pool.layout, n, c, p.height * p.width);
+    const Plane out = plane(pool.layout, n, c, p.out_height * p.out_width);
+    const T *x = (const T *)pool.x + in.start;
+    T *y = (T *)pool.y + out.start;
+    for (int64_t row = 0; row < p.out_height; row++)
+      for (int64_t column = 0; column < p.out_width; column++) {
+        const int64_t top = row * p.stride - p.padding, left = column * p.stride - p.padding;
+        Lanes best = splat(-INFINITY);
+        for (int64_t r = atLeast0(top); r < atMost(top + p.size, p.height); r++)
+          for (int64_t q = atLeast0(left); q < atMost(left + p.size, p.width); q++)
+            best = maximum(load(x + (r * p.width + q) * in.step, width), best);
+        store(y + (row * p.out_width + column) * out.step, best, width);
+      }
+  });
+}
+
+template <class T>
+INLINE void maxPoolGradientShare(Pool &pool) {
+  const ck_pooling &p = pool.p;
+  forEachBlock(pool.layout, p.images, [&](int64_t n, int64_t c, int64_t width) INLINE_LAMBDA {
+    const Plane in = plane(pool.layout, n, c, p.height * p.width);
+    const Plane out = plane(pool.layout, n, c, p.out_height * p.out_width);
+    const T *x = (const T *)pool.x + in.start, *dy = (const T *)pool.dy + out.start;
+    T *dx = (T *)pool.y + in.start;
+    for (int64_t pixel = 0; pixel < p.height * p.width; pixel++)
+      store(dx + pixel * in.step, Lanes{}, width);
+    for (int64_t row = 0; row < p.out_height; row++)
+      for (int64_t column = 0; column < p.out_width; column++) {
+        const int64_t top = row * p.stride - p.padding, left = column * p.stride - p.padding;
+        Lanes best = splat(-INFINITY);
+        Mask place = Mask{} - 1;
+        for (int64_t r = atLeast0(top); r < atMost(top + p.size, p.height); r++)
+          for (int64_t q = atLeast0(left); q < atMost(left + p.size, p.width); q++) {
+            const int32_t here = (int32_t)(r * p.width + q);
+            const Lanes value = load(x + here * in.step, width);
+            const Mask better = (value > best) | (place < 0);
+            place = (better & (Mask{} + here)) | (~better & place);
+            best = maximum(value, best);
+          }
+        const Lanes flow = load(dy + (row * p.out_width + column) * out.step, width);
+        for (int64_t r = atLeast0(top); r < atMost(top + p.size, p.height); r++)
+          for (int64_t q = atLeast0(left); q < atMost(left + p.size, p.width); q++) {
+            const int32_t here = (int32_t)(r * p.width + q);
+            T *to = dx + here * in.step;
+            store(to, load(to, width) + where(place == here, flow), width);
+          }
+      }
+  });
+}
+
+template <class T>
+INLINE void averageShare(Pool &pool) {
+  const int64_t pixels = pool.layout.pixels, images = pool.layout.rows / pixels;
+  forEachBlock(pool.layout, images, [&](int64_t n, int64_t c, int64_t width) INLINE_LAMBDA {
+    const Plane in = plane(pool.layout, n, c, pixels);
+    Lanes total{};
+    for (int64_t i = 0; i < pixels; i++)
+      total += load((const T *)pool.x + in.start + i * in.step, width);
+    store((T *)pool.y + n * pool.layout.channels + c, total * (1.0f / (float)pixels), width);
+  });
+}
+
+template <class T>
+INLINE void averageGradientShare(Pool &pool) {
+  const int64_t pixels = pool.layout.pixels, images = pool.layout.rows / pixels;
+  forEachBlock(pool.layout, images, [&](int64_t n, int64_t c, int64_t width) INLINE_LAMBDA {
+    const Plane in = plane(pool.layout, n, c, pixels);
+    const T *dy = (const T *)pool.dy + n * pool.layout.channels + c;
+    const Lanes part = load(dy, width) * (1.0f / (float)pixels);
+    for (int64_t i = 0; i < pixels; i++)
+      store((T *)pool.y + in.start + i * in.step, part, width);
+  });
+}
+
+KERNEL void maxPool32(void *p) { maxPoolShare<float>(*(Pool *)p); }
+KERNEL void maxPool16(void *p) { maxPoolShare<bfloat16>(*(Pool *)p); }
+KERNEL void maxPoolGradient32(void *p) { maxPoolGradientShare<float>(*(Pool *)p); }
+KERNEL void maxPoolGradient16(void *p) { maxPoolGradientShare<bfloat16>(*(Pool *)p); }
+KERNEL void average32(void *p) { averageShare<float>(*(Pool *)p); }
+KERNEL void average16(void *p) { averageShare<bfloat16>(*(Pool *)p); }
+KERNEL void averageGradient32(void *p) { averageGradientShare<float>(*(Pool *)p); }
+KERNEL void averageGradient16(void *p) { averageGradientShare<bfloat16>(*(Pool *)p); }
+
+}  // namespace

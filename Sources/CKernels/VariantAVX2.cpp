@@ -1,0 +1,16 @@
+// The tasks for x86-64-v3: AVX2 and FMA.
+#include "Tasks.hpp"
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
+#include "ElementwiseTasks.hpp"
+#include "NormalizationTasks.hpp"
+#include "PoolingTasks.hpp"
+#pragma clang attribute pop
+
+const ck::TaskBody ck::avx2Tasks[] = {
+#define X(name) name,
+  CK_TASKS(X)
+#undef X
+};
+#endif

@@ -1,0 +1,106 @@
+// Vectorised loops for what oneDNN has no primitive for. Every function runs on the calling thread and on
+// the OpenMP team that oneDNN uses, is compiled for several processors and dispatched at load time, and
+// gives the same bits for the same number of threads.
+#pragma once
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// How the elements of an activation tensor are stored.
+typedef enum { ck_float32 = 0, ck_bfloat16 = 1 } ck_type;
+
+/// An activation as `rows` of `channels`, where a row is one pixel of one picture (or one row of a matrix).
+/// blocked = 0: each row's channels lie together. blocked = 1: pictures of `pixels` rows, and within a
+/// picture blocks of 16 channels, each block holding all its pixels; `channels` is a multiple of 16.
+typedef struct {
+  int64_t rows, channels, pixels;
+  int32_t blocked;
+  ck_type type;
+} ck_layout;
+
+/// The threads that functions called from this thread use; also oneDNN's.
+void ck_set_threads(int threads);
+
+/// What the processor can do: AVX-512 (the blocked layout pays), multiplication of bfloat16.
+int ck_has_avx512(void);
+int ck_has_bfloat16(void);
+
+/// The bytes of workspace that a reduction over `channels` needs with `threads` threads.
+int64_t ck_workspace_bytes(int64_t channels, int threads);
+
+/// Mean and biased variance of each channel over all rows.
+void ck_statistics(ck_layout layout, const void *x, float *mean, float *variance, void *workspace);
+
+/// y = scale·(x − mean)/√(variance + epsilon) + offset (+ residual unless NULL), rectified if relu. y may be x
+/// or residual.
+void ck_normalize(
+  ck_layout layout, const void *x, const float *scale, const float *offset, const float *mean,
+  const float *variance, float epsilon, const void *residual, int relu, void *y);
+
+/// The gradient of normalisation by the batch's own statistics: dz is dy, gated by y > 0 if relu. dx and
+/// dresidual (unless NULL) may be dy or x.
+void ck_normalize_gradient(
+  ck_layout layout, const void *dy, const void *x, const void *y, const float *scale,
+  const float *mean, const float *variance, float epsilon, int relu, void *dx, float *dscale,
+  float *doffset, void *dresidual, void *workspace);
+
+/// A pooling window and the planes it moves over.
+typedef struct {
+  int64_t images, height, width, out_height, out_width, size, stride, padding;
+} ck_pooling;
+
+/// The greatest element of each window. The layouts' rows are derived from `pooling`.
+void ck_max_pool(ck_layout layout, ck_pooling pooling, const void *x, void *y);
+/// The gradient of ck_max_pool: to the first greatest element of each window in row-major order.
+void ck_max_pool_gradient(
+  ck_layout layout, ck_pooling pooling, const void *dy, const void *x, void *dx);
+/// The mean of each plane: `images` rows of channels, in the type of the activation.
+void ck_average_pool(ck_layout layout, const void *x, void *y);
+/// Each row of `dy` spread evenly over its picture's pixels.
+void ck_average_pool_gradient(ck_layout layout, const void *dy, void *dx);
+
+/// Flat element-by-element operations over `count` elements; the result may be an operand.
+typedef enum { ck_add, ck_subtract, ck_multiply, ck_relu, ck_relu_gradient } ck_binary;
+void ck_elementwise(ck_binary kind, ck_type type, int64_t count, const void *a, const void *b, void *y);
+/// y = factor·x.
+void ck_scale(ck_type type, int64_t count, const void *x, float factor, void *y);
+/// y = value in every place.
+void ck_fill(ck_type type, int64_t count, float value, void *y);
+/// Copies and converts between types.
+void ck_convert(int64_t count, ck_type from, const void *x, ck_type to, void *y);
+
+/// y = x + bias in every row.
+void ck_add_bias(int64_t rows, int64_t columns, ck_type type, const void *x, const float *bias, void *y);
+/// The sum over rows.
+void ck_sum_rows(
+  int64_t rows, int64_t columns, ck_type type, const void *x, float *y, void *workspace);
+/// The sum of each row.
+void ck_sum_columns(int64_t rows, int64_t columns, const float *x, float *y);
+/// Each element repeated `columns` times.
+void ck_repeat_columns(int64_t rows, int64_t columns, const float *x, float *y);
+/// The mean of all elements.
+float ck_mean(int64_t count, const float *x);
+/// Rows divided by the greater of their norm and epsilon.
+void ck_l2_normalize(int64_t rows, int64_t columns, float epsilon, const float *x, float *y);
+/// The gradient of ck_l2_normalize.
+void ck_l2_normalize_gradient(
+  int64_t rows, int64_t columns, float epsilon, const float *dy, const float *x, float *dx);
+
+/// y = tau·a + (1 − tau)·b; y may be a.
+void ck_interpolate(int64_t count, const float *a, const float *b, float tau, float *y);
+/// y = a + rate·(correction·b − a); y may be a.
+void ck_running_average(
+  int64_t count, const float *a, const float *b, float rate, float correction, float *y);
+
+/// One step of LARS (trust ≥ 0) or SGD (trust < 0); see OptimizerUpdate. The results may be the operands.
+/// Workspace as for one channel.
+void ck_optimizer_update(
+  int64_t count, const float *parameter, const float *velocity, const float *gradient, float rate,
+  float weight_decay, float momentum, float trust, float *new_parameter, float *new_velocity,
+  void *workspace);
+
+#ifdef __cplusplus
+}
+#endif

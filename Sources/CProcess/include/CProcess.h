@@ -1,0 +1,29 @@
+#ifndef CPROCESS_H
+#define CPROCESS_H
+
+#include <sys/types.h>
+
+/// A started process and this side's ends of its pipes.
+struct byol_process {
+  pid_t process;
+  /// Write end of its standard input.
+  int input;
+  /// Read end of its standard output; does not block.
+  int output;
+  /// Read end of its standard error; does not block.
+  int errors;
+};
+
+/// Starts a program in a process group of its own, with default signals, three pipes, and `lock` as
+/// descriptor 3; every other descriptor is closed in it.
+///
+/// `arguments` and `environment` end with a null pointer. Returns 0, or the system's error number,
+/// and then nothing is left behind.
+int byol_start_process(const char *const *arguments, const char *const *environment, int lock,
+                       int niceness, struct byol_process *started);
+
+/// Whether a child has ended, without reaping it, so that its number stays its own: 1 with its exit
+/// code in `code` and 0 in `signal`, or with the signal that ended it in `signal`; 0 while it runs.
+int byol_process_ended(pid_t process, int *code, int *signal);
+
+#endif

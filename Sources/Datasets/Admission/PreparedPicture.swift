@@ -1,0 +1,125 @@
+import Images
+
+/// What became of one entry before it meets the others.
+enum PreparedEntry: Sendable {
+  case accepted(PreparedPicture)
+  case rejected(AdmissionReport.Rejection)
+  case skipped(AdmissionReport.Skipped)
+}
+
+/// A decoded and checked picture in the form in which it is stored.
+struct PreparedPicture: Sendable {
+  var packed: PackedPicture
+  var hash: ContentHash
+  var hasAlpha: Bool
+  /// The short side of the picture as it came.
+  var originalShortSide: Int
+}
+
+/// How pictures are kept: small ones decoded, large ones as JPEG, no larger than training can use.
+enum StorageRule {
+  /// Up to this many pixels a picture is stored decoded.
+  static let decodedPixelCount = 128 * 128
+  /// Larger pictures are scaled down so that their short side has this many pixels.
+  static let shortSide = 512
+  /// libjpeg's quality for pictures that are encoded anew.
+  static let quality = 92
+
+  /// The stored form of a picture; the file's own bytes where they are already right.
+  static func pack(
+    _ image: RGBImage, header: ImageHeader, name: String, bytes: [UInt8]
+  ) throws(ImageError) -> PackedPicture {
+    var packed = PackedPicture(
+      name: name, label: nil, split: .train, width: image.width, height: image.height,
+      isGray: header.isGray || image.isGray, storage: .rgb, bytes: [])
+    if image.width * image.height <= decodedPixelCount {
+      packed.bytes = image.pixels
+      return packed
+    }
+    packed.storage = .jpeg
+    if keepsFile(header) {
+      packed.bytes = bytes
+      return packed
+    }
+    let scaled = scaledDown(image)
+    (packed.width, packed.height) = (scaled.width, scaled.height)
+    packed.bytes = try scaled.jpeg(quality: quality, fullChroma: header.format != .jpeg)
+    return packed
+  }
+
+  private static func keepsFile(_ header: ImageHeader) -> Bool {
+    header.format == .jpeg && !header.isProgressive && header.orientation == .upright
+      && min(header.width, header.height) <= shortSide
+  }
+
+  private static func scaledDown(_ image: RGBImage) -> RGBImage {
+    let short = min(image.width, image.height)
+    guard short > shortSide else { return image }
+    return image.resized(
+      width: max(1, image.width * shortSide / short),
+      height: max(1, image.height * shortSide / short))
+  }
+}
+
+extension PreparedEntry {
+  /// Reads, decodes and packs one entry; a pure function of the entry's bytes.
+  init(_ entry: SourceEntry, limits: AdmissionLimits) {
+    let name = entry.name
+    guard name.utf8.count <= limits.pathByteCount else {
+      let shown = String(decoding: name.utf8.prefix(limits.pathByteCount), as: UTF8.self)
+      self = .reject(shown, .unsafePath, "The path has more than \(limits.pathByteCount) bytes.")
+      return
+    }
+    switch entry.content {
+    case .bytes(let bytes):
+      self.init(name: name, bytes: bytes, limits: limits)
+    case .file(let path):
+      let parts = SourcePath.components(name) ?? []
+      guard !SourcePath.isHidden(parts) else {
+        self = .skipped(.init(name: name, reason: "hidden"))
+        return
+      }
+      guard let bytes = readFile(path, limit: limits.image.encodedByteCount) else {
+        self = .reject(name, .unreadable, "The file cannot be read.")
+        return
+      }
+      self.init(name: name, bytes: bytes, limits: limits)
+    case .drawn(let draw):
+      self.init(name: name, drawn: draw())
+    case .refused(let code, let detail):
+      self = .reject(name, code, detail)
+    case .skipped(let reason):
+      self = .skipped(.init(name: name, reason: reason))
+    }
+  }
+
+  private init(name: String, bytes: [UInt8], limits: AdmissionLimits) {
+    guard ImageFormat(sniffing: bytes) != nil || SourcePath.isPictureName(name) else {
+      self = .skipped(.init(name: name, reason: "not a picture"))
+      return
+    }
+    do throws(ImageError) {
+      let header = try readHeader(of: bytes, limits: limits.image)
+      let image = try decode(bytes, limits: limits.image, atLeast: StorageRule.shortSide)
+      self = .accepted(
+        PreparedPicture(
+          packed: try StorageRule.pack(image, header: header, name: name, bytes: bytes),
+          hash: ContentHash(bytes), hasAlpha: header.hasAlpha,
+          originalShortSide: min(header.width, header.height)))
+    } catch {
+      self = .reject(name, RejectionCode(error.code), error.detail)
+    }
+  }
+
+  private init(name: String, drawn image: RGBImage) {
+    do throws(ImageError) {
+      self.init(name: name, bytes: try image.png(), limits: AdmissionLimits())
+    } catch {
+      self = .reject(name, RejectionCode(error.code), error.detail)
+    }
+  }
+
+  private static func reject(_ name: String, _ code: RejectionCode, _ detail: String) -> Self {
+    .rejected(.init(name: name, code: code, detail: detail))
+  }
+}

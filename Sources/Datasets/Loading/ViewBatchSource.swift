@@ -1,0 +1,96 @@
+import Glibc
+public import Images
+
+/// What a source of view batches renders, and with how many threads.
+public struct ViewBatchConfiguration: Hashable, Sendable {
+  /// The two distributions of views and the normalisation.
+  public var augmentations: Augmentations
+  /// The views' side in pixels.
+  public var side: Int
+  /// Pictures a batch.
+  public var batchSize: Int
+  /// The run's seed.
+  public var seed: UInt64
+  /// Threads that render; at least 1.
+  public var threads: Int
+  /// Batches held in memory: one in use, the others rendered ahead; at least 2.
+  public var depth: Int
+
+  /// A configuration; `depth` counts the batch in use too.
+  public init(
+    augmentations: Augmentations, side: Int, batchSize: Int, seed: UInt64, threads: Int = 1,
+    depth: Int = 2
+  ) {
+    self.augmentations = augmentations
+    self.side = side
+    self.batchSize = batchSize
+    self.seed = seed
+    self.threads = max(1, threads)
+    self.depth = max(2, depth)
+  }
+}
+
+/// One batch of view pairs, lent for the length of a call: do not keep the pointers.
+@unsafe
+public struct ViewBatch {
+  /// The step that the batch is for, counted from 0 over the whole run.
+  public let step: Int
+  /// The epoch of the step, counted from 0.
+  public let epoch: Int
+  /// The pictures, as places in the pack.
+  public let pictures: [Int]
+  /// The first views, `[batch, side, side, 3]`, normalised.
+  public let first: UnsafeBufferPointer<Float>
+  /// The second views, laid out alike.
+  public let second: UnsafeBufferPointer<Float>
+  /// Seconds that the caller waited because the batch was not rendered yet.
+  public let waitSeconds: Double
+}
+
+/// Renders the batches of a run ahead of its steps, on threads of its own.
+///
+/// Which pictures are in a batch and how they are changed is a pure function of (seed, step), so that
+/// the batches are bit-identical for any number of threads and from any first step. What happens in
+/// the background: threads take rows of the earliest batch that has room; a batch's memory is free
+/// again when the call that it was lent to returns. One caller at a time.
+public final class ViewBatchSource: Sendable {
+  /// Whole batches in an epoch; the rest of the pictures sits the epoch out.
+  public let stepsPerEpoch: Int
+  /// The configuration.
+  public let configuration: ViewBatchConfiguration
+  private let work: RenderWork
+  private let threads: ThreadGroup
+
+  /// Starts rendering the batches of `pictures` (places in `pack`) from step `firstStep` on.
+  ///
+  /// There must be at least one whole batch of pictures.
+  public init(
+    pack: Pack, pictures: [Int], configuration: ViewBatchConfiguration, firstStep: Int = 0
+  ) {
+    precondition(
+      configuration.batchSize > 0 && pictures.count >= configuration.batchSize && firstStep >= 0,
+      "Batches of \(configuration.batchSize) of \(pictures.count) pictures from \(firstStep) on.")
+    self.configuration = configuration
+    stepsPerEpoch = PictureOrder.batches(of: configuration.batchSize, count: pictures.count)
+    let work = RenderWork(
+      pack: pack, pictures: pictures, configuration: configuration, firstStep: firstStep)
+    self.work = work
+    threads = ThreadGroup(count: configuration.threads) { _ in work.runThread() }
+  }
+
+  deinit { stop() }
+
+  /// Lends the next step's batch to `body`, waiting for it where it is not rendered yet.
+  ///
+  /// - Throws: `PackError`, when one of its pictures cannot be read, or what `body` throws.
+  public func withNextBatch<Result>(_ body: (ViewBatch) throws -> Result) throws -> Result {
+    let batch = try unsafe work.waitForBatch()
+    defer { work.release() }
+    return try unsafe body(batch)
+  }
+
+  /// Ends the threads; no batch can be had afterwards. Called by `deinit` too.
+  public func stop() {
+    if work.stop() { threads.join() }
+  }
+}

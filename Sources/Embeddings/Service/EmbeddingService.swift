@@ -1,0 +1,191 @@
+public import Images
+import Synchronization
+
+/// What a caller asks of an embedding besides the pictures.
+public struct EmbeddingOptions: Hashable, Sendable {
+  /// Keeps the first components only.
+  public var dimensions: Int?
+  /// Brings vectors to length 1; after truncation.
+  public var normalize = true
+  /// Refuses another model than the one of this fingerprint.
+  public var requiredFingerprint: String?
+
+  /// All components, normalised, of any model.
+  public init() {}
+}
+
+/// Vectors and where they come from.
+public struct EmbeddingReply: Sendable {
+  /// One vector a picture, in order.
+  public var vectors: [[Float]]
+  /// The digest of weights and preprocessing.
+  public var fingerprint: String
+  /// The time between asking and computing.
+  public var queued: Duration
+  /// The time of computing.
+  public var computed: Duration
+}
+
+/// What a model is, for lists.
+public struct EncoderFacts: Hashable, Sendable {
+  /// Components of a representation.
+  public var dimension: Int
+  /// Side of the square that pictures are brought to, in pixels.
+  public var inputSize: Int
+  /// The digest of weights and preprocessing.
+  public var fingerprint: String
+}
+
+/// Keeps the models that were used last in memory and puts pictures through them.
+///
+/// Each model computes on a thread of its own. A model that is taken out while it works finishes what it was
+/// given: its weights live as long as a request holds it.
+public final class EmbeddingService: Sendable {
+  private struct State {
+    var models: [(source: EncoderSource, encoder: LoadedEncoder)] = []  // last used last
+    var waiting = 0
+    var secondsPerPicture = 0.05
+  }
+
+  private let loader: EncoderLoader
+  private let queueLimit: Int
+  private let modelLimit: Int
+  private let state = Mutex(State())
+
+  /// A service without models in memory.
+  ///
+  /// - Parameters:
+  ///   - loader: What opens model files.
+  ///   - queueLimit: Pictures that may wait or be computed at once.
+  ///   - modelLimit: Models kept in memory.
+  public init(loader: EncoderLoader, queueLimit: Int = 512, modelLimit: Int = 2) {
+    precondition(queueLimit > 0 && modelLimit > 0, "\(queueLimit) and \(modelLimit)")
+    self.loader = loader
+    self.queueLimit = queueLimit
+    self.modelLimit = modelLimit
+  }
+
+  /// Pictures that wait or are being computed.
+  public var waitingCount: Int { state.withLock { $0.waiting } }
+
+  /// The vectors of some pictures.
+  ///
+  /// - Throws: `EmbeddingServiceError`; what the encoder throws.
+  public func embed(
+    _ images: [RGBImage], with source: EncoderSource, options: EmbeddingOptions = .init()
+  ) async throws -> EmbeddingReply {
+    try admit(images.count)
+    defer { state.withLock { $0.waiting -= images.count } }
+    let asked = ContinuousClock.now
+    let model = loaded(source)
+    let facts = try await facts(of: model, source)
+    try check(options, facts)
+    let (vectors, began) = try await model.embed(images)
+    let ended = ContinuousClock.now
+    record(images.count, began.duration(to: ended))
+    return EmbeddingReply(
+      vectors: try finished(vectors, options), fingerprint: facts.fingerprint,
+      queued: asked.duration(to: began), computed: began.duration(to: ended))
+  }
+
+  /// What a model is; opens it if it is not in memory.
+  ///
+  /// - Throws: `EmbeddingServiceError.modelNotLoadable`.
+  public func facts(of source: EncoderSource) async throws -> EncoderFacts {
+    let facts = try await facts(of: loaded(source), source)
+    return EncoderFacts(
+      dimension: facts.dimension, inputSize: facts.inputSize, fingerprint: facts.fingerprint)
+  }
+
+  /// Whether the model is in memory; nothing is loaded.
+  public func isLoaded(_ source: EncoderSource) -> Bool {
+    state.withLock { $0.models.contains { $0.source == source } }
+  }
+}
+
+// MARK: - Admission
+
+extension EmbeddingService {
+  private func admit(_ count: Int) throws(EmbeddingServiceError) {
+    let refusal: EmbeddingServiceError? = state.withLock { state in
+      guard state.waiting + count > queueLimit else {
+        state.waiting += count
+        return nil
+      }
+      let seconds = Double(state.waiting) * state.secondsPerPicture
+      return .queueFull(limit: queueLimit, seconds: min(120, max(1, seconds)))
+    }
+    if let refusal { throw refusal }
+  }
+
+  private func check(
+    _ options: EmbeddingOptions, _ facts: LoadedEncoder.Facts
+  ) throws(EmbeddingServiceError) {
+    if let required = options.requiredFingerprint, required != facts.fingerprint {
+      throw .fingerprintMismatch(required: required, actual: facts.fingerprint)
+    }
+    if let asked = options.dimensions, !(1...facts.dimension).contains(asked) {
+      throw .dimensionsOutOfRange(asked: asked, largest: facts.dimension)
+    }
+  }
+
+  private func record(_ count: Int, _ duration: Duration) {
+    guard count > 0 else { return }
+    let seconds = duration / .seconds(1) / Double(count)
+    state.withLock { $0.secondsPerPicture += (seconds - $0.secondsPerPicture) * 0.2 }
+  }
+}
+
+// MARK: - Models
+
+extension EmbeddingService {
+  /// The model in memory, made if need be; the one used longest ago leaves.
+  private func loaded(_ source: EncoderSource) -> LoadedEncoder {
+    state.withLock { state in
+      if let index = state.models.firstIndex(where: { $0.source == source }) {
+        let model = state.models.remove(at: index)
+        state.models.append(model)
+        return model.encoder
+      }
+      let encoder = LoadedEncoder(source: source, loader: loader)
+      state.models.append((source, encoder))
+      if state.models.count > modelLimit { state.models.removeFirst() }
+      return encoder
+    }
+  }
+
+  /// Opens a model; one that cannot be opened is forgotten, so that the next request tries again.
+  private func facts(
+    of model: LoadedEncoder, _ source: EncoderSource
+  ) async throws(EmbeddingServiceError) -> LoadedEncoder.Facts {
+    do throws(EmbeddingServiceError) {
+      return try await model.facts()
+    } catch {
+      state.withLock { $0.models.removeAll { $0.encoder === model } }
+      throw error
+    }
+  }
+}
+
+// MARK: - Vectors
+
+private func finished(
+  _ vectors: [[Float]], _ options: EmbeddingOptions
+) throws(EmbeddingServiceError) -> [[Float]] {
+  var result: [[Float]] = []
+  for (index, vector) in vectors.enumerated() {
+    guard vector.allSatisfy(\.isFinite) else { throw .notFinite(index: index) }
+    let kept = Array(vector.prefix(options.dimensions ?? vector.count))
+    result.append(options.normalize ? normalized(kept) : kept)
+  }
+  return result
+}
+
+/// The vector brought to length 1, summed in double precision in order; zero stays zero.
+public func normalized(_ vector: [Float]) -> [Float] {
+  var sum = 0.0
+  for value in vector { sum += Double(value) * Double(value) }
+  guard sum > 0 else { return vector }
+  let scale = 1 / sum.squareRoot()
+  return vector.map { Float(Double($0) * scale) }
+}

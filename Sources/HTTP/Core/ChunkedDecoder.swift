@@ -1,0 +1,171 @@
+/// The chunked transfer coding of RFC 9112 section 7.1, without any leniency.
+struct ChunkedDecoder {
+  private enum State: Equatable {
+    case size(digits: Int)
+    case extensionName(empty: Bool)
+    case extensionValueStart
+    case extensionValue
+    case quoted
+    case quotedEscape
+    case afterQuoted
+    case sizeLineFeed
+    case data
+    case dataReturn
+    case dataLineFeed
+    case trailers
+  }
+
+  private let limit: Int
+  private let limits: Limits
+  private var state = State.size(digits: 0)
+  private var size: UInt64 = 0
+  private var left = 0
+  private var dataBytes = 0
+  private var extensionBytes = 0
+  private var overheadBytes = 0
+  private var lines = LineReader()
+  private var trailers = Headers()
+  private var trailerBytes = 0
+
+  init(limit: Int, limits: Limits) {
+    self.limit = limit
+    self.limits = limits
+  }
+
+  /// Takes bytes from `position` on, which moves past the body's.
+  ///
+  /// - Returns: whether the last chunk and the trailers are in.
+  mutating func decode(
+    _ bytes: Span<UInt8>, at position: inout Int, into output: inout [UInt8]
+  ) throws(HTTPError) -> Bool {
+    while position < bytes.count {
+      switch state {
+      case .data: takeData(bytes, &position, &output)
+      case .trailers:
+        if try takeTrailer(bytes, &position) { return true }
+      default:
+        try takeFraming(bytes[position])
+        position += 1
+      }
+    }
+    return false
+  }
+
+  private mutating func takeData(
+    _ bytes: Span<UInt8>, _ position: inout Int, _ output: inout [UInt8]
+  ) {
+    let count = min(left, bytes.count - position)
+    output.append(bytes.extracting(position..<position + count))
+    position += count
+    left -= count
+    dataBytes += count
+    if left == 0 { state = .dataReturn }
+  }
+
+  /// One byte outside of data and trailers.
+  private mutating func takeFraming(_ byte: UInt8) throws(HTTPError) {
+    overheadBytes += 1
+    if overheadBytes > limits.chunkOverheadBytes, overheadBytes > 4 * dataBytes {
+      throw .malformed("chunk_overhead", "The chunks are too small for what they carry.")
+    }
+    switch state {
+    case .size(let digits): try takeSize(byte, digits)
+    case .sizeLineFeed:
+      try require(byte == 0x0A)
+      state = left == 0 ? .trailers : .data
+    case .dataReturn:
+      try require(byte == 0x0D)
+      state = .dataLineFeed
+    case .dataLineFeed:
+      try require(byte == 0x0A)
+      state = .size(digits: 0)
+    default:
+      extensionBytes += 1
+      if extensionBytes > limits.chunkExtensionBytes {
+        throw .malformed("chunk_extensions", "The chunk extensions are longer than allowed.")
+      }
+      try takeExtension(byte)
+    }
+  }
+
+  private mutating func takeSize(_ byte: UInt8, _ digits: Int) throws(HTTPError) {
+    if let value = hexValue(byte) {
+      try require(digits < 16)
+      size = (digits == 0 ? 0 : size << 4) | UInt64(value)
+      state = .size(digits: digits + 1)
+      return
+    }
+    try require(digits > 0 && (byte == 0x0D || byte == 0x3B))
+    try require(size <= UInt64(Int.max))
+    guard Int(size) <= limit - dataBytes else { throw .bodyTooLarge(limit: limit) }
+    left = Int(size)
+    state = byte == 0x0D ? .sizeLineFeed : .extensionName(empty: true)
+  }
+
+  private mutating func takeExtension(_ byte: UInt8) throws(HTTPError) {
+    switch (state, byte) {
+    case (.extensionName(false), 0x0D), (.extensionValue, 0x0D), (.afterQuoted, 0x0D):
+      state = .sizeLineFeed
+    case (.extensionName(false), 0x3B), (.extensionValue, 0x3B), (.afterQuoted, 0x3B):
+      state = .extensionName(empty: true)
+    case (.extensionName(false), 0x3D): state = .extensionValueStart
+    case (.extensionName, _):
+      try require(isTokenByte(byte))
+      state = .extensionName(empty: false)
+    case (.extensionValueStart, 0x22): state = .quoted
+    case (.extensionValueStart, _), (.extensionValue, _):
+      try require(isTokenByte(byte))
+      state = .extensionValue
+    case (.quoted, 0x22): state = .afterQuoted
+    case (.quoted, 0x5C): state = .quotedEscape
+    case (.quoted, _), (.quotedEscape, _):
+      try require(isFieldValueByte(byte))
+      state = .quoted
+    default: try require(false)
+    }
+  }
+
+  private mutating func takeTrailer(
+    _ bytes: Span<UInt8>, _ position: inout Int
+  ) throws(HTTPError) -> Bool {
+    let budget = min(limits.fieldLineBytes + 1, limits.trailerSectionBytes - trailerBytes)
+    switch lines.next(in: bytes, at: &position, limit: budget) {
+    case .incomplete: return false
+    case .whole(let range): return try takeTrailerLine(bytes.extracting(range))
+    case .joined(let line): return try takeTrailerLine(line.span)
+    case .tooLong:
+      throw HTTPError(
+        status: 431, code: "trailers_too_large", detail: "The trailers are longer than allowed.",
+        closes: true)
+    }
+  }
+
+  private mutating func takeTrailerLine(_ line: Span<UInt8>) throws(HTTPError) -> Bool {
+    if line.count == 1, line[0] == 0x0D { return true }
+    try require(line.count > 0)
+    trailerBytes += line.count + 1
+    try parseFieldLine(line, into: &trailers)
+    guard trailers.fields.count <= limits.fieldCount else {
+      throw HTTPError(
+        status: 431, code: "too_many_fields", detail: "There are more trailers than allowed.",
+        closes: true)
+    }
+    if let last = trailers.fields.last, forbiddenTrailers.contains(last.name.lowercased()) {
+      throw .malformed("forbidden_trailer", "A trailer names a field that belongs in the head.")
+    }
+    return false
+  }
+
+  private func require(_ condition: Bool) throws(HTTPError) {
+    if !condition {
+      throw .malformed("invalid_chunk", "The chunked body is not well formed.")
+    }
+  }
+}
+
+/// Fields about framing, routing, authentication and the body itself, which mean nothing after the body.
+private let forbiddenTrailers: Set<String> = [
+  "authorization", "cache-control", "connection", "content-encoding", "content-length",
+  "content-range", "content-type", "cookie", "expect", "host", "keep-alive", "max-forwards",
+  "proxy-authorization", "range", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade",
+]

@@ -1,0 +1,191 @@
+/// When a connection waits, for how long, and whether it goes on: a pure function of events and a clock.
+///
+/// Times are nanoseconds of any monotonic clock. The shell reports what happens and asks for `deadline`; when
+/// that has passed it calls `expire` and does what it says.
+struct ConnectionPolicy {
+  typealias Instant = UInt64
+
+  /// What a passed deadline asks for.
+  enum Expiry: Equatable {
+    /// Nothing is due yet.
+    case none
+    /// Close without a word: nothing is under way.
+    case closeSilently
+    /// Answer 408, then close.
+    case answerTimeout
+    /// The body that a handler waits for fails with 408.
+    case failBody
+    /// Break off: the client does not take the response.
+    case abort
+  }
+
+  /// What follows a finished response.
+  enum Next: Equatable {
+    case awaitRequest
+    /// Close after reading and discarding for a while: the client may still be sending.
+    case linger
+    /// Close: the client asked for it and has nothing more to say.
+    case close
+  }
+
+  private enum Phase: Equatable {
+    case handshake(since: Instant)
+    case idle(since: Instant)
+    case head(since: Instant, progress: Instant)
+    case exchange
+    case linger(since: Instant, bytes: Int)
+    case closed
+  }
+
+  /// Time spent waiting for the client in one direction, and what came of it.
+  private struct Waiting {
+    var since: Instant?
+    var total: Instant = 0
+    var bytes = 0
+
+    mutating func begin(_ now: Instant) { if since == nil { since = now } }
+
+    mutating func end(bytes count: Int, _ now: Instant) {
+      guard let since else { return }
+      total += now &- since
+      bytes += count
+      self.since = nil
+    }
+
+    /// Silence ends it after `progress`; a slow drip when the rate falls below the minimum.
+    func deadline(progress: Duration, _ limits: Limits) -> Instant? {
+      guard let since else { return nil }
+      let paidFor = Double(bytes) / Double(max(1, limits.minimumRate)) * 1e9
+      let allowed = max(nanoseconds(limits.rateGrace), Instant(min(paidFor, 1e18)))
+      let rateLeft = allowed > total ? allowed - total : 0
+      return since + min(nanoseconds(progress), rateLeft)
+    }
+  }
+
+  private let limits: Limits
+  private var phase: Phase
+  private var reading = Waiting()
+  private var writing = Waiting()
+  private var requests = 0
+  private var clientPersists = true
+  private var wasRefused = false
+  private(set) var isDraining = false
+
+  init(limits: Limits, secure: Bool, now: Instant) {
+    self.limits = limits
+    phase = secure ? .handshake(since: now) : .idle(since: now)
+  }
+
+  /// Whether no request is under way, so that the connection may be closed at any moment.
+  var isIdle: Bool { if case .idle = phase { true } else { false } }
+
+  /// Whether the response that comes next may leave the connection open.
+  var mayPersist: Bool { clientPersists && !isDraining && requests < limits.requestsPerConnection }
+
+  mutating func handshakeFinished(_ now: Instant) { phase = .idle(since: now) }
+
+  /// Bytes of a head arrived that do not complete it.
+  mutating func headProgressed(_ now: Instant) {
+    switch phase {
+    case .head(let since, _): phase = .head(since: since, progress: now)
+    default: phase = .head(since: now, progress: now)
+    }
+  }
+
+  /// A head is complete.
+  mutating func headFinished(persists: Bool) {
+    phase = .exchange
+    clientPersists = persists
+    requests += 1
+    reading = Waiting()
+    writing = Waiting()
+  }
+
+  /// A head was refused, or timed out; only an answer may follow.
+  mutating func headRefused() {
+    phase = .exchange
+    clientPersists = false
+    wasRefused = true
+    reading = Waiting()
+    writing = Waiting()
+  }
+
+  mutating func waitsForBody(_ now: Instant) { reading.begin(now) }
+  mutating func bodyArrived(bytes: Int, _ now: Instant) { reading.end(bytes: bytes, now) }
+  mutating func waitsForClientToTake(_ now: Instant) { writing.begin(now) }
+  mutating func clientTook(bytes: Int, _ now: Instant) { writing.end(bytes: bytes, now) }
+
+  /// A response is out, announced as `persisting` or closing, with the request's body consumed or not.
+  mutating func responseFinished(persisting: Bool, bodyConsumed: Bool, _ now: Instant) -> Next {
+    if !clientPersists, bodyConsumed, !wasRefused { return .close }
+    guard persisting, bodyConsumed, !isDraining else {
+      phase = .linger(since: now, bytes: 0)
+      return .linger
+    }
+    phase = .idle(since: now)
+    return .awaitRequest
+  }
+
+  /// Bytes were discarded while lingering; whether to go on.
+  mutating func discarded(_ count: Int) -> Bool {
+    guard case .linger(let since, let bytes) = phase, bytes + count <= limits.lingerBytes else {
+      return false
+    }
+    phase = .linger(since: since, bytes: bytes + count)
+    return true
+  }
+
+  /// From now on every response closes; whether the connection is to be closed at once.
+  mutating func drain() -> Bool {
+    isDraining = true
+    return isIdle
+  }
+
+  mutating func closed() { phase = .closed }
+
+  /// The next moment at which `expire` has something to say, or nil while only the server itself is waited for.
+  var deadline: Instant? {
+    switch phase {
+    case .handshake(let since): since + nanoseconds(limits.handshakeTimeout)
+    case .idle(let since): since + nanoseconds(limits.idleTimeout)
+    case .head(let since, let progress):
+      min(
+        since + nanoseconds(limits.headTimeout), progress + nanoseconds(limits.headProgressTimeout))
+    case .exchange: earlier(readDeadline, writeDeadline)
+    case .linger(let since, _):
+      // A server that drains has less patience.
+      since + min(nanoseconds(limits.lingerTimeout), isDraining ? 1_000_000_000 : .max)
+    case .closed: nil
+    }
+  }
+
+  private var readDeadline: Instant? {
+    reading.deadline(progress: limits.bodyProgressTimeout, limits)
+  }
+  private var writeDeadline: Instant? {
+    writing.deadline(progress: limits.writeProgressTimeout, limits)
+  }
+
+  /// What the passing of time asks for.
+  func expire(_ now: Instant) -> Expiry {
+    guard let deadline, deadline <= now else { return .none }
+    switch phase {
+    case .handshake, .idle, .linger: return .closeSilently
+    case .head: return .answerTimeout
+    case .exchange: return writeDeadline.map { $0 <= now } ?? false ? .abort : .failBody
+    case .closed: return .none
+    }
+  }
+}
+
+private func earlier(_ left: UInt64?, _ right: UInt64?) -> UInt64? {
+  guard let left, let right else { return left ?? right }
+  return min(left, right)
+}
+
+/// Whole nanoseconds of a non-negative duration.
+func nanoseconds(_ duration: Duration) -> UInt64 {
+  let parts = duration.components
+  return UInt64(max(0, parts.seconds)) * 1_000_000_000
+    + UInt64(max(0, parts.attoseconds) / 1_000_000_000)
+}

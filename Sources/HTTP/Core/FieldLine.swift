@@ -1,0 +1,40 @@
+/// Parses one field line, `name: value`, and adds it.
+///
+/// - Throws: 400 for a fold, a missing colon, a name that is no token, or control characters in the value.
+func parseFieldLine(_ line: Span<UInt8>, into headers: inout Headers) throws(HTTPError) {
+  let content = try withoutReturn(line)
+  guard line[0] != 0x20, line[0] != 0x09 else {
+    throw .malformed("folded_field", "A field line begins with a blank.")
+  }
+  var colon = 0
+  while colon < content.upperBound, isTokenByte(line[colon]) { colon += 1 }
+  guard colon < content.upperBound, line[colon] == 0x3A, colon > 0 else {
+    throw .malformed(
+      "invalid_field_name", "A field name is empty, no token, or not followed by a colon.")
+  }
+  var start = colon + 1
+  var end = content.upperBound
+  while start < end, line[start] == 0x20 || line[start] == 0x09 { start += 1 }
+  while end > start, line[end - 1] == 0x20 || line[end - 1] == 0x09 { end -= 1 }
+  var high: UInt8 = 0
+  for index in start..<end {
+    guard isFieldValueByte(line[index]) else {
+      throw .malformed("invalid_field_value", "A field value holds a control character.")
+    }
+    high |= line[index]
+  }
+  let name = asciiText(line, 0..<colon)
+  let value = asciiText(line, start..<end)
+  // `value` repaired bytes that are no UTF-8; keep those as they came.
+  let repaired =
+    high >= 0x80 && value.utf8.count != end - start || value.unicodeScalars.contains("\u{FFFD}")
+  let raw = repaired ? (start..<end).map { line[$0] } : nil
+  headers.appendParsed(name: name, value: value, rawBytes: raw)
+}
+
+/// The members of a comma-separated list over all fields of a name, without blanks and empty members.
+func listMembers(_ headers: Headers, _ name: String) -> [Substring] {
+  headers.fields.lazy.filter { equalIgnoringCase($0.name, name) }.flatMap { field in
+    field.value.split(separator: ",").map(trimBlanks).filter { !$0.isEmpty }
+  }
+}

@@ -1,0 +1,96 @@
+/// A request's head after all checks that need nothing but its bytes.
+struct RequestHead: Equatable {
+  /// How the body's end is found.
+  enum Framing: Equatable {
+    case none
+    case length(Int)
+    case chunked
+  }
+
+  var method = ""
+  var target = ""
+  /// 0 or 1.
+  var minorVersion = 1
+  var headers = Headers()
+  var framing = Framing.none
+  /// Whether the client lets the connection go on after the response.
+  var persists = true
+  /// Whether the client waits for `100 Continue` before it sends the body.
+  var expectsContinue = false
+  /// `host[:port]` of the target or the Host field; empty only for HTTP/1.0.
+  var authority = ""
+  /// The target as path and query, `*` for the asterisk form.
+  var pathAndQuery = ""
+}
+
+extension RequestHead {
+  /// Judges host, framing, persistence and expectation once all fields are in.
+  ///
+  /// - Throws: 400 and the like; afterwards no byte of the connection can be trusted.
+  mutating func finish() throws(HTTPError) {
+    try judgeTarget()
+    try judgeFraming()
+    judgePersistence()
+    try judgeExpectation()
+  }
+
+  private mutating func judgeTarget() throws(HTTPError) {
+    let hosts = headers.all("Host")
+    if hosts.count > 1 { throw .malformed("duplicate_host", "There is more than one Host field.") }
+    if hosts.isEmpty, minorVersion == 1 {
+      throw .malformed("missing_host", "An HTTP/1.1 request needs a Host field.")
+    }
+    if let host = hosts.first, !isValidAuthority(host) {
+      throw .malformed("invalid_host", "The Host field is no host with an optional port.")
+    }
+    let form = try TargetForm(target, method: method)
+    pathAndQuery = form.pathAndQuery
+    authority = hosts.first ?? form.authority ?? ""
+    if let named = form.authority, let host = hosts.first, !equalIgnoringCase(named, host) {
+      throw .malformed("contradicting_host", "The target and the Host field name different hosts.")
+    }
+  }
+
+  private mutating func judgeFraming() throws(HTTPError) {
+    let lengths = headers.all("Content-Length")
+    let codings = headers.all("Transfer-Encoding")
+    if let coding = codings.first {
+      guard codings.count == 1, lengths.isEmpty, minorVersion == 1 else {
+        throw .malformed("ambiguous_framing", "The body's end is described in more than one way.")
+      }
+      if equalIgnoringCase(coding, "chunked") {
+        framing = .chunked
+        return
+      }
+      let isToken = !coding.isEmpty && coding.utf8.allSatisfy(isTokenByte)
+      if isToken, !equalIgnoringCase(coding, "identity") {
+        throw HTTPError(
+          status: 501, code: "unknown_transfer_coding",
+          detail: "The only transfer coding understood is chunked.", closes: true)
+      }
+      throw .malformed("invalid_transfer_encoding", "Transfer-Encoding is not exactly chunked.")
+    }
+    guard let length = lengths.first else { return }
+    guard lengths.count == 1, let value = decimal(length.utf8) else {
+      throw .malformed("invalid_content_length", "Content-Length is not one decimal number.")
+    }
+    framing = value == 0 ? .none : .length(value)
+  }
+
+  private mutating func judgePersistence() {
+    let options = listMembers(headers, "Connection").map(String.init)
+    let closes = options.contains { equalIgnoringCase($0, "close") }
+    let keeps = minorVersion == 1 || options.contains { equalIgnoringCase($0, "keep-alive") }
+    persists = keeps && !closes
+  }
+
+  private mutating func judgeExpectation() throws(HTTPError) {
+    guard minorVersion == 1, let expectation = headers["Expect"] else { return }
+    guard equalIgnoringCase(expectation, "100-continue") else {
+      throw HTTPError(
+        status: 417, code: "unknown_expectation",
+        detail: "The only expectation met is 100-continue.", closes: true)
+    }
+    expectsContinue = framing != .none
+  }
+}

@@ -1,0 +1,154 @@
+/// Writes the head of a response and decides how its body is framed.
+struct ResponseEncoder {
+  /// How the body's end is told to the client.
+  enum Framing: Equatable {
+    case none
+    case length(Int)
+    case chunked
+    case untilClose
+  }
+
+  /// What is known of the body before it is sent.
+  enum BodyKind: Equatable {
+    case length(Int)
+    case unknown
+  }
+
+  /// Fields of every response, encoded once.
+  private let common: [UInt8]
+  private let policy: String
+
+  init(contentSecurityPolicy: String) {
+    policy = contentSecurityPolicy
+    common = Array("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n".utf8)
+  }
+
+  /// The framing of a response, from what is asked and what is answered.
+  static func framing(_ body: BodyKind, status: Int, minorVersion: Int) -> Framing {
+    if status < 200 || status == 204 || status == 304 { return .none }
+    switch body {
+    case .length(let count): return .length(count)
+    case .unknown: return minorVersion == 0 ? .untilClose : .chunked
+    }
+  }
+
+  /// Appends status line, fields and the empty line.
+  func encode(
+    status: Int, headers: Headers, framing: Framing, persists: Bool, minorVersion: Int,
+    date: [UInt8], requestID: String, into out: inout [UInt8]
+  ) {
+    out.append(contentsOf: "HTTP/1.1 ".utf8)
+    appendDecimal(status, to: &out)
+    out.append(0x20)
+    out.append(contentsOf: reasonPhrase(status).utf8)
+    out.append(contentsOf: "\r\nDate: ".utf8)
+    out.append(contentsOf: date)
+    out.append(contentsOf: "\r\n".utf8)
+    var namesPolicy = false
+    for field in headers.fields where !isFramingField(field.name) {
+      if equalIgnoringCase(field.name, "Content-Security-Policy") { namesPolicy = true }
+      appendField(field.name, field.value, to: &out)
+    }
+    switch framing {
+    case .none, .untilClose: break
+    case .length(let count):
+      out.append(contentsOf: "Content-Length: ".utf8)
+      appendDecimal(count, to: &out)
+      out.append(contentsOf: "\r\n".utf8)
+    case .chunked: out.append(contentsOf: "Transfer-Encoding: chunked\r\n".utf8)
+    }
+    if !persists || framing == .untilClose {
+      out.append(contentsOf: "Connection: close\r\n".utf8)
+    } else if minorVersion == 0 {
+      out.append(contentsOf: "Connection: keep-alive\r\n".utf8)
+    }
+    if !requestID.isEmpty { appendField("X-Request-Id", requestID, to: &out) }
+    out.append(contentsOf: common)
+    if !namesPolicy, !policy.isEmpty { appendField("Content-Security-Policy", policy, to: &out) }
+    out.append(contentsOf: "\r\n".utf8)
+  }
+
+  /// Bytes as one chunk of the chunked coding. `bytes` is not empty: an empty chunk would end the body.
+  static func chunk(_ bytes: [UInt8]) -> [UInt8] {
+    var out: [UInt8] = []
+    out.reserveCapacity(bytes.count + 20)
+    out.append(contentsOf: String(bytes.count, radix: 16).utf8)
+    out.append(contentsOf: "\r\n".utf8)
+    out.append(contentsOf: bytes)
+    out.append(contentsOf: "\r\n".utf8)
+    return out
+  }
+
+  /// The chunk that ends a body.
+  static let lastChunk = Array("0\r\n\r\n".utf8)
+  /// The interim response that asks for the body.
+  static let continueHead = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+
+  private func appendField(_ name: String, _ value: String, to out: inout [UInt8]) {
+    out.append(contentsOf: name.utf8)
+    out.append(contentsOf: ": ".utf8)
+    out.append(contentsOf: value.utf8)
+    out.append(contentsOf: "\r\n".utf8)
+  }
+}
+
+/// Fields that the encoder alone writes.
+private func isFramingField(_ name: String) -> Bool {
+  switch name.utf8.count {
+  case 4: equalIgnoringCase(name, "Date")
+  case 10: equalIgnoringCase(name, "Connection") || equalIgnoringCase(name, "Keep-Alive")
+  case 12: equalIgnoringCase(name, "X-Request-Id")
+  case 14: equalIgnoringCase(name, "Content-Length")
+  case 17: equalIgnoringCase(name, "Transfer-Encoding")
+  default: false
+  }
+}
+
+private func appendDecimal(_ value: Int, to out: inout [UInt8]) {
+  if value >= 10 { appendDecimal(value / 10, to: &out) }
+  out.append(0x30 + UInt8(value % 10))
+}
+
+private func reasonPhrase(_ status: Int) -> String {
+  switch status {
+  case 200: "OK"
+  case 201: "Created"
+  case 202: "Accepted"
+  case 204: "No Content"
+  case 206: "Partial Content"
+  case 301: "Moved Permanently"
+  case 302: "Found"
+  case 303: "See Other"
+  case 304: "Not Modified"
+  case 307: "Temporary Redirect"
+  case 308: "Permanent Redirect"
+  case 400: "Bad Request"
+  case 401: "Unauthorized"
+  case 403: "Forbidden"
+  case 404: "Not Found"
+  case 405: "Method Not Allowed"
+  case 406: "Not Acceptable"
+  case 408: "Request Timeout"
+  case 409: "Conflict"
+  case 410: "Gone"
+  case 412: "Precondition Failed"
+  case 413: "Content Too Large"
+  case 414: "URI Too Long"
+  case 415: "Unsupported Media Type"
+  case 416: "Range Not Satisfiable"
+  case 417: "Expectation Failed"
+  case 421: "Misdirected Request"
+  case 422: "Unprocessable Content"
+  case 428: "Precondition Required"
+  case 429: "Too Many Requests"
+  case 431: "Request Header Fields Too Large"
+  case 500: "Internal Server Error"
+  case 501: "Not Implemented"
+  case 502: "Bad Gateway"
+  case 503: "Service Unavailable"
+  case 504: "Gateway Timeout"
+  case 505: "HTTP Version Not Supported"
+  case 507: "Insufficient Storage"
+  default: "Status"
+  }
+}

@@ -1,0 +1,84 @@
+/// Header fields in the order they came, with case-insensitive names.
+///
+/// A field that could break the framing of a message (a name that is no token, a value with CR, LF, NUL or
+/// another control character) never gets in.
+public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
+  /// One field line.
+  public struct Field: Sendable, Equatable {
+    /// The name as written.
+    public let name: String
+    /// The value without surrounding blanks; bytes that are no UTF-8 appear as U+FFFD.
+    public let value: String
+    /// The value's bytes where they are no UTF-8.
+    let rawBytes: [UInt8]?
+
+    /// The value's bytes exactly as received.
+    public var valueBytes: [UInt8] { rawBytes ?? Array(value.utf8) }
+  }
+
+  /// The fields in order.
+  public private(set) var fields: [Field] = []
+
+  /// Creates an empty list.
+  public init() {}
+
+  /// Creates the list from literal fields. An invalid literal is a fault of the program.
+  public init(dictionaryLiteral elements: (String, String)...) {
+    for (name, value) in elements { set(name, value) }
+  }
+
+  /// The first value of that name, or nil. Setting replaces all fields of the name; nil removes them.
+  public subscript(name: String) -> String? {
+    get { fields.first { equalIgnoringCase($0.name, name) }?.value }
+    set {
+      if let newValue { set(name, newValue) } else { remove(name) }
+    }
+  }
+
+  /// Every value of that name, in order.
+  public func all(_ name: String) -> [String] {
+    fields.filter { equalIgnoringCase($0.name, name) }.map(\.value)
+  }
+
+  /// Adds a field after the others.
+  ///
+  /// - Precondition: the name is a token and the value holds no control characters; use
+  ///   `isValid(name:value:)` for values that come from outside.
+  public mutating func append(_ name: String, _ value: String) {
+    precondition(Headers.isValid(name: name, value: value), "invalid header field")
+    fields.append(Field(name: name, value: value, rawBytes: nil))
+  }
+
+  /// Replaces all fields of that name by one. The precondition is `append`'s.
+  public mutating func set(_ name: String, _ value: String) {
+    precondition(Headers.isValid(name: name, value: value), "invalid header field")
+    let field = Field(name: name, value: value, rawBytes: nil)
+    guard let first = fields.firstIndex(where: { equalIgnoringCase($0.name, name) }) else {
+      fields.append(field)
+      return
+    }
+    fields[first] = field
+    var index = fields.count - 1
+    while index > first {
+      if equalIgnoringCase(fields[index].name, name) { fields.remove(at: index) }
+      index -= 1
+    }
+  }
+
+  /// Removes all fields of that name.
+  public mutating func remove(_ name: String) {
+    fields.removeAll { equalIgnoringCase($0.name, name) }
+  }
+
+  /// Whether the pair may stand in a message.
+  public static func isValid(name: String, value: String) -> Bool {
+    !name.isEmpty && name.utf8.allSatisfy(isTokenByte) && value.utf8.allSatisfy(isFieldValueByte)
+  }
+
+  /// Adds a field that the parser has validated.
+  mutating func appendParsed(name: String, value: String, rawBytes: [UInt8]?) {
+    fields.append(Field(name: name, value: value, rawBytes: rawBytes))
+  }
+
+  mutating func reserve(_ count: Int) { fields.reserveCapacity(count) }
+}

@@ -1,0 +1,56 @@
+/// Every limit the server holds a client to, each with its unit and a default that is on.
+///
+/// A limit is checked before the bytes it governs are buffered.
+public struct Limits: Sendable, Equatable {
+  /// Longest request line, in bytes without its line end. Longer: 414.
+  public var startLineBytes = 8 * 1024
+  /// Longest method, in bytes. Longer: 400.
+  public var methodBytes = 32
+  /// Longest single field line, in bytes without its line end. Longer: 431.
+  public var fieldLineBytes = 8 * 1024
+  /// Longest header section (all field lines with their line ends), in bytes. Longer: 431.
+  public var headerSectionBytes = 16 * 1024
+  /// Most field lines in one header section. More: 431.
+  public var fieldCount = 100
+  /// Longest trailer section of a chunked body, in bytes. Longer: 431.
+  public var trailerSectionBytes = 8 * 1024
+  /// Most chunk extension bytes in one body. More: 400.
+  public var chunkExtensionBytes = 16 * 1024
+  /// Chunk framing bytes a body may carry before their share of the body is looked at.
+  public var chunkOverheadBytes = 100 * 1024
+  /// Longest body of a route that names no limit of its own, in bytes. Longer: 413.
+  public var bodyBytes = 1024 * 1024
+
+  /// Most connections open at once; further ones wait in the kernel's backlog.
+  public var connections = 4096
+  /// Most requests answered on one connection before it is closed.
+  public var requestsPerConnection = 10_000
+  /// Length of the kernel's queue of connections not yet accepted.
+  public var backlog = 1024
+
+  /// Longest time from the first byte of a head to its last.
+  public var headTimeout: Duration = .seconds(10)
+  /// Longest silence inside a head.
+  public var headProgressTimeout: Duration = .seconds(5)
+  /// Longest silence between two requests of one connection, and before the first one.
+  public var idleTimeout: Duration = .seconds(60)
+  /// Longest silence inside a body that a handler is waiting for.
+  public var bodyProgressTimeout: Duration = .seconds(15)
+  /// Longest time a written byte may wait for the client.
+  public var writeProgressTimeout: Duration = .seconds(15)
+  /// Slowest client tolerated, in bytes per second of waiting for it, once `rateGrace` has passed.
+  public var minimumRate = 1024
+  /// Time spent waiting for a client before `minimumRate` is asked of it.
+  public var rateGrace: Duration = .seconds(10)
+  /// Longest time a connection is read and discarded after an early answer.
+  public var lingerTimeout: Duration = .seconds(5)
+  /// Most bytes read and discarded after an early answer.
+  public var lingerBytes = 16 * 1024 * 1024
+  /// Most unread body bytes discarded to keep a connection alive after its answer.
+  public var discardBytes = 64 * 1024
+  /// Longest time for a TLS handshake.
+  public var handshakeTimeout: Duration = .seconds(10)
+
+  /// Creates the default limits.
+  public init() {}
+}

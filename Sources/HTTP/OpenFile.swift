@@ -1,0 +1,67 @@
+internal import CSystem
+
+/// A regular file opened for reading, with its size and time as of the opening.
+public final class OpenFile: Sendable {
+  /// Length in bytes.
+  public let size: Int
+  /// Modification time in seconds since 1970.
+  public let modified: Int
+  /// A strong validator made of the file's identity, size and time.
+  public let etag: String
+  let descriptor: Int32
+
+  /// Opens a file by a path that the program, not a client, chose.
+  ///
+  /// - Throws: `HTTPError` 404 when there is no such regular file.
+  public convenience init(path: String) throws(HTTPError) {
+    try self.init(descriptor: unsafe byol_open_read(path))
+  }
+
+  /// Takes over a descriptor, or the negative error of opening it.
+  init(descriptor: Int32) throws(HTTPError) {
+    guard descriptor >= 0 else { throw OpenFile.failure(-descriptor) }
+    var size: Int64 = 0
+    var seconds: Int64 = 0
+    var nanoseconds: Int64 = 0
+    var inode: UInt64 = 0
+    let result = unsafe byol_file_status(descriptor, &size, &seconds, &nanoseconds, &inode)
+    guard result == 0 else {
+      _ = byol_close(descriptor)
+      throw HTTPError.notFound
+    }
+    self.descriptor = descriptor
+    self.size = Int(size)
+    modified = Int(seconds)
+    let stamp = UInt64(bitPattern: seconds) &* 1_000_000_000 &+ UInt64(bitPattern: nanoseconds)
+    etag =
+      "\"" + String(inode, radix: 36) + "-" + String(stamp, radix: 36) + "-"
+      + String(size, radix: 36) + "\""
+  }
+
+  deinit { _ = byol_close(descriptor) }
+
+  /// Reads up to `count` bytes at an offset; empty at the end of the file.
+  ///
+  /// - Throws: `HTTPError` 500 when the disk fails.
+  public func read(at offset: Int, count: Int) throws(HTTPError) -> [UInt8] {
+    var failed = false
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
+      let got = unsafe byol_read_at(descriptor, buffer.baseAddress, count, Int64(offset))
+      failed = got < 0
+      initialised = max(0, got)
+    }
+    if failed {
+      throw HTTPError(status: 500, code: "read_failed", detail: "A file could not be read.")
+    }
+    return bytes
+  }
+
+  private static func failure(_ code: Int32) -> HTTPError {
+    // Out of descriptors or memory is the server's trouble; everything else looks like absence.
+    switch code {
+    case 23, 24, 12:
+      HTTPError(status: 503, code: "busy", detail: "The server is out of resources.")
+    default: .notFound
+    }
+  }
+}

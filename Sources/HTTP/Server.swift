@@ -1,0 +1,95 @@
+internal import CSystem
+public import Logging
+internal import Synchronization
+
+/// An HTTP/1.1 server on plain sockets.
+public final class Server: Sendable {
+  /// Turns an error and the request's identifier into the answer the client sees.
+  public typealias ErrorResponse = @Sendable (_ error: HTTPError, _ requestID: String) -> Response
+
+  private let service: Service
+  private let running = Mutex<Running?>(nil)
+
+  private struct Running {
+    var loop: EventLoop
+    var listener: LoopBound<Listener>
+  }
+
+  /// Creates a server; nothing is opened before `start`.
+  public init(
+    configuration: ServerConfiguration, router: Router, logger: Logger,
+    errorResponse: @escaping ErrorResponse
+  ) {
+    service = Service(
+      configuration: configuration, router: router, logger: logger, errorResponse: errorResponse)
+  }
+
+  /// Starts listening and serving.
+  ///
+  /// - Returns: the port, which matters when the configuration asked for a free one; 0 for a Unix socket.
+  /// - Throws: `HTTPError` when the address cannot be listened on.
+  public func start() async throws -> Int {
+    try service.loadTLS()
+    let loop = try EventLoop()
+    let listener = LoopBound(try Listener(service, loop: loop))
+    let port = listener.value.port
+    loop.start()
+    running.withLock { $0 = Running(loop: loop, listener: listener) }
+    await withCheckedContinuation { started in
+      loop.run {
+        listener.value.start()
+        started.resume()
+      }
+    }
+    return port
+  }
+
+  /// Reads the TLS files again, for new connections; those under way keep what they have.
+  ///
+  /// - Throws: `HTTPError` when the files are not sound; the certificate in force then stays.
+  public func reloadCertificate() throws(HTTPError) { try service.loadTLS() }
+
+  /// How many connections are open; 0 when the server is not running.
+  public func connectionCount() async -> Int {
+    guard let loop = running.withLock({ $0?.loop }) else { return 0 }
+    return await withCheckedContinuation { counted in
+      loop.run { counted.resume(returning: loop.connectionCount) }
+    }
+  }
+
+  /// Stops accepting, closes idle connections, answers what is in flight with `Connection: close`, ends event
+  /// streams, and returns when all connections are gone; those left after `deadline` are cut off.
+  public func drain(deadline: Duration) async {
+    guard let running = running.withLock({ $0.take() }) else { return }
+    let loop = running.loop
+    await withCheckedContinuation { drained in
+      loop.run {
+        running.listener.value.close()
+        let waiting = DrainWait(drained)
+        loop.connectionClosed = { if loop.connectionCount == 0 { waiting.finish() } }
+        loop.forEachConnection { $0.drain() }
+        if loop.connectionCount == 0 { waiting.finish() }
+        loop.after(deadline) { loop.forEachConnection { $0.abort() } }
+      }
+    }
+    loop.stop()
+  }
+}
+
+/// Resumes the one who drains, once.
+private final class DrainWait {
+  private var continuation: CheckedContinuation<Void, Never>?
+
+  init(_ continuation: CheckedContinuation<Void, Never>) { self.continuation = continuation }
+
+  func finish() {
+    continuation?.resume()
+    continuation = nil
+  }
+}
+
+/// A value that only the loop's thread touches once it runs.
+struct LoopBound<Value>: @unchecked Sendable {
+  let value: Value
+  init(_ value: Value) { self.value = value }
+}

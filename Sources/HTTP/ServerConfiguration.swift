@@ -1,0 +1,59 @@
+/// What a server is started with.
+public struct ServerConfiguration: Sendable {
+  /// Where connections come from.
+  public enum Address: Sendable, Equatable {
+    /// A numeric address (or `localhost`) and a port; port 0 takes a free one.
+    case tcp(host: String, port: Int)
+    /// A Unix socket at a path.
+    case unix(path: String)
+  }
+
+  /// Where to listen.
+  public var address: Address
+  /// Serves TLS with these files; nil serves plain HTTP.
+  public var tls: TLSConfiguration?
+  /// The limits every client is held to.
+  public var limits: Limits
+  /// Host names served besides IP addresses, `localhost` and `*.localhost`; `*` serves all.
+  public var allowedHosts: [String]
+  /// Origins, such as `https://example.org`, that may use unsafe methods besides the server's own.
+  public var allowedOrigins: [String]
+  /// The Content-Security-Policy of every response.
+  public var contentSecurityPolicy: String
+  /// Told of every answered request, on the loop's thread; it must not block.
+  public var observer: (@Sendable (Exchange) -> Void)?
+
+  /// Creates a configuration with all limits on.
+  public init(host: String = "127.0.0.1", port: Int = 8080) {
+    address = .tcp(host: host, port: port)
+    tls = nil
+    limits = Limits()
+    allowedHosts = []
+    allowedOrigins = []
+    contentSecurityPolicy =
+      "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+    observer = nil
+  }
+}
+
+/// One answered request, for logs and metrics.
+public struct Exchange: Sendable {
+  /// The request's method.
+  public var method: String
+  /// The pattern of the route that answered, or nil when none did.
+  public var route: String?
+  /// The decoded path.
+  public var path: String
+  /// The response's status.
+  public var status: Int
+  /// The time from the head's last byte to the response's last.
+  public var duration: Duration
+  /// Body bytes received.
+  public var bytesIn: Int
+  /// Bytes sent, head included.
+  public var bytesOut: Int
+  /// The client's address.
+  public var remoteAddress: String
+  /// The request's identifier.
+  public var requestID: String
+}

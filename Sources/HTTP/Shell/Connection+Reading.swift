@@ -1,0 +1,186 @@
+internal import CSystem
+
+extension Connection {
+  /// What one attempt to receive brought.
+  enum Received {
+    /// That many bytes lie in the loop's scratch buffer until the next suspension.
+    case bytes(Int)
+    case wouldBlock
+    case end
+    case failed
+  }
+
+  /// How the wait for a head ended.
+  enum HeadOutcome {
+    case head(RequestHead)
+    case refused(HTTPError)
+    case closed
+  }
+
+  /// Receives once, without waiting.
+  func receive() -> Received {
+    if let tls { return receiveSecurely(tls) }
+    return unsafe receiveRaw(into: loop.scratch)
+  }
+
+  /// Receives once what the socket has, enciphered or not.
+  func receiveRaw(into buffer: UnsafeMutableRawBufferPointer) -> Received {
+    guard !isClosed else { return .failed }
+    guard readable else { return .wouldBlock }
+    let capacity = buffer.count
+    let count = unsafe byol_receive(descriptor, buffer.baseAddress, capacity)
+    if count > 0 {
+      // A short read has emptied the socket: new bytes make a new edge. An end already seen makes none.
+      if count < capacity, !peerClosed { readable = false }
+      return .bytes(count)
+    }
+    if count == 0 { return .end }
+    if count == -11 {  // EAGAIN
+      readable = false
+      return .wouldBlock
+    }
+    abort()
+    return .failed
+  }
+
+  /// Waits for the next request's head.
+  func nextHead() async -> HeadOutcome {
+    var parser = HeadParser(limits: service.limits)
+    headTimedOut = false
+    do throws(HTTPError) {
+      while true {
+        if let head = try parseInbox(&parser) { return .head(head) }
+        switch receive() {
+        case .bytes(let count):
+          if let head = try parseScratch(&parser, count) { return .head(head) }
+          if parser.hasBegun { policy.headProgressed(loop.now) }
+        case .wouldBlock:
+          await waitReadable()
+          if headTimedOut {
+            throw HTTPError(
+              status: 408, code: "head_timeout", detail: "The request did not arrive in time.",
+              closes: true)
+          }
+        case .end, .failed: return .closed
+        }
+      }
+    } catch {
+      return .refused(error)
+    }
+  }
+
+  private func parseInbox(_ parser: inout HeadParser) throws(HTTPError) -> RequestHead? {
+    guard !inbox.isEmpty else { return nil }
+    let bytes = inbox
+    inbox = []
+    var position = 0
+    let head = try parser.parse(bytes.span, at: &position)
+    if position < bytes.count { inbox = Array(bytes[position...]) }
+    if head == nil { policy.headProgressed(loop.now) }
+    return head
+  }
+
+  private func parseScratch(_ parser: inout HeadParser, _ count: Int) throws(HTTPError)
+    -> RequestHead?
+  {
+    var position = 0
+    let head = try unsafe parser.parse(scratch(count).span, at: &position)
+    keep(position..<count)
+    return head
+  }
+
+  private func scratch(_ count: Int) -> UnsafeBufferPointer<UInt8> {
+    unsafe UnsafeBufferPointer(rebasing: loop.scratch.bindMemory(to: UInt8.self).prefix(count))
+  }
+
+  private func keep(_ range: Range<Int>) {
+    if !range.isEmpty { unsafe inbox.append(contentsOf: scratch(range.upperBound)[range]) }
+  }
+
+  // MARK: Bodies
+
+  /// The next run of body bytes for the handler of exchange `serial`, or nil at the body's end.
+  ///
+  /// - Throws: `HTTPError` 400, 408, 413 or 431; afterwards the connection closes.
+  func nextBody(_ serial: Int) async throws -> [UInt8]? {
+    guard serial == exchanges, exchange != nil, exchange?.isReading == false else {
+      throw HTTPError(
+        status: 500, code: "body_out_of_turn", detail: "The request's body is no longer there.")
+    }
+    exchange?.isReading = true
+    defer { exchange?.isReading = false }
+    do {
+      try await sendContinue()
+      return try await decodeNext()
+    } catch {
+      exchange?.bodyFailed = true
+      throw error
+    }
+  }
+
+  private func decodeNext() async throws -> [UInt8]? {
+    var chunk: [UInt8] = []
+    while true {
+      try decodeInbox(into: &chunk)
+      if !chunk.isEmpty { return chunk }
+      if exchange?.body.isFinished != false { return nil }
+      switch receive() {
+      case .bytes(let count):
+        policy.bodyArrived(bytes: count, loop.now)
+        try decodeScratch(count, into: &chunk)
+        if !chunk.isEmpty { return chunk }
+      case .wouldBlock:
+        policy.waitsForBody(loop.now)
+        await waitReadable()
+        if exchange?.bodyTimedOut == true {
+          throw HTTPError(
+            status: 408, code: "body_timeout", detail: "The body did not arrive in time.",
+            closes: true)
+        }
+      case .end:
+        throw HTTPError.malformed("incomplete_body", "The connection ended inside the body.")
+      case .failed: throw CancellationError()
+      }
+    }
+  }
+
+  /// Decodes what is already here; nothing is received.
+  func decodeInbox(into chunk: inout [UInt8]) throws(HTTPError) {
+    guard !inbox.isEmpty, var decoder = exchange?.body, !decoder.isFinished else { return }
+    let bytes = inbox
+    inbox = []
+    var position = 0
+    try decoder.decode(bytes.span, at: &position, into: &chunk)
+    if position < bytes.count { inbox = Array(bytes[position...]) }
+    exchange?.body = decoder
+  }
+
+  private func decodeScratch(_ count: Int, into chunk: inout [UInt8]) throws(HTTPError) {
+    guard var decoder = exchange?.body else { return }
+    var position = 0
+    try unsafe decoder.decode(scratch(count).span, at: &position, into: &chunk)
+    keep(position..<count)
+    exchange?.body = decoder
+  }
+
+  /// Asks for the body the client holds back, once, when a handler first wants it.
+  private func sendContinue() async throws {
+    guard exchange?.owesContinue == true else { return }
+    exchange?.owesContinue = false
+    if inbox.isEmpty { try await transmit(ResponseEncoder.continueHead) }
+  }
+
+  /// Reads what a handler left of its body and throws it away; whether the body's end was reached.
+  func discardBody() async -> Bool {
+    var left = service.limits.discardBytes
+    do {
+      while let chunk = try await nextBody(exchanges) {
+        left -= chunk.count
+        if left < 0 { return false }
+      }
+      return true
+    } catch {
+      return false
+    }
+  }
+}

@@ -1,0 +1,87 @@
+internal import CSystem
+
+extension Connection {
+  /// Shakes hands; whether that succeeded.
+  func shakeHands(_ tls: TLSSession) async -> Bool {
+    while !isClosed {
+      let outcome = tls.handshake()
+      do { try await sendEnciphered(tls) } catch { return false }
+      switch outcome {
+      case .count:
+        policy.handshakeFinished(loop.now)
+        return true
+      case .ended, .failed: return false
+      case .needsBytes: break
+      }
+      switch receiveEnciphered(tls) {
+      case .bytes: continue
+      case .wouldBlock: await waitReadable()
+      case .end, .failed: return false
+      }
+    }
+    return false
+  }
+
+  /// Receives and deciphers once, without waiting; the plain bytes lie in the loop's scratch buffer.
+  func receiveSecurely(_ tls: TLSSession) -> Received {
+    while true {
+      let outcome = unsafe tls.read(into: loop.scratch)
+      flushEnciphered(tls)
+      switch outcome {
+      case .count(let count): return .bytes(count)
+      case .ended: return .end
+      case .failed: return .end
+      case .needsBytes: break
+      }
+      let received = receiveEnciphered(tls)
+      guard case .bytes = received else { return received }
+    }
+  }
+
+  private func receiveEnciphered(_ tls: TLSSession) -> Received {
+    let received = unsafe receiveRaw(into: loop.enciphered)
+    if case .bytes(let count) = received {
+      unsafe tls.takeIn(UnsafeRawBufferPointer(rebasing: loop.enciphered[..<count]))
+    }
+    return received
+  }
+
+  /// Enciphers and sends bytes at the client's pace, 16 KiB at a time.
+  func transmitSecurely(_ tls: TLSSession, _ bytes: [UInt8]) async throws {
+    var position = 0
+    while position < bytes.count {
+      guard !isClosed, case .count(let count) = tls.write(bytes, from: position) else {
+        throw CancellationError()
+      }
+      position += count
+      // Small writes share a segment as long as more is to come.
+      if position == bytes.count || outgoing.count > 48 * 1024 { try await sendEnciphered(tls) }
+    }
+  }
+
+  private func sendEnciphered(_ tls: TLSSession) async throws {
+    tls.takeOut(into: &outgoing)
+    while !outgoing.isEmpty {
+      let bytes = outgoing
+      let sent = try await judge(isClosed ? -1 : sendRest(bytes, [], 0))
+      outgoing.removeFirst(sent)
+    }
+  }
+
+  /// Sends what can be sent without waiting; the rest goes with the next bytes.
+  func flushEnciphered(_ tls: TLSSession) {
+    tls.takeOut(into: &outgoing)
+    // A client that makes us answer and never reads is none to wait for.
+    if outgoing.count > 256 * 1024 { abort() }
+    guard !outgoing.isEmpty, !isClosed, !sending else { return }
+    let sent = sendRest(outgoing, [], 0)
+    if sent > 0 { outgoing.removeFirst(sent) }
+  }
+
+  /// Tells the client that nothing more will come.
+  func sayGoodbye() {
+    guard let tls, !isClosed else { return }
+    tls.shutdown()
+    flushEnciphered(tls)
+  }
+}

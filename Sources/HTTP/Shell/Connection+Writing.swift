@@ -1,0 +1,207 @@
+internal import CSystem
+internal import Logging
+
+extension Connection {
+  /// Sends a response.
+  ///
+  /// - Returns: what becomes of the connection.
+  func respond(
+    _ response: Response, to head: RequestHead, id: String, closes: Bool
+  ) async -> ConnectionPolicy.Next {
+    let persists = policy.mayPersist && !closes && mayKeepAfterBody()
+    let kind = bodyKind(response.body)
+    let framing = ResponseEncoder.framing(
+      kind, status: response.status, minorVersion: head.minorVersion)
+    let staysOpen = persists && framing != .untilClose
+    exchange?.framing = framing
+    var encoded: [UInt8] = []
+    encoded.reserveCapacity(512)
+    service.encoder.encode(
+      status: response.status, headers: response.headers, framing: framing, persists: staysOpen,
+      minorVersion: head.minorVersion, date: loop.date, requestID: id, into: &encoded)
+    do {
+      let hasBody = head.method != "HEAD" && framing != .none
+      try await send(encoded, hasBody ? response.body : .empty)
+    } catch {
+      abort()
+    }
+    guard !isClosed else { return .close }
+    var consumed = exchange?.body.isFinished ?? true
+    if staysOpen, !consumed { consumed = await discardBody() }
+    exchange?.framing = .none
+    exchanges += 1  // a body or writer kept by a handler is out of turn from here on
+    return policy.responseFinished(persisting: staysOpen, bodyConsumed: consumed, loop.now)
+  }
+
+  /// Whether the rest of the request's body, if any, is small enough to be skipped.
+  private func mayKeepAfterBody() -> Bool {
+    guard let open = exchange else { return false }
+    if open.bodyFailed { return false }
+    if open.body.isFinished { return true }
+    if open.owesContinue { return false }
+    var ignored: [UInt8] = []
+    do throws(HTTPError) { try decodeInbox(into: &ignored) } catch { return false }
+    return exchange?.body.remaining.map { $0 <= service.limits.discardBytes } ?? false
+  }
+
+  private func bodyKind(_ body: Response.Body) -> ResponseEncoder.BodyKind {
+    switch body {
+    case .empty: .length(0)
+    case .bytes(let bytes): .length(bytes.count)
+    case .file(_, let range): .length(range.count)
+    case .stream, .events: .unknown
+    }
+  }
+
+  private func send(_ head: [UInt8], _ body: Response.Body) async throws {
+    let serial = exchanges
+    let writer = ResponseWriter { [self] bytes in try await writeBody(bytes, serial) }
+    switch body {
+    case .empty: try await transmit(head)
+    case .bytes(let bytes): try await transmit(head, bytes)
+    case .file(let file, let range) where range.count <= 32 * 1024:
+      let bytes = try file.read(at: range.lowerBound, count: range.count)
+      guard bytes.count == range.count else { throw CancellationError() }
+      try await transmit(head, bytes)
+    case .file(let file, let range) where tls != nil:
+      try await transmit(head)
+      try await copy(file, range)
+    case .file(let file, let range):
+      try await transmit(head)
+      try await transmit(file, range)
+    case .stream(let write):
+      try await transmit(head)
+      try await runElsewhere(write, writer)
+      try await finishStream()
+    case .events(let write):
+      try await transmit(head)
+      try await runEvents(write, writer)
+      try await finishStream()
+    }
+  }
+
+  /// An event stream ends cleanly when the server drains; any other failure breaks the connection off.
+  private func runEvents(
+    _ write: @escaping @Sendable (ResponseWriter) async throws -> Void, _ writer: ResponseWriter
+  ) async throws {
+    let task = Task { try await runElsewhere(write, writer) }
+    events = task
+    if policy.isDraining { task.cancel() }
+    defer { events = nil }
+    do {
+      try await task.value
+    } catch  where policy.isDraining && !isClosed {
+      return
+    }
+  }
+
+  private func finishStream() async throws {
+    if exchange?.framing == .chunked { try await transmit(ResponseEncoder.lastChunk) }
+  }
+
+  /// Sends a run of a streamed body for exchange `serial`.
+  private func writeBody(_ bytes: [UInt8], _ serial: Int) async throws {
+    guard serial == exchanges, let framing = exchange?.framing, !isClosed else {
+      throw CancellationError()
+    }
+    try await transmit(framing == .chunked ? ResponseEncoder.chunk(bytes) : bytes)
+  }
+
+  // MARK: Bytes
+
+  /// Sends one or two runs of bytes, in one segment where they fit, at the client's pace.
+  ///
+  /// - Throws: `CancellationError` when the client is gone or too slow.
+  func transmit(_ first: [UInt8], _ second: [UInt8] = []) async throws {
+    await takeSendTurn()
+    defer { endSendTurn() }
+    if let tls { return try await transmitSecurely(tls, first + second) }
+    let total = first.count + second.count
+    var sent = 0
+    while sent < total {
+      let count = isClosed ? -1 : sendRest(first, second, sent)
+      sent += try await judge(count)
+    }
+  }
+
+  func sendRest(_ first: [UInt8], _ second: [UInt8], _ sent: Int) -> Int {
+    unsafe first.withUnsafeBytes { head in
+      unsafe second.withUnsafeBytes { tail in
+        if sent < head.count {
+          return unsafe byol_send2(
+            descriptor, head.baseAddress.map { unsafe $0 + sent }, head.count - sent,
+            tail.baseAddress,
+            tail.count)
+        }
+        let skipped = sent - head.count
+        return unsafe byol_send2(
+          descriptor, tail.baseAddress.map { unsafe $0 + skipped }, tail.count - skipped, nil, 0)
+      }
+    }
+  }
+
+  /// Sends a part of a file through memory, where TLS has to encipher it.
+  private func copy(_ file: OpenFile, _ range: Range<Int>) async throws {
+    var offset = range.lowerBound
+    while offset < range.upperBound {
+      let bytes = try file.read(at: offset, count: min(64 * 1024, range.upperBound - offset))
+      guard !bytes.isEmpty else { throw CancellationError() }
+      offset += bytes.count
+      try await transmit(bytes)
+      await Task.yield()
+    }
+  }
+
+  /// Sends a part of a file from the kernel's cache.
+  private func transmit(_ file: OpenFile, _ range: Range<Int>) async throws {
+    await takeSendTurn()
+    defer { endSendTurn() }
+    var offset = Int64(range.lowerBound)
+    while offset < range.upperBound {
+      let count = min(range.upperBound - Int(offset), 256 * 1024)
+      let sent = isClosed ? -1 : unsafe byol_send_file(descriptor, file.descriptor, &offset, count)
+      // A file that became shorter cannot keep the length that was promised.
+      if sent == 0 { throw CancellationError() }
+      _ = try await judge(sent)
+      await Task.yield()
+    }
+  }
+
+  /// Bytes taken by the kernel, after waiting when it takes none.
+  func judge(_ result: Int) async throws -> Int {
+    if result > 0 {
+      exchange?.bytesOut += result
+      policy.clientTook(bytes: result, loop.now)
+      return result
+    }
+    guard result == -11, !isClosed else { throw CancellationError() }  // EAGAIN
+    writable = false
+    policy.waitsForClientToTake(loop.now)
+    await waitWritable()
+    return 0
+  }
+
+  /// Writers of one connection take turns, so that their bytes never mix.
+  private func takeSendTurn() async {
+    while sending { await withCheckedContinuation { sendTurns.append($0) } }
+    sending = true
+  }
+
+  private func endSendTurn() {
+    sending = false
+    let waiting = sendTurns
+    sendTurns = []
+    for turn in waiting { turn.resume() }
+  }
+}
+
+/// Runs the writer of a stream on the global pool; the check keeps the hop as in the handlers' case.
+@concurrent
+private func runElsewhere(
+  _ write: @Sendable (ResponseWriter) async throws -> Void, _ writer: ResponseWriter
+) async throws {
+  try await withTaskExecutorPreference(globalConcurrentExecutor) {
+    try Task.checkCancellation()
+    try await write(writer)
+  }
+}

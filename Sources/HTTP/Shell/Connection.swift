@@ -1,0 +1,187 @@
+internal import CSystem
+internal import Logging
+
+/// One client's connection: reads heads, runs handlers, writes responses, strictly one request after another.
+///
+/// The actor runs on its loop's thread. `run` reads top to bottom as the life of a connection; it suspends only
+/// where the client or a handler is waited for. What the loop sees happen (`handle`, `expire`, `drain`) sets flags and
+/// resumes it.
+actor Connection {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+  let service: Service
+  let address: String
+  let descriptor: Int32
+  private let slot: Int
+  private var task: Task<Void, Never>?
+
+  // What epoll last said. Edge-triggered: a flag stays until the kernel says "would block".
+  var readable = false
+  var writable = true
+  var peerClosed = false
+  private(set) var isClosed = false
+
+  var readWaiter: CheckedContinuation<Void, Never>?
+  var writeWaiter: CheckedContinuation<Void, Never>?
+  var sending = false
+  var sendTurns: [CheckedContinuation<Void, Never>] = []
+
+  let tls: TLSSession?
+  /// Enciphered bytes that the kernel has not taken yet.
+  var outgoing: [UInt8] = []
+
+  var policy: ConnectionPolicy
+  var headTimedOut = false
+  /// Bytes received beyond what was asked for: the beginning of a pipelined request.
+  var inbox: [UInt8] = []
+  /// The host that was checked last: a client rarely changes it.
+  var servedHost = ""
+  var exchange: OpenExchange?
+  var exchanges = 0
+  /// The task of an event stream, which drain cancels.
+  var events: Task<Void, any Error>?
+
+  init(service: Service, loop: EventLoop, descriptor: Int32, slot: Int, address: String) {
+    self.service = service
+    self.loop = loop
+    self.descriptor = descriptor
+    self.slot = slot
+    self.address = address
+    tls = service.tls.flatMap { TLSSession($0) }
+    policy = ConnectionPolicy(limits: service.limits, secure: tls != nil, now: loop.now)
+  }
+
+  /// Begins to serve.
+  func start() {
+    noteDeadline()
+    task = Task(executorPreference: loop) { await self.run() }
+  }
+
+  private func run() async {
+    if let tls {
+      guard await shakeHands(tls) else { return end() }
+      noteDeadline()
+    }
+    while !isClosed {
+      let next: ConnectionPolicy.Next
+      switch await nextHead() {
+      case .closed: return end()
+      case .refused(let error): next = await refuse(error)
+      case .head(let head): next = await serve(head)
+      }
+      noteDeadline()
+      if next == .awaitRequest { continue }
+      // Closing over unread bytes would send a reset, which can cost the client the answer.
+      sayGoodbye()
+      if next == .linger { await linger() } else { _ = receive() }
+      break
+    }
+    end()
+  }
+
+  private func end() {
+    close()
+    task = nil
+    loop.taskEnded()
+  }
+
+  /// Reads and discards for a while, so that the answer is not lost to a reset.
+  private func linger() async {
+    guard !isClosed else { return }
+    _ = byol_shutdown_write(descriptor)
+    while true {
+      switch receive() {
+      case .bytes(let count):
+        guard policy.discarded(count) else { return }
+      case .wouldBlock: await waitReadable()
+      case .end, .failed: return
+      }
+    }
+  }
+
+  // MARK: What the loop sees
+
+  /// Takes the events of one turn.
+  func handle(_ bits: UInt32) {
+    if bits & UInt32(BYOL_BROKEN) != 0 { return abort() }
+    if bits & UInt32(BYOL_PEER_CLOSED) != 0 { peerClosed = true }
+    if bits & UInt32(BYOL_READABLE | BYOL_PEER_CLOSED) != 0 {
+      readable = true
+      resumeReader()
+    }
+    if bits & UInt32(BYOL_WRITABLE) != 0 {
+      writable = true
+      resumeWriter()
+    }
+  }
+
+  /// Does what a passed deadline asks for.
+  ///
+  /// - Returns: the next deadline.
+  func expire() -> UInt64? {
+    switch policy.expire(loop.now) {
+    case .none: break
+    case .closeSilently, .abort: abort()
+    case .answerTimeout:
+      headTimedOut = true
+      resumeReader()
+    case .failBody:
+      exchange?.bodyTimedOut = true
+      resumeReader()
+    }
+    return policy.deadline
+  }
+
+  /// From now on: idle connections close, responses announce the close, event streams end.
+  func drain() {
+    if policy.drain() { return abort() }
+    events?.cancel()
+  }
+
+  /// Gives the connection up at once, whatever it is doing.
+  func abort() {
+    guard !isClosed else { return }
+    close()
+    task?.cancel()
+    events?.cancel()
+  }
+
+  func noteDeadline() {
+    if let deadline = policy.deadline { loop.wakeUp(at: deadline) }
+  }
+
+  private func close() {
+    guard !isClosed else { return }
+    isClosed = true
+    policy.closed()
+    loop.remove(slot: slot, descriptor: descriptor)
+    _ = byol_close(descriptor)
+    resumeReader()
+    resumeWriter()
+  }
+
+  private func resumeReader() {
+    readWaiter?.resume()
+    readWaiter = nil
+  }
+
+  private func resumeWriter() {
+    writeWaiter?.resume()
+    writeWaiter = nil
+  }
+
+  /// Suspends until there may be something to receive, or the connection or its patience has ended.
+  func waitReadable() async {
+    guard !readable, !isClosed, readWaiter == nil else { return }
+    noteDeadline()
+    await withCheckedContinuation { readWaiter = $0 }
+  }
+
+  /// Suspends until the kernel may take bytes again, or the connection has ended.
+  func waitWritable() async {
+    guard !writable, !isClosed, writeWaiter == nil else { return }
+    noteDeadline()
+    await withCheckedContinuation { writeWaiter = $0 }
+  }
+}

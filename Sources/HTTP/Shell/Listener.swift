@@ -1,0 +1,106 @@
+internal import CSystem
+internal import Logging
+
+/// Accepts connections on the loop's thread and survives running out of descriptors.
+final class Listener {
+  private let descriptor: Int32
+  private let loop: EventLoop
+  private let service: Service
+  private var armed = true
+  private var open = true
+  private var exhausted = false
+
+  /// - Throws: `HTTPError` when the address cannot be listened on.
+  init(_ service: Service, loop: EventLoop) throws(HTTPError) {
+    self.service = service
+    self.loop = loop
+    let backlog = Int32(service.limits.backlog)
+    switch service.configuration.address {
+    case .tcp(let host, let port):
+      descriptor = unsafe byol_listen_tcp(host, UInt16(clamping: port), backlog, 0)
+    case .unix(let path): descriptor = unsafe byol_listen_unix(path, backlog)
+    }
+    guard descriptor >= 0 else {
+      throw HTTPError(
+        status: 500, code: "cannot_listen",
+        detail: "The address cannot be listened on (errno \(-descriptor)).")
+    }
+  }
+
+  deinit {
+    close()
+  }
+
+  /// The local port; 0 for a Unix socket.
+  var port: Int { Int(byol_local_port(descriptor)) }
+
+  /// Registers with the loop; on the loop's thread.
+  func start() {
+    loop.listenerReady = { [self] in accept() }
+    loop.connectionClosed = { [self] in rearm() }
+    _ = loop.addListener(descriptor)
+  }
+
+  /// Stops accepting for good.
+  func close() {
+    guard open else { return }
+    open = false
+    _ = byol_close(descriptor)
+  }
+
+  private func accept() {
+    while open, armed {
+      guard loop.connectionCount < service.limits.connections else { return disarm() }
+      var name = [CChar](repeating: 0, count: 64)
+      let accepted = unsafe byol_accept(descriptor, &name, 64)
+      if accepted >= 0 {
+        exhausted = false
+        let end = name.firstIndex(of: 0) ?? name.endIndex
+        let address = String(decoding: name[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        begin(accepted, address)
+        continue
+      }
+      switch -accepted {
+      case 11: return  // EAGAIN: the queue is empty
+      case 4, 71, 92, 95, 100, 101, 103, 112, 113: continue  // concerns that one connection
+      default: return runShort()  // EMFILE, ENFILE, ENOBUFS, ENOMEM and what nobody foresaw
+      }
+    }
+  }
+
+  private func begin(_ accepted: Int32, _ address: String) {
+    let connection = loop.add(accepted) { slot in
+      Connection(service: service, loop: loop, descriptor: accepted, slot: slot, address: address)
+    }
+    guard let connection else {
+      _ = byol_close(accepted)
+      return
+    }
+    connection.assumeIsolated { $0.start() }
+  }
+
+  private func disarm() {
+    armed = false
+    loop.armListener(descriptor, false)
+  }
+
+  private func rearm() {
+    guard open, !armed, !exhausted, loop.connectionCount < service.limits.connections else {
+      return
+    }
+    armed = true
+    loop.armListener(descriptor, true)
+  }
+
+  /// No descriptor is left: said once, tried again in a while; the waiting clients stay in the kernel's queue.
+  private func runShort() {
+    if !exhausted { service.logger.error("out of descriptors or memory; accepting pauses") }
+    exhausted = true
+    disarm()
+    loop.after(.milliseconds(200)) { [self] in
+      guard open, !armed else { return }
+      armed = true
+      loop.armListener(descriptor, true)
+    }
+  }
+}

@@ -1,0 +1,184 @@
+internal import CSystem
+internal import Logging
+internal import Synchronization
+
+/// What all connections share and none changes: configuration, routes and the rules before a handler runs.
+final class Service: Sendable {
+  let configuration: ServerConfiguration
+  let router: Router
+  let logger: Logger
+  let errorResponse: Server.ErrorResponse
+  let encoder: ResponseEncoder
+  private let tlsContext: Mutex<TLSContext?>
+  private let idPrefix: String
+  private let idCounter = Atomic<UInt64>(0)
+
+  var limits: Limits { configuration.limits }
+
+  init(
+    configuration: ServerConfiguration, router: Router, logger: Logger,
+    errorResponse: @escaping Server.ErrorResponse
+  ) {
+    self.configuration = configuration
+    self.router = router
+    self.logger = logger
+    self.errorResponse = errorResponse
+    encoder = ResponseEncoder(contentSecurityPolicy: configuration.contentSecurityPolicy)
+    tlsContext = Mutex(nil)
+    idPrefix = String(UInt64.random(in: 0..<(1 << 48)), radix: 36) + "-"
+  }
+
+  /// Certificate and settings for new connections; nil without TLS.
+  var tls: TLSContext? { tlsContext.withLock { $0 } }
+
+  /// Reads the TLS files; on failure the settings in force stay.
+  func loadTLS() throws(HTTPError) {
+    guard let files = configuration.tls else { return }
+    let context = try TLSContext(files)
+    tlsContext.withLock { $0 = context }
+  }
+
+  /// The identifier the client proposes if it is short and plain, else a fresh one.
+  func requestID(_ headers: Headers) -> String {
+    if let proposed = headers["X-Request-Id"], (1...128).contains(proposed.utf8.count),
+      proposed.utf8.allSatisfy({ isTokenByte($0) || $0 == 0x3A || $0 == 0x2F || $0 == 0x3D })
+    {
+      return proposed
+    }
+    let (_, number) = idCounter.add(1, ordering: .relaxed)
+    return idPrefix + String(number, radix: 36)
+  }
+
+  /// The request of a checked head.
+  ///
+  /// - Throws: 400 for a path that is not well formed.
+  func request(
+    _ head: RequestHead, id: String, address: String, body: RequestBody
+  ) throws(HTTPError) -> Request {
+    let target = head.pathAndQuery[...]
+    let mark = target.utf8.firstIndex(of: 0x3F)
+    let path = try decodePath(mark.map { target[..<$0] } ?? target)
+    var request = Request(
+      method: head.method, path: path, headers: head.headers, body: body, remoteAddress: address,
+      id: id)
+    request.rawTarget = head.target
+    request.minorVersion = head.minorVersion
+    if let mark { request.query = parseQuery(target[target.utf8.index(after: mark)...]) }
+    return request
+  }
+
+  /// A request that may be handled, with its route if one matched.
+  struct Admission {
+    var request: Request
+    var match: Router.Match
+    var bodyLimit: Int
+  }
+
+  /// Judges everything that can be judged before the body is read.
+  func admit(_ head: RequestHead, _ request: Request) throws -> Admission {
+    guard isKnownMethod(request.method) else {
+      throw HTTPError(
+        status: 501, code: "method_not_implemented",
+        detail: "The method is not one this server knows.")
+    }
+    try checkOrigin(head)
+    var admission = Admission(
+      request: request, match: router.match(method: request.method, path: request.path),
+      bodyLimit: 0)
+    if case .route(let route, let parameters) = admission.match {
+      admission.request.pathParameters = parameters
+      admission.bodyLimit = route.bodyLimit ?? limits.bodyBytes
+      try checkContent(head, route)
+      try router.admit?(admission.request, route)
+    } else {
+      try router.admit?(admission.request, nil)
+    }
+    return admission
+  }
+
+  /// A refusal as the response the client sees.
+  func refusal(_ error: HTTPError, id: String) -> Response {
+    var response = errorResponse(error, id)
+    response.status = error.status
+    for field in error.headers.fields { response.headers[field.name] = field.value }
+    return response
+  }
+
+  private func isKnownMethod(_ method: String) -> Bool {
+    switch method {
+    case "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS": true
+    default: false
+    }
+  }
+
+  // MARK: Browsers
+
+  /// Only names that no stranger's DNS can point here are served without being declared.
+  ///
+  /// - Throws: 421.
+  func checkHost(_ authority: String) throws(HTTPError) {
+    if authority.isEmpty { return }  // HTTP/1.0 without Host: no browser sends that
+    let host = hostName(authority)
+    if isAddress(host) || host == "localhost" || host.hasSuffix(".localhost") { return }
+    for allowed in configuration.allowedHosts
+    where allowed == "*" || equalIgnoringCase(allowed, host) {
+      return
+    }
+    throw HTTPError(
+      status: 421, code: "host_not_allowed",
+      detail: "This server does not answer for that host name.")
+  }
+
+  /// A page of another site may not change anything here.
+  private func checkOrigin(_ head: RequestHead) throws(HTTPError) {
+    if head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS" { return }
+    let refusal = HTTPError(
+      status: 403, code: "cross_site", detail: "Another site's page may not use this method here.")
+    let origin = head.headers["Origin"]
+    if let origin, configuration.allowedOrigins.contains(where: { equalIgnoringCase($0, origin) }) {
+      return
+    }
+    if let site = head.headers["Sec-Fetch-Site"] {
+      guard site == "same-origin" || site == "none" else { throw refusal }
+    } else if let origin {
+      guard
+        equalIgnoringCase(origin, "http://" + head.authority)
+          || equalIgnoringCase(origin, "https://" + head.authority)
+      else { throw refusal }
+    }
+  }
+
+  private func checkContent(_ head: RequestHead, _ route: Route) throws(HTTPError) {
+    if head.framing == .none { return }
+    let refusal = HTTPError(
+      status: 415, code: "unsupported_media_type",
+      detail: "The body's media type or encoding is not accepted here.")
+    if let coding = head.headers["Content-Encoding"], !equalIgnoringCase(coding, "identity") {
+      throw refusal
+    }
+    guard !route.accepts.isEmpty else { return }
+    let type = head.headers["Content-Type"] ?? ""
+    let essence = String(trimBlanks(type.prefix { $0 != ";" }))
+    guard route.accepts.contains(where: { equalIgnoringCase($0, essence) }) else { throw refusal }
+  }
+}
+
+/// The host of `host[:port]`, lower-case, without the dot that may end it.
+private func hostName(_ authority: String) -> String {
+  var host = authority[...]
+  if host.hasPrefix("[") {
+    host = host.prefix { $0 != "]" } + "]"
+  } else {
+    host = host.prefix { $0 != ":" }
+    if host.hasSuffix(".") { host = host.dropLast() }
+  }
+  return host.lowercased()
+}
+
+/// Whether the host is a literal address, which cannot be rebound.
+private func isAddress(_ host: String) -> Bool {
+  if host.hasPrefix("[") { return true }
+  let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+  return parts.count == 4
+    && parts.allSatisfy { $0.count <= 3 && decimal($0.utf8).map { $0 < 256 } ?? false }
+}

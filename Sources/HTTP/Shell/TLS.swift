@@ -1,0 +1,117 @@
+internal import COpenSSL
+
+/// The files TLS needs, all PEM.
+public struct TLSConfiguration: Sendable {
+  /// The server's certificate, followed by those that lead to its root.
+  public var certificatePath: String
+  /// The certificate's private key.
+  public var keyPath: String
+  /// Authorities of which every client must show a certificate; nil asks for none.
+  public var clientAuthoritiesPath: String?
+
+  /// Names the files; nothing is read yet.
+  public init(certificatePath: String, keyPath: String, clientAuthoritiesPath: String? = nil) {
+    self.certificatePath = certificatePath
+    self.keyPath = keyPath
+    self.clientAuthoritiesPath = clientAuthoritiesPath
+  }
+}
+
+/// Certificate and settings of new connections; never changed once made, only replaced.
+@safe final class TLSContext: @unchecked Sendable {
+  fileprivate let context: OpaquePointer
+
+  /// Reads the files.
+  ///
+  /// - Throws: `HTTPError` when a file is missing or malformed, or key and certificate do not belong together.
+  init(_ configuration: TLSConfiguration) throws(HTTPError) {
+    guard let context = unsafe byol_tls_server_context() else {
+      throw TLSContext.fault("TLS cannot be set up.")
+    }
+    unsafe self.context = context
+    guard
+      unsafe SSL_CTX_use_certificate_chain_file(context, configuration.certificatePath) == 1
+    else { throw TLSContext.fault("The certificate cannot be read.") }
+    guard unsafe SSL_CTX_use_PrivateKey_file(context, configuration.keyPath, SSL_FILETYPE_PEM) == 1,
+      unsafe SSL_CTX_check_private_key(context) == 1
+    else {
+      throw TLSContext.fault("The private key cannot be read or does not fit the certificate.")
+    }
+    if let authorities = configuration.clientAuthoritiesPath,
+      unsafe byol_tls_require_clients(context, authorities) != 1
+    {
+      throw TLSContext.fault("The client authorities cannot be read.")
+    }
+  }
+
+  deinit { unsafe SSL_CTX_free(context) }
+
+  private static func fault(_ detail: String) -> HTTPError {
+    ERR_clear_error()
+    return HTTPError(status: 500, code: "tls_configuration", detail: detail)
+  }
+}
+
+/// One connection's TLS, between two buffers in memory: sockets are the connection's business.
+@safe final class TLSSession {
+  /// What an operation came to.
+  enum Outcome: Equatable {
+    case count(Int)
+    case needsBytes
+    case ended
+    case failed
+  }
+
+  private let session: OpaquePointer
+
+  /// Returns nil when memory is short.
+  init?(_ context: TLSContext) {
+    guard let session = unsafe byol_tls_session(context.context) else { return nil }
+    unsafe self.session = session
+  }
+
+  deinit { unsafe SSL_free(session) }
+
+  /// Goes on with the handshake; `.count` when it is done.
+  func handshake() -> Outcome { outcome(unsafe byol_tls_handshake(session)) }
+
+  /// Takes bytes as they came from the client.
+  func takeIn(_ bytes: UnsafeRawBufferPointer) {
+    _ = unsafe byol_tls_take_in(session, bytes.baseAddress, Int32(bytes.count))
+  }
+
+  /// Deciphers into a buffer.
+  func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+    outcome(unsafe byol_tls_read(session, buffer.baseAddress, Int32(buffer.count)))
+  }
+
+  /// Enciphers bytes from `position` on, 16 KiB at most.
+  func write(_ bytes: [UInt8], from position: Int) -> Outcome {
+    let count = min(16 * 1024, bytes.count - position)
+    return unsafe bytes.withUnsafeBytes {
+      outcome(
+        unsafe byol_tls_write(session, $0.baseAddress.map { unsafe $0 + position }, Int32(count)))
+    }
+  }
+
+  /// Says goodbye.
+  func shutdown() { unsafe byol_tls_shutdown(session) }
+
+  /// Moves what must be sent to the client to the end of `bytes`.
+  func takeOut(into bytes: inout [UInt8]) {
+    let count = unsafe byol_tls_outgoing(session)
+    guard count > 0 else { return }
+    bytes += unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, taken in
+      taken = max(0, Int(unsafe byol_tls_take_out(session, buffer.baseAddress, Int32(count))))
+    }
+  }
+
+  private func outcome(_ result: Int32) -> Outcome {
+    switch result {
+    case 1...: .count(Int(result))
+    case 0: .needsBytes
+    case -1: .ended
+    default: .failed
+    }
+  }
+}

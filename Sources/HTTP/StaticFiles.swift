@@ -1,0 +1,93 @@
+internal import CSystem
+
+/// A folder whose files are served; nothing outside it and no symbolic link can be reached.
+public final class StaticFiles: Sendable {
+  private let folder: Int32
+  private let cacheControl: String
+
+  /// Opens the folder.
+  ///
+  /// - Throws: `HTTPError` 404 when there is no such folder.
+  public init(folder: String, cacheControl: String = "no-cache") throws(HTTPError) {
+    let descriptor = unsafe byol_open_folder(folder)
+    guard descriptor >= 0 else { throw HTTPError.notFound }
+    self.folder = descriptor
+    self.cacheControl = cacheControl
+  }
+
+  deinit { _ = byol_close(folder) }
+
+  /// The answer to a `GET` or `HEAD`; a path that ends with `/` means its `index.html`.
+  ///
+  /// - Throws: `HTTPError` 404.
+  public func response(to request: Request) throws(HTTPError) -> Response {
+    let path = request.path.hasSuffix("/") ? request.path + "index.html" : request.path
+    // A hidden file is none of the public's business.
+    guard !path.utf8.contains(0), !path.split(separator: "/").contains(where: { $0.hasPrefix(".") })
+    else {
+      throw HTTPError.notFound
+    }
+    let file = try OpenFile(descriptor: unsafe byol_open_beneath(folder, path))
+    var response = Response.file(file, contentType: contentType(ofPath: path), for: request)
+    if response.status < 400 { response.headers["Cache-Control"] = cacheControl }
+    return response
+  }
+}
+
+extension Response {
+  /// A file, or the part, the 304, the 412 or the 416 that the request's conditions ask for.
+  public static func file(
+    _ file: OpenFile, contentType: String, for request: Request, etag: String? = nil
+  ) -> Response {
+    let etag = etag ?? file.etag
+    var response = Response(headers: [
+      "ETag": etag, "Last-Modified": HTTPDate.text(file.modified), "Accept-Ranges": "bytes",
+    ])
+    let condition = Conditional(
+      method: request.method, headers: request.headers, etag: etag, modified: file.modified,
+      size: file.size)
+    switch condition {
+    case .whole: response.body = .file(file, range: 0..<file.size)
+    case .part(let range):
+      response.status = 206
+      let span = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)"
+      response.headers["Content-Range"] = span
+      response.body = .file(file, range: range)
+    case .notModified:
+      response.status = 304
+      return response
+    case .failed: return Response(status: 412)
+    case .unsatisfiable:
+      return Response(status: 416, headers: ["Content-Range": "bytes */\(file.size)"])
+    }
+    response.headers["Content-Type"] = contentType
+    return response
+  }
+}
+
+/// The media type of a file by its name; unknown ones are downloads, since browsers are told not to guess.
+public func contentType(ofPath path: String) -> String {
+  switch path.split(separator: "/").last?.split(separator: ".").last.map({ $0.lowercased() }) {
+  case "html": "text/html; charset=utf-8"
+  case "css": "text/css; charset=utf-8"
+  case "js", "mjs": "text/javascript; charset=utf-8"
+  case "json", "map": "application/json"
+  case "yaml", "yml": "application/yaml"
+  case "txt", "log": "text/plain; charset=utf-8"
+  case "md": "text/markdown; charset=utf-8"
+  case "csv": "text/csv; charset=utf-8"
+  case "svg": "image/svg+xml"
+  case "png": "image/png"
+  case "jpg", "jpeg": "image/jpeg"
+  case "gif": "image/gif"
+  case "webp": "image/webp"
+  case "ico": "image/x-icon"
+  case "woff2": "font/woff2"
+  case "wasm": "application/wasm"
+  case "gz", "tgz": "application/gzip"
+  case "tar": "application/x-tar"
+  case "zip": "application/zip"
+  case "webmanifest": "application/manifest+json"
+  default: "application/octet-stream"
+  }
+}

@@ -1,0 +1,63 @@
+/// The distribution from which one view's random changes are drawn (Grill et al. 2020, appendix B).
+///
+/// The changes are applied in the order of the properties: crop, flip, colour jitter, grayscale,
+/// blur, solarize.
+public struct ViewAugmentation: Hashable, Sendable, Codable {
+  /// The least and the greatest area of the crop, as fractions of the picture's; within 0…1.
+  public var cropArea: [Float] = [0.08, 1]
+  /// The least and the greatest ratio of the crop's width to its height, uniform in its logarithm.
+  public var cropAspect: [Float] = [0.75, 4.0 / 3]
+  /// Probability of a horizontal flip.
+  public var flipProbability: Float = 0.5
+  /// Probability that the four colour changes are applied, in random order, each clipped to 0…1.
+  public var colorJitterProbability: Float = 0.8
+  /// Brightness: adds a value uniform in ±this.
+  public var brightness: Float = 0.4
+  /// Contrast: a factor uniform in 1 ± this, about each channel's mean over the view.
+  public var contrast: Float = 0.4
+  /// Saturation: a factor uniform in 1 ± this, on the saturation of HSV, clipped to 0…1.
+  public var saturation: Float = 0.2
+  /// Hue: a turn uniform in ±this, in whole turns; within 0…0.5.
+  public var hue: Float = 0.1
+  /// Probability of conversion to gray (0.2989, 0.5870, 0.1140).
+  public var grayscaleProbability: Float = 0.2
+  /// Probability of a Gaussian blur with a kernel of a tenth of the side.
+  public var blurProbability: Float
+  /// The least and the greatest standard deviation of the blur, in pixels.
+  public var blurSigma: [Float] = [0.1, 2]
+  /// Probability of inverting every value at or above `solarizeThreshold`.
+  public var solarizeProbability: Float
+  /// The threshold of solarization, within 0…1.
+  public var solarizeThreshold: Float = 0.5
+}
+
+extension ViewAugmentation {
+  /// The paper's first view: always blurred, never solarized.
+  public static let paperFirst = ViewAugmentation(blurProbability: 1, solarizeProbability: 0)
+  /// The paper's second view: blurred in one of ten, solarized in two of ten.
+  public static let paperSecond = ViewAugmentation(blurProbability: 0.1, solarizeProbability: 0.2)
+}
+
+/// The two distributions of views, and the normalisation of what the encoder sees.
+public struct Augmentations: Hashable, Sendable, Codable {
+  /// The distribution of view 1.
+  public var first = ViewAugmentation.paperFirst
+  /// The distribution of view 2.
+  public var second = ViewAugmentation.paperSecond
+  /// What the encoder's input subtracts and divides by.
+  public var normalization = Normalization()
+
+  /// The paper's augmentations.
+  public init() {}
+}
+
+/// Per-channel affine map of values in 0…1 to what the encoder sees: `(value − mean) / deviation`.
+public struct Normalization: Hashable, Sendable, Codable {
+  /// Subtracted from red, green and blue.
+  public var mean: [Float] = [0.485, 0.456, 0.406]
+  /// Divides red, green and blue; each greater than 0.
+  public var deviation: [Float] = [0.229, 0.224, 0.225]
+
+  /// ImageNet's mean and deviation.
+  public init() {}
+}

@@ -1,0 +1,190 @@
+import CImageCodecs
+
+/// What a picture's header says.
+public struct ImageHeader: Hashable, Sendable {
+  /// The format that the bytes are in.
+  public let format: ImageFormat
+  /// Pixels a row as stored, before the orientation is applied.
+  public let width: Int
+  /// Rows as stored.
+  public let height: Int
+  /// How the stored rows are to be turned for display.
+  public let orientation: Orientation
+  /// True where the format stores gray only.
+  public let isGray: Bool
+  /// True where the picture has an alpha channel or a transparent colour.
+  public let hasAlpha: Bool
+  /// True for a progressive JPEG and an interlaced PNG.
+  public let isProgressive: Bool
+  /// The channels that the codec delivers: 3, or 4 with alpha.
+  let channels: Int
+}
+
+/// What becomes of a picture's alpha channel.
+public enum AlphaConversion: Sendable {
+  /// The picture is laid over white.
+  case overWhite
+  /// Alpha is ignored: the stored colours are taken as they are.
+  case dropped
+}
+
+/// Reads the header of `bytes` and holds it against `limits`; decodes no pixel.
+///
+/// - Throws: `empty`, `tooManyBytes`, `unsupportedFormat`, `tooLargeSide`, `tooManyPixels`,
+///   `truncated` or `corrupt`.
+public func readHeader(
+  of bytes: [UInt8], limits: ImageLimits = ImageLimits()
+) throws(ImageError) -> ImageHeader {
+  guard !bytes.isEmpty else { throw ImageError(.empty, "The picture has no bytes.") }
+  guard bytes.count <= limits.encodedByteCount else {
+    throw ImageError(
+      .tooManyBytes, "\(bytes.count) encoded bytes; \(limits.encodedByteCount) at most.")
+  }
+  guard let format = ImageFormat(sniffing: bytes) else {
+    throw ImageError(.unsupportedFormat, unsupportedDetail)
+  }
+  let stored = try storedHeader(of: bytes, format: format, eighths: 8)
+  try limits.check(width: Int(stored.width), height: Int(stored.height))
+  return ImageHeader(
+    format: format, width: Int(stored.width), height: Int(stored.height),
+    orientation: Orientation(of: bytes, format: format),
+    isGray: stored.gray != 0, hasAlpha: stored.channels == 4,
+    isProgressive: stored.progressive != 0, channels: Int(stored.channels))
+}
+
+private let unsupportedDetail =
+  "The bytes begin like none of "
+  + ImageFormat.allCases.map { $0.rawValue.uppercased() }.joined(separator: ", ") + "."
+
+/// Decodes a picture to 8-bit RGB, turned upright, its format judged by its bytes.
+///
+/// Gray is repeated over the three channels, 16-bit samples keep their high byte, CMYK loses its ink
+/// by `(255 − ink) · (255 − K) / 255`, alpha is laid over white. With `atLeast`, a JPEG may be decoded
+/// at a smaller size (a multiple of an eighth) whose short side still has that many pixels.
+/// - Throws: a code of `ImageError.Code`; nothing is kept.
+public func decode(
+  _ bytes: [UInt8], limits: ImageLimits = ImageLimits(), alpha: AlphaConversion = .overWhite,
+  atLeast shortSide: Int? = nil
+) throws(ImageError) -> RGBImage {
+  let header = try readHeader(of: bytes, limits: limits)
+  let image: RGBImage
+  switch header.format {
+  case .jpeg:
+    image = try decodeJPEG(bytes, eighths: eighths(for: header, atLeast: shortSide))
+  case .png, .webp:
+    image = try decodeWhole(bytes, header: header, alpha: alpha)
+  }
+  return image.turned(header.orientation)
+}
+
+/// The least scale in eighths whose short side still has `shortSide` pixels.
+private func eighths(for header: ImageHeader, atLeast shortSide: Int?) -> Int {
+  guard let shortSide else { return 8 }
+  let short = min(header.width, header.height)
+  return (1...8).first { short * $0 / 8 >= shortSide } ?? 8
+}
+
+/// Decodes a JPEG whose bytes someone else owns, as stored: the orientation is not applied.
+///
+/// - Throws: a code of `ImageError.Code`.
+@unsafe
+public func decodeJPEG(
+  _ bytes: UnsafeBufferPointer<UInt8>, eighths: Int = 8
+) throws(ImageError) -> RGBImage {
+  let header = try unsafe withMessage { (message) throws(ImageError) in
+    var header = byol_image_header()
+    try unsafe check(
+      byol_jpeg_header(bytes.baseAddress, bytes.count, Int32(eighths), &header, message), message)
+    return header
+  }
+  return try unsafe RGBImage.filled(width: Int(header.width), height: Int(header.height)) {
+    (pixels) throws(ImageError) in
+    try unsafe withMessage { (message) throws(ImageError) in
+      try unsafe check(
+        byol_jpeg_decode(
+          bytes.baseAddress, bytes.count, Int32(eighths), header.width, header.height, pixels,
+          message), message)
+    }
+  }
+}
+
+private func decodeJPEG(_ bytes: [UInt8], eighths: Int) throws(ImageError) -> RGBImage {
+  try unsafe bytes.span.withUnsafeBufferPointer { (buffer) throws(ImageError) in
+    try unsafe decodeJPEG(buffer, eighths: eighths)
+  }
+}
+
+/// Decodes a format that is always decoded at its full size.
+private func decodeWhole(
+  _ bytes: [UInt8], header: ImageHeader, alpha: AlphaConversion
+) throws(ImageError) -> RGBImage {
+  var pixels = [UInt8](repeating: 0, count: header.width * header.height * header.channels)
+  try unsafe withMessage { (message) throws(ImageError) in
+    let (width, height) = (Int32(header.width), Int32(header.height))
+    let channels = Int32(header.channels)
+    let code =
+      if header.format == .png {
+        unsafe byol_png_decode(bytes, bytes.count, width, height, channels, &pixels, message)
+      } else {
+        unsafe byol_webp_decode(bytes, bytes.count, width, height, channels, &pixels, message)
+      }
+    try unsafe check(code, message)
+  }
+  if header.channels == 4 { removeAlpha(&pixels, alpha) }
+  return RGBImage(width: header.width, height: header.height, pixels: pixels)
+}
+
+/// Packs RGBA to RGB in place.
+func removeAlpha(_ pixels: inout [UInt8], _ alpha: AlphaConversion) {
+  let count = pixels.count / 4
+  let laid = alpha == .overWhite
+  for i in 0..<count {
+    let a = Int(pixels[4 * i + 3])
+    for c in 0..<3 {
+      let color = Int(pixels[4 * i + c])
+      pixels[3 * i + c] = laid ? UInt8((color * a + 255 * (255 - a) + 127) / 255) : UInt8(color)
+    }
+  }
+  pixels.removeLast(count)
+}
+
+private func storedHeader(
+  of bytes: [UInt8], format: ImageFormat, eighths: Int32
+) throws(ImageError) -> byol_image_header {
+  try unsafe withMessage { (message) throws(ImageError) in
+    var header = byol_image_header()
+    let code =
+      switch format {
+      case .jpeg: unsafe byol_jpeg_header(bytes, bytes.count, eighths, &header, message)
+      case .png: unsafe byol_png_header(bytes, bytes.count, &header, message)
+      case .webp: unsafe byol_webp_header(bytes, bytes.count, &header, message)
+      }
+    try unsafe check(code, message)
+    return header
+  }
+}
+
+/// Calls `body` with room for a library's message.
+func withMessage<Result>(
+  _ body: (UnsafeMutablePointer<CChar>) throws(ImageError) -> Result
+) throws(ImageError) -> Result {
+  let room = UnsafeMutablePointer<CChar>.allocate(capacity: Int(BYOL_IMAGE_MESSAGE_BYTES))
+  unsafe room.initialize(repeating: 0, count: Int(BYOL_IMAGE_MESSAGE_BYTES))
+  defer { unsafe room.deallocate() }
+  return try unsafe body(room)
+}
+
+/// Turns the shim's code into an error.
+func check(_ code: Int32, _ message: UnsafeMutablePointer<CChar>) throws(ImageError) {
+  guard code != BYOL_IMAGE_OK else { return }
+  let text = unsafe String(cString: message)
+  let kind: ImageError.Code =
+    switch Int(code) {
+    case BYOL_IMAGE_TRUNCATED: .truncated
+    case BYOL_IMAGE_UNSUPPORTED: .unsupportedFormat
+    case BYOL_IMAGE_MEMORY: .outOfMemory
+    case BYOL_IMAGE_COSTLY: .tooCostly
+    default: .corrupt
+    }
+  throw ImageError(kind, text.isEmpty ? "The decoder gave up." : text)
+}

@@ -1,0 +1,71 @@
+import CImageCodecs
+
+/// What an encoder sees of a picture when nothing is random: the short side resized (antialiased
+/// bicubic), the centre cut out, normalised; float32, channels last.
+public struct EvaluationTransform: Hashable, Sendable {
+  /// The side of the square that the encoder sees, in pixels.
+  public let side: Int
+  /// The short side after resizing, in pixels; at least `side`.
+  public let resizedSide: Int
+  /// The normalisation of values in 0…1.
+  public let normalization: Normalization
+
+  /// The transform to squares of `side` pixels.
+  ///
+  /// The short side is resized to 8/7 of that from 112 pixels on (256 for 224, the field's custom)
+  /// and to `side` itself below, where the margin of a small picture matters.
+  public init(
+    side: Int, resizedSide: Int? = nil, normalization: Normalization = Normalization()
+  ) {
+    self.side = side
+    self.resizedSide = max(side, resizedSide ?? (side >= 112 ? side * 8 / 7 : side))
+    self.normalization = normalization
+  }
+
+  /// The number of floats of one result: `side · side · 3`.
+  public var elementCount: Int { side * side * 3 }
+
+  /// The square of `side` pixels before it is normalised.
+  public func square(of image: RGBImage, scratch: ViewScratch = ViewScratch()) -> RGBImage {
+    let short = min(image.width, image.height)
+    let width = image.width * resizedSide / short
+    let height = image.height * resizedSide / short
+    let resized = image.resized(width: width, height: height, scratch: scratch)
+    return resized.cropped(
+      to: PixelBox(
+        x: centred(width), y: centred(height), width: side, height: side))
+  }
+
+  /// Half of what is left over, rounded half to even as torchvision does.
+  private func centred(_ length: Int) -> Int {
+    Int((Double(length - side) / 2).rounded(.toNearestOrEven))
+  }
+
+  /// Writes `[side, side, 3]` normalised floats to `output`, which must hold `elementCount`.
+  @unsafe
+  public func render(
+    _ image: RGBImage, into output: UnsafeMutableBufferPointer<Float>,
+    scratch: ViewScratch = ViewScratch()
+  ) {
+    precondition(output.count == elementCount, "\(output.count) floats for \(elementCount).")
+    let square = square(of: image, scratch: scratch)
+    let (scale, offset) = normalization.scaleAndOffset
+    unsafe byol_normalize_bytes(square.pixels, side * side, scale, offset, output.baseAddress)
+  }
+
+  /// `[side, side, 3]` normalised floats.
+  public func callAsFunction(_ image: RGBImage) -> [Float] {
+    unsafe [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
+      unsafe render(image, into: UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount]))
+      count = elementCount
+    }
+  }
+}
+
+extension Normalization {
+  /// `(value − mean) / deviation` as `value · scale + offset`, per channel.
+  var scaleAndOffset: (scale: [Float], offset: [Float]) {
+    let scale = deviation.map { 1 / $0 }
+    return (scale, zip(mean, scale).map { -$0 * $1 })
+  }
+}

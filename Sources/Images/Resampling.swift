@@ -1,0 +1,99 @@
+import CImageCodecs
+
+/// How resampling weighs neighbours; both widen with the reduction, so that nothing aliases.
+public enum ResamplingFilter: Int32, Sendable, CaseIterable {
+  /// Keys' cubic with a = −0.5, four pixels wide.
+  case bicubic = 0
+  /// A triangle, two pixels wide.
+  case bilinear = 1
+}
+
+/// A rectangle of whole pixels.
+public struct PixelBox: Hashable, Sendable {
+  /// The first column.
+  public var x: Int
+  /// The first row.
+  public var y: Int
+  /// Columns, at least 1.
+  public var width: Int
+  /// Rows, at least 1.
+  public var height: Int
+
+  /// The rectangle from column `x` and row `y` on.
+  public init(x: Int, y: Int, width: Int, height: Int) {
+    self.x = x
+    self.y = y
+    self.width = width
+    self.height = height
+  }
+}
+
+/// Memory that a thread keeps between views, so that none is allocated for each; grows as needed.
+///
+/// One owner at a time: not to be used by two threads at once.
+@safe
+public final class ViewScratch {
+  private var base: UnsafeMutableRawPointer?
+  private var byteCount = 0
+
+  /// Empty scratch memory.
+  public init() {}
+
+  deinit { unsafe base?.deallocate() }
+
+  /// At least `byteCount` bytes, aligned to 64, with anything in them.
+  func bytes(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    if let base = unsafe base, self.byteCount >= byteCount { return unsafe base }
+    unsafe base?.deallocate()
+    let grown = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
+    unsafe base = grown
+    self.byteCount = byteCount
+    return unsafe grown
+  }
+}
+
+extension RGBImage {
+  /// The picture (or the part of it in `box`) at another size, antialiased; equal to Pillow's
+  /// `Image.crop(box).resize(size, filter)` bit for bit.
+  ///
+  /// `box` must lie inside the picture; it is all of it when nil. `scratch` is memory to reuse.
+  public func resized(
+    width: Int, height: Int, filter: ResamplingFilter = .bicubic, box: PixelBox? = nil,
+    scratch: ViewScratch = ViewScratch()
+  ) -> RGBImage {
+    let box = box ?? PixelBox(x: 0, y: 0, width: self.width, height: self.height)
+    precondition(contains(box) && width > 0 && height > 0, "\(box) to \(width) x \(height).")
+    if box.width == self.width, box.height == self.height, width == self.width,
+      height == self.height
+    {
+      return self
+    }
+    let needed = byol_resample_scratch(
+      Int32(box.width), Int32(box.height), Int32(width), Int32(height))
+    let memory = unsafe scratch.bytes(needed)
+    return unsafe withPixels { view in
+      unsafe RGBImage.filled(width: width, height: height) { out in
+        unsafe byol_resample_bytes(
+          view.pixels + (box.y * view.width + box.x) * 3, view.width * 3, Int32(box.width),
+          Int32(box.height), out, Int32(width), Int32(height), filter.rawValue, memory)
+      }
+    }
+  }
+
+  /// The part of the picture in `box`, which must lie inside it.
+  public func cropped(to box: PixelBox) -> RGBImage {
+    precondition(contains(box), "\(box) of \(width) x \(height) pixels.")
+    var part: [UInt8] = []
+    part.reserveCapacity(box.width * box.height * 3)
+    for y in box.y..<box.y + box.height {
+      let first = (y * width + box.x) * 3
+      part.append(contentsOf: pixels[first..<first + box.width * 3])
+    }
+    return RGBImage(width: box.width, height: box.height, pixels: part)
+  }
+
+  private func contains(_ box: PixelBox) -> Bool {
+    box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0 && box.x + box.width <= width
+      && box.y + box.height <= height
+  }
+}

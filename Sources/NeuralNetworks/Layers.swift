@@ -1,0 +1,63 @@
+public import TensorGraph
+import Tensors
+
+// Layers are functions that record nodes. Names and shapes of parameters are PyTorch's.
+
+extension NetworkScope {
+  /// A square convolution without bias; weight `[outputs, inputs, size, size]`.
+  func convolution(
+    _ name: String, _ x: Tensor, outputs: Int, size: Int, stride: Int = 1, padding: Int = 0
+  ) -> Tensor {
+    let shape: Shape = [outputs, x.shape[1], size, size]
+    let weight = variable("\(name).weight", shape, .convolution(shape), .weight)
+    return x.convolved(with: weight, stride: stride, padding: padding)
+  }
+
+  /// Batch normalisation of the second axis, plus `residual`, rectified if `relu`.
+  ///
+  /// The running variance follows the batch's unbiased variance, as in PyTorch.
+  func batchNormalization(_ name: String, _ x: Tensor, residual: Tensor? = nil, relu: Bool)
+    -> Tensor
+  {
+    let shape: Shape = [x.shape[1]]
+    let scale = variable("\(name).weight", shape, .constant(1), .biasOrNormalization)
+    let offset = variable("\(name).bias", shape, .constant(0), .biasOrNormalization)
+    let mean = statistic("\(name).running_mean", shape, startingAt: 0)
+    let variance = statistic("\(name).running_var", shape, startingAt: 1)
+    guard mode == .training else {
+      return x.normalized(
+        scale: scale, offset: offset, mean: mean, variance: variance, residual: residual,
+        epsilon: NetworkScope.epsilon, relu: relu)
+    }
+    let batch = x.batchNormalized(
+      scale: scale, offset: offset, residual: residual, epsilon: NetworkScope.epsilon, relu: relu)
+    let count = Float(x.shape.elementCount / x.shape[1])
+    let rate = NetworkScope.statisticsRate
+    setStatistic(
+      "\(name).running_mean", mean.runningAverage(of: batch.mean, rate: rate, correction: 1))
+    setStatistic(
+      "\(name).running_var",
+      variance.runningAverage(
+        of: batch.variance, rate: rate, correction: count / max(1, count - 1)))
+    return batch.output
+  }
+
+  /// `x·Wᵀ (+ b)`; weight `[outputs, inputs]`.
+  func linear(_ name: String, _ x: Tensor, outputs: Int, bias: Bool) -> Tensor {
+    let inputs = x.shape[1]
+    let initializer = Initializer.linear(inputs: inputs)
+    let weight = variable("\(name).weight", [outputs, inputs], initializer, .weight)
+    let product = x.multiplied(by: weight, transposeSecond: true)
+    guard bias else { return product }
+    return product.adding(
+      bias: variable("\(name).bias", [outputs], initializer, .biasOrNormalization))
+  }
+
+  /// BYOL's projector and predictor: Linear → batch norm → ReLU → Linear without bias
+  /// (Grill et al. 2020, §3.3); layers 0, 1 and 3 of a PyTorch `Sequential`.
+  public func perceptron(_ name: String, _ x: Tensor, hidden: Int, outputs: Int) -> Tensor {
+    let first = linear("\(name).0", x, outputs: hidden, bias: true)
+    let rectified = batchNormalization("\(name).1", first, relu: true)
+    return linear("\(name).3", rectified, outputs: outputs, bias: false)
+  }
+}

@@ -1,0 +1,191 @@
+import CKernels
+import COneDNN
+import TensorGraph
+import Tensors
+
+// MARK: Our own kernels
+
+extension Compilation {
+  private func rows(_ value: Graph.Value) -> ck_layout {
+    storage(of: value).rows(of: graph.shape(of: value))
+  }
+
+  mutating func appendNormalization(_ index: Int) {
+    let inputs = graph.nodes[index].inputs
+    switch graph.nodes[index].operation {
+    case .batchNormalization(let epsilon, let relu):
+      appendBatchNormalization(index, inputs, epsilon, relu)
+    case .batchNormalizationGradient(let epsilon, let relu):
+      appendBatchNormalizationGradient(index, inputs, epsilon, relu)
+    case .batchNormalizationInference(let epsilon, let relu):
+      let layout = rows(inputs[0])
+      let (x, y) = unsafe (address(inputs[0]), address(.init(node: index)))
+      let (scale, offset) = unsafe (floats(inputs[1]), floats(inputs[2]))
+      let (mean, variance) = unsafe (floats(inputs[3]), floats(inputs[4]))
+      let residual = unsafe inputs.count == 6 ? address(inputs[5]) : nil
+      append(index) {
+        unsafe ck_normalize(
+          layout, x, scale, offset, mean, variance, epsilon, residual, relu ? 1 : 0, y)
+      }
+    default: preconditionFailure("Not a normalisation.")
+    }
+  }
+
+  private mutating func appendBatchNormalization(
+    _ index: Int, _ inputs: [Graph.Value], _ epsilon: Float, _ relu: Bool
+  ) {
+    let layout = rows(inputs[0])
+    let (x, y) = unsafe (address(inputs[0]), address(.init(node: index)))
+    let (scale, offset) = unsafe (floats(inputs[1]), floats(inputs[2]))
+    let mean = unsafe floats(.init(node: index, result: 1))
+    let variance = unsafe floats(.init(node: index, result: 2))
+    let residual = unsafe inputs.count == 4 ? address(inputs[3]) : nil
+    let workspace = unsafe memory.base(memory.workspace)
+    append(index) {
+      unsafe ck_statistics(layout, x, mean, variance, workspace)
+      unsafe ck_normalize(
+        layout, x, scale, offset, mean, variance, epsilon, residual, relu ? 1 : 0, y)
+    }
+  }
+
+  private mutating func appendBatchNormalizationGradient(
+    _ index: Int, _ inputs: [Graph.Value], _ epsilon: Float, _ relu: Bool
+  ) {
+    let layout = rows(inputs[0])
+    let (dy, x, y) = unsafe (address(inputs[0]), address(inputs[1]), address(inputs[2]))
+    let (scale, mean, variance) = unsafe (floats(inputs[3]), floats(inputs[4]), floats(inputs[5]))
+    let dx = unsafe address(.init(node: index))
+    let dscale = unsafe floats(.init(node: index, result: 1))
+    let doffset = unsafe floats(.init(node: index, result: 2))
+    let residual = Graph.Value(node: index, result: 3)
+    let dresidual = unsafe isRead(residual) ? address(residual) : nil
+    let workspace = unsafe memory.base(memory.workspace)
+    append(index) {
+      unsafe ck_normalize_gradient(
+        layout, dy, x, y, scale, mean, variance, epsilon, relu ? 1 : 0, dx, dscale, doffset,
+        dresidual, workspace)
+    }
+  }
+
+  mutating func appendPooling(_ index: Int) {
+    let node = graph.nodes[index]
+    let result = Graph.Value(node: index)
+    let first = unsafe address(node.inputs[0])
+    let to = unsafe address(result)
+    switch node.operation {
+    case .maxPool(let size, let stride, let padding):
+      let layout = rows(node.inputs[0])
+      let pooling = pooling(graph.shape(of: node.inputs[0]), node.shapes[0], size, stride, padding)
+      append(index) { unsafe ck_max_pool(layout, pooling, first, to) }
+    case .maxPoolGradient(let size, let stride, let padding):
+      let layout = rows(result)
+      let pooling = pooling(node.shapes[0], graph.shape(of: node.inputs[0]), size, stride, padding)
+      let x = unsafe address(node.inputs[1])
+      append(index) { unsafe ck_max_pool_gradient(layout, pooling, first, x, to) }
+    case .globalAveragePool:
+      let layout = rows(node.inputs[0])
+      append(index) { unsafe ck_average_pool(layout, first, to) }
+    case .globalAveragePoolGradient:
+      let layout = rows(result)
+      append(index) { unsafe ck_average_pool_gradient(layout, first, to) }
+    default: preconditionFailure("Not a pooling.")
+    }
+  }
+
+  private func pooling(_ input: Shape, _ output: Shape, _ size: Int, _ stride: Int, _ padding: Int)
+    -> ck_pooling
+  {
+    ck_pooling(
+      images: Int64(input[0]), height: Int64(input[2]), width: Int64(input[3]),
+      out_height: Int64(output[2]), out_width: Int64(output[3]), size: Int64(size),
+      stride: Int64(stride), padding: Int64(padding))
+  }
+
+  mutating func appendRows(_ index: Int) {
+    let node = graph.nodes[index]
+    let shape = graph.shape(of: node.inputs[0])
+    let rows = Int64(shape.rank > 0 ? shape[0] : 1)
+    let columns = Int64(shape.rank > 1 ? shape[1] : 1)
+    let (a, y) = unsafe (floats(node.inputs[0]), floats(.init(node: index)))
+    let workspace = unsafe memory.base(memory.workspace)
+    switch node.operation {
+    case .addBias:
+      let bias = unsafe floats(node.inputs[1])
+      append(index) { unsafe ck_add_bias(rows, columns, ck_float32, a, bias, y) }
+    case .sumRows:
+      append(index) { unsafe ck_sum_rows(rows, columns, ck_float32, a, y, workspace) }
+    case .sumColumns: append(index) { unsafe ck_sum_columns(rows, columns, a, y) }
+    case .repeatColumns(let count):
+      append(index) { unsafe ck_repeat_columns(rows, Int64(count), a, y) }
+    case .mean:
+      let count = Int64(shape.elementCount)
+      append(index) { unsafe y.pointee = ck_mean(count, a) }
+    case .l2Normalize(let epsilon):
+      append(index) { unsafe ck_l2_normalize(rows, columns, epsilon, a, y) }
+    case .l2NormalizeGradient(let epsilon):
+      let x = unsafe floats(node.inputs[1])
+      append(index) { unsafe ck_l2_normalize_gradient(rows, columns, epsilon, a, x, y) }
+    default: preconditionFailure("Not an operation on rows.")
+    }
+  }
+
+  /// Elements of a value, padding included: what flat kernels walk.
+  private func count(_ value: Graph.Value) throws(LoweringError) -> Int64 {
+    let size = storage(of: value).type == ck_float32 ? 4 : 2
+    return Int64(try description(of: value).byteCount / size)
+  }
+
+  mutating func appendFlat(_ index: Int) throws(LoweringError) {
+    let node = graph.nodes[index]
+    let result = Graph.Value(node: index)
+    let count = try count(result)
+    let type = storage(of: result).type
+    let y = unsafe address(result)
+    let a = unsafe address(node.inputs[0])
+    switch node.operation {
+    case .scale(let factor): append(index) { unsafe ck_scale(type, count, a, factor, y) }
+    case .broadcast:
+      let scalar = unsafe a.assumingMemoryBound(to: Float.self)
+      append(index) { unsafe ck_fill(type, count, scalar.pointee, y) }
+    default:
+      let kind = flatKind(node.operation)
+      let b = unsafe address(node.inputs.count > 1 ? node.inputs[1] : node.inputs[0])
+      append(index) { unsafe ck_elementwise(kind, type, count, a, b, y) }
+    }
+  }
+
+  private func flatKind(_ operation: Operation) -> ck_binary {
+    switch operation {
+    case .add: ck_add
+    case .subtract: ck_subtract
+    case .multiply: ck_multiply
+    case .relu: ck_relu
+    case .reluGradient: ck_relu_gradient
+    default: preconditionFailure("\(operation) is not flat.")
+    }
+  }
+
+  mutating func appendUpdate(_ index: Int) throws(LoweringError) {
+    let node = graph.nodes[index]
+    let count = try count(.init(node: index))
+    let (a, b) = unsafe (floats(node.inputs[0]), floats(node.inputs[1]))
+    let y = unsafe floats(.init(node: index))
+    switch node.operation {
+    case .interpolate:
+      let tau = unsafe floats(node.inputs[2])
+      append(index) { unsafe ck_interpolate(count, a, b, tau.pointee, y) }
+    case .runningAverage(let rate, let correction):
+      append(index) { unsafe ck_running_average(count, a, b, rate, correction, y) }
+    case .optimizerUpdate(let rule):
+      let (gradient, rate) = unsafe (floats(node.inputs[2]), floats(node.inputs[3]))
+      let velocity = unsafe floats(.init(node: index, result: 1))
+      let workspace = unsafe memory.base(memory.workspace)
+      append(index) {
+        unsafe ck_optimizer_update(
+          count, a, b, gradient, rate.pointee, rule.weightDecay, rule.momentum,
+          rule.trustCoefficient ?? -1, y, velocity, workspace)
+      }
+    default: preconditionFailure("Not an update.")
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import COneDNN
+import TensorGraph
+
+/// A convolution's three tensors.
+enum Convolution {
+  /// How they are stored, or that oneDNN may choose.
+  struct Layouts {
+    var x: MemoryDescription
+    var w: MemoryDescription
+    var y: MemoryDescription
+  }
+}
+
+extension Engine {
+  /// The kernel of `y = x ∗ w` for the given layouts; a layout may leave the choice to oneDNN.
+  func forward(_ layouts: Convolution.Layouts, stride: Int, padding: Int, training: Bool)
+    throws(LoweringError) -> PrimitiveDescription
+  {
+    var (x, w, y) = (layouts.x.raw, layouts.w.raw, layouts.y.raw)
+    var descriptor = dnnl_convolution_desc_t()
+    let (strides, paddings) = (dimensions([stride, stride]), dimensions([padding, padding]))
+    try unsafe check(
+      dnnl_convolution_forward_desc_init(
+        &descriptor, training ? dnnl_forward_training : dnnl_forward_inference,
+        dnnl_convolution_direct, &x, &w, nil, &y, strides, paddings, paddings),
+      "convolution")
+    return try unsafe PrimitiveDescription(&descriptor, engine: self, "convolution")
+  }
+
+  /// The kernel of the gradient of the input.
+  func inputGradient(
+    _ layouts: Convolution.Layouts, stride: Int, padding: Int, forward: PrimitiveDescription
+  ) throws(LoweringError) -> PrimitiveDescription {
+    var (dx, w, dy) = (layouts.x.raw, layouts.w.raw, layouts.y.raw)
+    var descriptor = dnnl_convolution_desc_t()
+    let (strides, paddings) = (dimensions([stride, stride]), dimensions([padding, padding]))
+    try unsafe check(
+      dnnl_convolution_backward_data_desc_init(
+        &descriptor, dnnl_convolution_direct, &dx, &w, &dy, strides, paddings, paddings),
+      "input gradient")
+    return try unsafe PrimitiveDescription(
+      &descriptor, hint: forward, engine: self, "input gradient")
+  }
+
+  /// The kernel of the gradient of the weights.
+  func weightGradient(
+    _ layouts: Convolution.Layouts, stride: Int, padding: Int, forward: PrimitiveDescription
+  ) throws(LoweringError) -> PrimitiveDescription {
+    var (x, dw, dy) = (layouts.x.raw, layouts.w.raw, layouts.y.raw)
+    var descriptor = dnnl_convolution_desc_t()
+    let (strides, paddings) = (dimensions([stride, stride]), dimensions([padding, padding]))
+    try unsafe check(
+      dnnl_convolution_backward_weights_desc_init(
+        &descriptor, dnnl_convolution_direct, &x, &dw, nil, &dy, strides, paddings, paddings),
+      "weight gradient")
+    return try unsafe PrimitiveDescription(
+      &descriptor, hint: forward, engine: self, "weight gradient")
+  }
+}

@@ -1,0 +1,45 @@
+import CKernels
+public import TensorGraph
+public import Tensors
+
+/// The fast lowering: oneDNN's convolutions and our vectorised loops, one layout through the whole network,
+/// every buffer planned at compilation.
+public struct OneDNNLowering: Lowering {
+  /// The type in which activations and the weights beside them are multiplied and stored.
+  public enum Precision: String, Sendable, CaseIterable {
+    /// Everything in float32.
+    case float32
+    /// Activations, their gradients and the convolutions' operands in bfloat16; parameters, statistics,
+    /// heads, loss and optimizer in float32.
+    case bfloat16
+
+    /// bfloat16 where the processor multiplies it, else float32.
+    public static var best: Precision { ck_has_bfloat16() != 0 ? .bfloat16 : .float32 }
+  }
+
+  /// The threads that the program uses.
+  public var threads: ThreadBudget
+  /// How activations are stored and multiplied.
+  public var precision: Precision
+  /// The most bytes that a program may hold.
+  public var memoryLimitByteCount: Int
+
+  /// A lowering with the given budgets.
+  public init(
+    threads: ThreadBudget, precision: Precision = .float32, memoryLimitByteCount: Int = .max
+  ) {
+    self.threads = threads
+    self.precision = precision
+    self.memoryLimitByteCount = memoryLimitByteCount
+  }
+
+  /// Chooses layouts and kernels, plans memory and binds the two.
+  ///
+  /// - Throws: `outOfMemory` if the plan exceeds the limit, before anything is allocated; `unsupported` or
+  ///   `executionFailed` if oneDNN refuses an operation.
+  public func compile(_ graph: Graph) throws(LoweringError) -> any Program {
+    ck_set_threads(Int32(threads.count))
+    var compilation = try Compilation(graph, self)
+    return try compilation.program()
+  }
+}

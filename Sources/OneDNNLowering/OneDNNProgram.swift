@@ -1,0 +1,157 @@
+import CKernels
+import COneDNN
+import TensorGraph
+import Tensors
+
+/// Where the host finds a leaf or an output.
+@safe
+struct HostPlace {
+  var node: Int
+  var shape: Shape
+  var layout: MemoryDescription
+  var base: UnsafeMutableRawPointer
+}
+
+extension Compilation {
+  func leafPlaces() throws(LoweringError) -> [String: HostPlace] {
+    var places: [String: HostPlace] = [:]
+    for leaf in graph.inputs + graph.variables {
+      places[leaf.name] = try place(.init(node: leaf.node))
+    }
+    return places
+  }
+
+  func outputPlaces() throws(LoweringError) -> [String: HostPlace] {
+    var places: [String: HostPlace] = [:]
+    for output in graph.outputs { places[output.name] = try place(output.value) }
+    return places
+  }
+
+  private func place(_ value: Graph.Value) throws(LoweringError) -> HostPlace {
+    try unsafe HostPlace(
+      node: value.node, shape: graph.shape(of: value), layout: description(of: value),
+      base: address(value))
+  }
+}
+
+/// A compiled graph: steps bound to memory.
+final class OneDNNProgram: Program {
+  private let graph: Graph
+  private let engine: Engine
+  private let threads: ThreadBudget
+  private let plan: MemoryPlan
+  private let memory: ProgramMemory
+  private let steps: [Step]
+  private let reorderCount: Int
+  private let leaves: [String: HostPlace]
+  private let outputs: [String: HostPlace]
+
+  init(
+    graph: Graph, engine: Engine, threads: ThreadBudget, arena: MemoryPlan, memory: ProgramMemory,
+    steps: [Step], reorderCount: Int, leaves: [String: HostPlace], outputs: [String: HostPlace]
+  ) {
+    self.graph = graph
+    self.engine = engine
+    self.threads = threads
+    plan = arena
+    self.memory = memory
+    self.steps = steps
+    self.reorderCount = reorderCount
+    self.leaves = leaves
+    self.outputs = outputs
+  }
+
+  var arenaByteCount: Int { plan.byteCount }
+
+  var summary: String {
+    let lines = steps.map { step in
+      let shapes = graph.nodes[step.node].shapes.map(\.description).joined(separator: " ")
+      return "%\(step.node) \(step.name) -> \(shapes)"
+    }
+    let head =
+      "\(steps.count) steps, \(reorderCount) reorders, arena \(plan.byteCount) bytes, "
+      + "\(plan.inPlaceCount) results in place, \(memory.byteCount) bytes in all"
+    return ([head] + lines).joined(separator: "\n")
+  }
+
+  func run() throws(LoweringError) {
+    ck_set_threads(Int32(threads.count))
+    for step in steps { try step.run() }
+  }
+
+  func write(_ values: [Float], to name: String) {
+    let place = leaf(name)
+    precondition(
+      values.count == place.shape.elementCount, "\(name) is not \(values.count) values.")
+    var values = values
+    unsafe values.withUnsafeMutableBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      unsafe copy(from: (rowMajor(place.shape), base), to: (place.layout, place.base))
+    }
+  }
+
+  func write(channelsLast values: Span<Float>, to name: String) {
+    let place = leaf(name)
+    precondition(
+      values.count == place.shape.elementCount && place.shape.rank == 4,
+      "\(name) is not \(values.count) values of rank 4.")
+    unsafe values.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      let layout = host { () throws(LoweringError) in
+        try Storage.channelsLast(ck_float32).description(of: place.shape)
+      }
+      unsafe copy(
+        from: (layout, UnsafeMutableRawPointer(mutating: base)), to: (place.layout, place.base))
+    }
+  }
+
+  func read(_ name: String) -> [Float] {
+    guard let place = outputs[name] ?? leaves[name] else {
+      preconditionFailure("No variable or output is called \(name).")
+    }
+    var values = [Float](repeating: 0, count: place.shape.elementCount)
+    unsafe values.withUnsafeMutableBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      unsafe copy(from: (place.layout, place.base), to: (rowMajor(place.shape), base))
+    }
+    return values
+  }
+
+  private func leaf(_ name: String) -> HostPlace {
+    guard let place = leaves[name] else {
+      preconditionFailure("No input or variable is called \(name).")
+    }
+    return place
+  }
+
+  private func rowMajor(_ shape: Shape) -> MemoryDescription {
+    host { () throws(LoweringError) in try Storage.plain.description(of: shape) }
+  }
+
+  /// Copies between the host's layout and the program's; outside the hot path, so it may allocate.
+  private func copy(
+    from: (MemoryDescription, UnsafeMutableRawPointer),
+    to: (MemoryDescription, UnsafeMutableRawPointer)
+  ) {
+    if unsafe from.0 == to.0 {
+      unsafe to.1.copyMemory(from: from.1, byteCount: from.0.byteCount)
+      return
+    }
+    host { () throws(LoweringError) in
+      let kernel = try unsafe PrimitiveDescription(from: from.0, to: to.0, engine: engine)
+      let scratch = Buffer(byteCount: kernel.scratchByteCount)
+      let operands = unsafe [
+        (Int32(DNNL_ARG_FROM), from.0, from.1), (Int32(DNNL_ARG_TO), to.0, to.1),
+        (
+          Int32(DNNL_ARG_SCRATCHPAD), kernel.layout(dnnl_query_scratchpad_md), scratch.pointer
+        ),
+      ]
+      try unsafe Primitive(kernel, engine: engine, name: "host reorder", operands).run()
+    }
+  }
+
+  /// Runs what compiled once already with these layouts and so cannot fail but for lack of memory.
+  private func host<Result>(_ body: () throws(LoweringError) -> Result) -> Result {
+    do { return try body() } catch { preconditionFailure("A copy to or from the host: \(error)") }
+  }
+}

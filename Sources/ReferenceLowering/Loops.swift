@@ -1,0 +1,114 @@
+import TensorGraph
+import Tensors
+
+/// Calls `body(x, w, y)` for every product of a convolution, with the places of its three elements.
+func forEachTap(
+  _ input: Shape, _ weight: Operand, _ output: Operand, _ stride: Int, _ padding: Int,
+  _ body: (_ x: Int, _ w: Int, _ y: Int) -> Void
+) {
+  let x = Operand(shape: input, values: [])
+  let (out, taps) = (output.shape, weight.shape)
+  for n in 0..<out[0] {
+    for o in 0..<out[1] {
+      for row in 0..<out[2] {
+        for column in 0..<out[3] {
+          let y = output.index(n, o, row, column)
+          for c in 0..<taps[1] {
+            for ky in 0..<taps[2] {
+              let inputRow = row * stride - padding + ky
+              guard inputRow >= 0, inputRow < input[2] else { continue }
+              for kx in 0..<taps[3] {
+                let inputColumn = column * stride - padding + kx
+                guard inputColumn >= 0, inputColumn < input[3] else { continue }
+                body(x.index(n, c, inputRow, inputColumn), weight.index(o, c, ky, kx), y)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Calls `body(x, y)` for every window with the places of its first greatest element and of its output.
+func forEachWindowMaximum(
+  _ input: Operand, _ output: Operand, _ size: Int, _ stride: Int, _ padding: Int,
+  _ body: (_ x: Int, _ y: Int) -> Void
+) {
+  let (shape, out) = (input.shape, output.shape)
+  for n in 0..<out[0] {
+    for c in 0..<out[1] {
+      for row in 0..<out[2] {
+        for column in 0..<out[3] {
+          var best = -1
+          for inputRow in row * stride - padding..<row * stride - padding + size {
+            for inputColumn in column * stride - padding..<column * stride - padding + size {
+              guard (0..<shape[2]).contains(inputRow), (0..<shape[3]).contains(inputColumn) else {
+                continue
+              }
+              let place = input.index(n, c, inputRow, inputColumn)
+              if best < 0 || input.values[place] > input.values[best] { best = place }
+            }
+          }
+          body(best, output.index(n, c, row, column))
+        }
+      }
+    }
+  }
+}
+
+func matrixProduct(
+  _ a: Operand, _ transposeFirst: Bool, _ b: Operand, _ transposeSecond: Bool, _ shape: Shape
+) -> [Double] {
+  let inner = a.shape[transposeFirst ? 0 : 1]
+  var product = [Double](repeating: 0, count: shape.elementCount)
+  for row in 0..<shape[0] {
+    for column in 0..<shape[1] {
+      for k in 0..<inner {
+        let left = transposeFirst ? k * shape[0] + row : row * inner + k
+        let right = transposeSecond ? column * inner + k : k * shape[1] + column
+        product[row * shape[1] + column] += a.values[left] * b.values[right]
+      }
+    }
+  }
+  return product
+}
+
+func l2Normalize(_ x: Operand, epsilon: Double) -> [Double] {
+  let columns = x.shape[1]
+  return x.values.indices.map { index in
+    let row = x.values[index / columns * columns..<(index / columns + 1) * columns]
+    let norm = row.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    return x.values[index] / max(norm, epsilon)
+  }
+}
+
+/// `(dy − y·⟨dy, y⟩) / ‖x‖`; where the norm is below `epsilon`, `dy / epsilon`.
+func l2NormalizeGradient(_ dy: Operand, _ x: Operand, epsilon: Double) -> [Double] {
+  let columns = x.shape[1]
+  return x.values.indices.map { index in
+    let row = index / columns * columns..<(index / columns + 1) * columns
+    let norm = x.values[row].reduce(0) { $0 + $1 * $1 }.squareRoot()
+    guard norm > epsilon else { return dy.values[index] / epsilon }
+    let projection = zip(dy.values[row], x.values[row]).reduce(0) { $0 + $1.0 * $1.1 }
+    return (dy.values[index] - x.values[index] * projection / (norm * norm)) / norm
+  }
+}
+
+/// See ``OptimizerUpdate`` for the formula.
+func optimizerUpdate(_ operands: [Operand], _ rule: OptimizerUpdate) -> [[Double]] {
+  let parameter = operands[0].values
+  var gradient = operands[2].values
+  for index in gradient.indices { gradient[index] += Double(rule.weightDecay) * parameter[index] }
+  if let trustCoefficient = rule.trustCoefficient {
+    func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+    let (ofParameter, ofGradient) = (norm(parameter), norm(gradient))
+    if ofParameter > 0, ofGradient > 0 {
+      let ratio = Double(trustCoefficient) * ofParameter / ofGradient
+      for index in gradient.indices { gradient[index] *= ratio }
+    }
+  }
+  let velocity = zip(operands[1].values, gradient).map { Double(rule.momentum) * $0 + $1 }
+  let rate = operands[3].values[0]
+  return [zip(parameter, velocity).map { $0 - rate * $1 }, velocity]
+}

@@ -1,0 +1,90 @@
+import Checkpoints
+import Foundation
+public import Runs
+
+/// A copy of a data folder, taken while a service uses it.
+///
+/// The database is copied as it is at one moment; then, for each run in that copy, its recipe, its log
+/// and its newest checkpoint that reads back; then datasets and models, whose files never change. So
+/// every run in the copy has its files, and what it did after that moment is in them or is done again.
+public struct DataFolderBackup {
+  /// Why a backup was not made.
+  public enum Failure: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The place exists.
+    case exists(path: String)
+    /// There is no database: it is no data folder.
+    case noDatabase(path: String)
+    /// A run's checkpoints changed faster than they could be copied.
+    case checkpointsKeepChanging(run: RunID)
+
+    /// The failure as a sentence.
+    public var description: String {
+      switch self {
+      case .exists(let path): "\(path) exists."
+      case .noDatabase(let path): "\(path) is no data folder: it has no byol.sqlite."
+      case .checkpointsKeepChanging(let run): "The checkpoints of run \(run) keep changing."
+      }
+    }
+  }
+
+  /// Times a checkpoint is copied that was removed meanwhile.
+  private static let attempts = 10
+
+  private let source: String
+  private let target: String
+
+  /// Copies a data folder to a place that does not exist yet.
+  ///
+  /// - Throws: `Failure`, `RunStoreError`, `DatabaseError`, or what copying a file throws; the place
+  ///   holds a part of the copy then, under its name with `.incomplete`.
+  public static func make(of source: String, at target: String) throws {
+    guard !FileManager.default.fileExists(atPath: target) else {
+      throw Failure.exists(path: target)
+    }
+    guard FileManager.default.fileExists(atPath: source + "/byol.sqlite") else {
+      throw Failure.noDatabase(path: source)
+    }
+    let incomplete = target + ".incomplete"
+    try DiskFileSystem().removeAll(incomplete)
+    try DiskFileSystem().createDirectory(incomplete)
+    try DataFolderBackup(source: source, target: incomplete).make()
+    try DiskFileSystem().rename(incomplete, to: target)
+  }
+
+  private func make() throws {
+    try SQLiteRunStore(path: source + "/byol.sqlite").backUp(to: target + "/byol.sqlite")
+    try copyRuns(of: SQLiteRunStore(path: target + "/byol.sqlite"))
+    for name in ["datasets", "models"]
+    where FileManager.default.fileExists(atPath: "\(source)/\(name)") {
+      try FileManager.default.copyItem(atPath: "\(source)/\(name)", toPath: "\(target)/\(name)")
+    }
+  }
+
+  private func copyRuns(of store: SQLiteRunStore) throws {
+    try DiskFileSystem().createDirectory(target + "/runs")
+    for record in try store.records(in: Set(RunState.allCases)) {
+      try copy(record.run.id)
+    }
+  }
+
+  private func copy(_ run: RunID) throws {
+    let (from, to) = ("\(source)/runs/\(run)", "\(target)/runs/\(run)")
+    try DiskFileSystem().createDirectory(to)
+    for name in ["recipe.json", "worker.log"]
+    where FileManager.default.fileExists(atPath: "\(from)/\(name)") {
+      try FileManager.default.copyItem(atPath: "\(from)/\(name)", toPath: "\(to)/\(name)")
+    }
+    let copied = CheckpointFolder(directory: to + "/checkpoints")
+    for _ in 0..<DataFolderBackup.attempts {
+      let steps = try CheckpointFolder(directory: from + "/checkpoints").steps()
+      guard let newest = steps.last else { return }
+      try DiskFileSystem().createDirectory(to + "/checkpoints")
+      try? FileManager.default.copyItem(
+        atPath: "\(from)/checkpoints/\(newest)", toPath: copied.path(step: newest))
+      if (try? copied.state(step: newest)) != nil { return }
+      // It was removed while it was copied, and a newer one is there, or it is damaged and stays so.
+      try DiskFileSystem().removeAll(copied.path(step: newest))
+    }
+    throw Failure.checkpointsKeepChanging(run: run)
+  }
+}

@@ -1,0 +1,191 @@
+import Checkpoints
+import Foundation
+import GRDB
+import JSONTree
+public import Runs
+
+// The tables, and what each is for:
+//
+// - `run`: one row a run. Columns that are asked for by value (id, state, dataset) stand on their own;
+//   the rest is JSON as `JSONCoding` writes it, so a new field of the status needs no migration.
+// - `event`: the log of all runs; `sequence` is never used twice, even after a deletion.
+// - `metric`: one row an update, keyed by the run's number and step without a rowid, so that a run's
+//   history lies together on disk in the order it is drawn; `metric_peak`: where its peaks are.
+// - `idempotency`: the first use of each key.
+//
+// The journal is a write-ahead log, and `synchronous` is FULL: a call that has returned is on disk.
+
+/// Runs in a SQLite file.
+public final class SQLiteRunStore: RunStore {
+  private let pool: DatabasePool
+
+  /// Opens or makes the file and brings its tables up to date.
+  ///
+  /// - Throws: `RunStoreError.newerFormat` if a newer version of this product made it; `DatabaseError`.
+  public init(path: String) throws {
+    var configuration = Configuration()
+    configuration.busyMode = .timeout(5)
+    configuration.prepareDatabase { database in
+      try database.execute(sql: "PRAGMA synchronous = FULL")
+    }
+    pool = try DatabasePool(path: path, configuration: configuration)
+    let migrator = RunMigrations.migrator
+    let unknown = try pool.read { database in
+      try migrator.appliedIdentifiers(database).subtracting(migrator.migrations)
+    }
+    if let found = unknown.sorted().last { throw RunStoreError.newerFormat(found: found) }
+    try migrator.migrate(pool)
+  }
+
+  /// Copies the whole database, as it is at one moment, into a new file while the store is in use.
+  ///
+  /// - Throws: `DatabaseError`.
+  public func backUp(to path: String) throws {
+    let copy = try DatabaseQueue(path: path)
+    try pool.backup(to: copy)
+    try copy.close()
+  }
+
+  func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    do {
+      return try pool.write(body)
+    } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
+      throw FileSystemError(operation: "write", path: pool.path, code: ENOSPC)
+    }
+  }
+
+  func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
+    try pool.read(body)
+  }
+}
+
+// MARK: - Runs
+
+extension SQLiteRunStore {
+  /// Adds a run with its first event.
+  public func insert(_ record: RunRecord, event: RunEvent, idempotency: IdempotencyEntry?) throws
+    -> RunEvent
+  {
+    try write { database in
+      let id = record.run.id.description
+      guard
+        try Row.fetchOne(database, sql: "SELECT 1 FROM run WHERE id = ?", arguments: [id]) == nil
+      else { throw RunStoreError.exists(record.run.id) }
+      try database.execute(
+        sql: "INSERT INTO run (id, state, dataset, run, status) VALUES (?, ?, ?, ?, ?)",
+        arguments: [
+          id, record.status.state.rawValue, record.run.dataset, try text(record.run),
+          try text(record.status),
+        ])
+      if let idempotency { try insert(idempotency, database) }
+      return try insert(event, database)
+    }
+  }
+
+  private func insert(_ entry: IdempotencyEntry, _ database: Database) throws {
+    try database.execute(
+      sql: "INSERT INTO idempotency (key, digest, run, at) VALUES (?, ?, ?, ?)",
+      arguments: [entry.key, entry.bodyDigest, entry.run.description, entry.at.milliseconds])
+  }
+
+  /// Replaces a run's record and adds events.
+  public func update(_ record: RunRecord, events: [RunEvent]) throws -> [RunEvent] {
+    try write { database in
+      try database.execute(
+        sql: "UPDATE run SET state = ?, run = ?, status = ? WHERE id = ?",
+        arguments: [
+          record.status.state.rawValue, try text(record.run), try text(record.status),
+          record.run.id.description,
+        ])
+      guard database.changesCount == 1 else { throw RunStoreError.notFound(record.run.id) }
+      return try events.map { try insert($0, database) }
+    }
+  }
+
+  /// One run, or nil.
+  public func record(_ id: RunID) throws -> RunRecord? {
+    try read { database in
+      try Row.fetchOne(
+        database, sql: "SELECT run, status FROM run WHERE id = ?", arguments: [id.description]
+      ).map(record)
+    }
+  }
+
+  /// Runs, newest first.
+  public func page(state: RunState?, limit: Int, after: RunID?) throws -> RunPage {
+    let rows = try read { database in
+      try Row.fetchAll(
+        database,
+        sql: """
+          SELECT run, status FROM run
+          WHERE (:state IS NULL OR state = :state) AND id < :after ORDER BY id DESC LIMIT :limit
+          """,
+        arguments: [
+          "state": state?.rawValue, "after": after?.description ?? "~",
+          "limit": min(limit, .max - 1) + 1,
+        ])
+    }
+    return RunPage(records: try rows.prefix(limit).map(record), hasMore: rows.count > limit)
+  }
+
+  /// All runs in some states, oldest first.
+  public func records(in states: Set<RunState>) throws -> [RunRecord] {
+    let marks = states.map { _ in "?" }.joined(separator: ", ")
+    return try read { database in
+      try Row.fetchAll(
+        database, sql: "SELECT run, status FROM run WHERE state IN (\(marks)) ORDER BY id",
+        arguments: StatementArguments(states.map(\.rawValue))
+      ).map(record)
+    }
+  }
+
+  /// How many runs are in each state.
+  public func counts() throws -> [RunState: Int] {
+    try read { database in
+      let rows = try Row.fetchAll(
+        database, sql: "SELECT state, COUNT(*) AS count FROM run GROUP BY state")
+      return rows.reduce(into: [:]) { counts, row in
+        if let state = RunState(rawValue: row["state"]) { counts[state] = row["count"] }
+      }
+    }
+  }
+
+  /// Removes it with its history and events; nothing happens if there is none.
+  public func remove(_ id: RunID) throws {
+    try write { database in
+      guard let number = try number(id, database) else { return }
+      for table in ["metric", "metric_peak"] {
+        try database.execute(sql: "DELETE FROM \(table) WHERE run = ?", arguments: [number])
+      }
+      for table in ["event", "idempotency"] {
+        try database.execute(
+          sql: "DELETE FROM \(table) WHERE run = ?", arguments: [id.description])
+      }
+      try database.execute(sql: "DELETE FROM run WHERE id = ?", arguments: [id.description])
+    }
+  }
+
+  private func record(_ row: Row) throws -> RunRecord {
+    RunRecord(
+      run: try value(Run.self, row["run"]), status: try value(RunStatus.self, row["status"]))
+  }
+
+  /// What was remembered for an idempotency key.
+  public func idempotencyEntry(_ key: String) throws -> IdempotencyEntry? {
+    try read { database in
+      let row = try Row.fetchOne(
+        database, sql: "SELECT digest, run, at FROM idempotency WHERE key = ?", arguments: [key])
+      guard let row, let run = RunID(row["run"]) else { return nil }
+      return IdempotencyEntry(
+        key: key, bodyDigest: row["digest"], run: run, at: Timestamp(milliseconds: row["at"]))
+    }
+  }
+
+  func text(_ value: some Encodable) throws -> String {
+    String(decoding: try JSONCoding.encode(value), as: UTF8.self)
+  }
+
+  func value<Value: Decodable>(_ type: Value.Type, _ text: String) throws -> Value {
+    try JSONCoding.decode(type, from: Array(text.utf8))
+  }
+}

@@ -1,0 +1,202 @@
+public import BYOL
+import JSONTree
+
+/// One training from request to end. Only `name` and `metadata` may change.
+public struct Run: Hashable, Sendable, Codable, Identifiable {
+  /// The identifier.
+  public let id: RunID
+  /// A name for people; may be empty.
+  public var name: String
+  /// The owner's own notes.
+  public var metadata: [String: String]
+  /// The dataset's identifier.
+  public let dataset: String
+  /// The frozen recipe.
+  public let recipe: Recipe
+  /// When it was accepted.
+  public let createdAt: Timestamp
+
+  /// A run.
+  public init(
+    id: RunID, name: String, metadata: [String: String], dataset: String, recipe: Recipe,
+    createdAt: Timestamp
+  ) {
+    self.id = id
+    self.name = name
+    self.metadata = metadata
+    self.dataset = dataset
+    self.recipe = recipe
+    self.createdAt = createdAt
+  }
+}
+
+/// What a run is doing.
+public enum RunState: String, Hashable, Sendable, Codable, CaseIterable {
+  /// Waits for its turn.
+  case queued
+  /// Has a worker, or waits for a new one after a crash.
+  case running
+  /// Was asked to stop; its worker writes a checkpoint.
+  case stopping
+  /// Stopped by request; can be started again.
+  case stopped
+  /// Did all its steps.
+  case succeeded
+  /// Cannot go on by itself; can be started again.
+  case failed
+  /// The service ended while it ran; taken up again at the next start.
+  case interrupted
+
+  /// Whether a worker may exist.
+  public var hasWorker: Bool { self == .running || self == .stopping }
+  /// Whether it must be stopped before it can be deleted.
+  public var isActive: Bool { hasWorker || self == .queued }
+}
+
+/// Why a run is in its state.
+public struct RunReason: Hashable, Sendable, Codable {
+  /// A word for programs: see `docs/operations.md` for the list.
+  public var code: String
+  /// A sentence for people.
+  public var detail: String
+
+  /// A reason.
+  public init(code: String, detail: String) {
+    self.code = code
+    self.detail = detail
+  }
+}
+
+/// How far a run is.
+public struct RunProgress: Hashable, Sendable, Codable {
+  /// Updates done.
+  public var step: Int
+  /// Updates in the whole run.
+  public var steps: Int
+  /// The epoch of the next update, 0-based; equals `epochs` at the end.
+  public var epoch: Int
+  /// Epochs in the whole run.
+  public var epochs: Int
+  /// Training pictures a second, lately.
+  public var imagesPerSecond: Double?
+  /// Seconds until the last update, estimated.
+  public var etaSeconds: Double?
+
+  /// A progress.
+  public init(
+    step: Int, steps: Int, epoch: Int, epochs: Int, imagesPerSecond: Double? = nil,
+    etaSeconds: Double? = nil
+  ) {
+    self.step = step
+    self.steps = steps
+    self.epoch = epoch
+    self.epochs = epochs
+    self.imagesPerSecond = imagesPerSecond
+    self.etaSeconds = etaSeconds
+  }
+}
+
+/// The figures of one update; `nil` where unknown or not finite.
+public struct RunMetrics: Hashable, Sendable, Codable {
+  /// The loss, 0…8.
+  public var loss: Double?
+  /// Mean cosine of prediction and target projection, −1…1.
+  public var cosine: Double?
+  /// The learning rate of the update.
+  public var learningRate: Double?
+  /// τ of the target's move after the update.
+  public var tau: Double?
+  /// Mean over the dimensions of the standard deviation of l2-normalised representations;
+  /// healthy about 1/√d.
+  public var embeddingStd: Double?
+
+  /// The figures of an update.
+  public init(
+    loss: Double? = nil, cosine: Double? = nil, learningRate: Double? = nil, tau: Double? = nil,
+    embeddingStd: Double? = nil
+  ) {
+    self.loss = loss
+    self.cosine = cosine
+    self.learningRate = learningRate
+    self.tau = tau
+    self.embeddingStd = embeddingStd
+  }
+}
+
+/// Whether the representation is alive.
+public struct RunHealth: Hashable, Sendable, Codable {
+  /// The verdict.
+  public enum Verdict: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Nothing speaks against it.
+    case healthy
+    /// Some figure is unusual.
+    case suspect
+    /// The representation no longer depends on the picture.
+    case collapsed
+  }
+
+  /// The verdict.
+  public var verdict: Verdict
+  /// The figures it rests on, in a sentence.
+  public var evidence: String
+  /// What to do, in a sentence; empty while healthy.
+  public var advice: String
+
+  /// A judgement.
+  public init(verdict: Verdict, evidence: String, advice: String) {
+    self.verdict = verdict
+    self.evidence = evidence
+    self.advice = advice
+  }
+}
+
+/// What dashboards poll.
+public struct RunStatus: Hashable, Sendable, Codable {
+  /// The state.
+  public var state: RunState
+  /// When the state was entered.
+  public var since: Timestamp
+  /// Why it is in this state.
+  public var reason: RunReason?
+  /// How far it is.
+  public var progress: RunProgress
+  /// The figures of the latest reported update.
+  public var metrics: RunMetrics?
+  /// Whether the representation is alive.
+  public var health: RunHealth?
+  /// Times a crashed worker was replaced since the run was last started by request.
+  public var restarts: Int
+  /// The step of the checkpoint that the present or last worker went on from.
+  public var resumedFrom: Int?
+  /// The step of the newest checkpoint.
+  public var checkpointStep: Int?
+  /// When the newest checkpoint was reported.
+  public var checkpointAt: Timestamp?
+  /// Runs before it in the queue; only while queued.
+  public var queuePosition: Int?
+  /// Goes up by at least one with every change of anything above: for `ETag`.
+  public var version: Int
+
+  /// The status of a new run.
+  public init(queuedAt now: Timestamp, recipe: Recipe) {
+    state = .queued
+    since = now
+    progress = RunProgress(step: 0, steps: recipe.totalSteps, epoch: 0, epochs: recipe.epochs)
+    restarts = 0
+    version = 1
+  }
+}
+
+/// A run and its status.
+public struct RunRecord: Hashable, Sendable, Codable {
+  /// The run.
+  public var run: Run
+  /// Its status.
+  public var status: RunStatus
+
+  /// A run and its status.
+  public init(run: Run, status: RunStatus) {
+    self.run = run
+    self.status = status
+  }
+}

@@ -1,0 +1,112 @@
+public import BYOL
+
+/// What may be asked of runs; `RunCoordinator` answers. Every change is durable before the call returns.
+public protocol RunControl: Sendable {
+  /// Accepts a run and queues it.
+  ///
+  /// - Throws: `RunControlError.idempotencyConflict`, `.shuttingDown`; whatever the store throws.
+  /// - Returns: the run; `isNew` is false where the idempotency key named an earlier one.
+  func create(_ submission: RunSubmission) async throws -> (record: RunRecord, isNew: Bool)
+  /// One run.
+  ///
+  /// - Throws: `RunControlError.notFound`.
+  func record(_ id: RunID) async throws -> RunRecord
+  /// Runs, newest first, older than `after`.
+  func page(state: RunState?, limit: Int, after: RunID?) async throws -> RunPage
+  /// How many runs are in each state.
+  func counts() async throws -> [RunState: Int]
+  /// Asks a run to stop: with a checkpoint, or at once by killing its worker.
+  ///
+  /// - Throws: `RunControlError.notFound`, or `.conflict` where it has ended otherwise.
+  /// - Returns: the record, and whether anything changed (202) or it had stopped before (200).
+  func stop(_ id: RunID, now: Bool) async throws -> (record: RunRecord, changed: Bool)
+  /// Starts a run again from its newest checkpoint.
+  ///
+  /// - Throws: `RunControlError.notFound`, or `.conflict` while it is stopping or after success.
+  /// - Returns: the record, and whether anything changed (202) or it ran already (200).
+  func start(_ id: RunID) async throws -> (record: RunRecord, changed: Bool)
+  /// Changes name and metadata; nil leaves one as it is.
+  ///
+  /// - Throws: `RunControlError.notFound`; `.versionMismatch` if `ifVersion` is given and another.
+  func rename(_ id: RunID, name: String?, metadata: [String: String]?, ifVersion: Int?) async throws
+    -> RunRecord
+  /// Removes a run with its files.
+  ///
+  /// - Throws: `RunControlError.notFound`, or `.conflict` while it is active.
+  func delete(_ id: RunID) async throws
+  /// A run's history.
+  ///
+  /// - Throws: `RunControlError.notFound`.
+  func metrics(_ id: RunID, since step: Int, maximumCount: Int) async throws -> [MetricSample]
+  /// A run's events after a sequence number, in order.
+  ///
+  /// - Throws: `RunControlError.notFound`.
+  func events(_ id: RunID, after sequence: Int64, limit: Int) async throws -> [RunEvent]
+  /// A run's events after a sequence number, then each new one as it happens, until the reader
+  /// leaves or the run is deleted.
+  ///
+  /// - Throws: `RunControlError.notFound`.
+  func eventStream(_ id: RunID, after sequence: Int64) async throws -> AsyncStream<RunEvent>
+  /// Whether a run that is not over learns from a dataset.
+  func isInUse(dataset: String) async throws -> Bool
+  /// Differs between any two starts of a service, for logs.
+  nonisolated var serviceInstance: String { get }
+  /// The run's directory: `recipe.json`, `checkpoints/`, `worker.log`.
+  nonisolated func directory(of id: RunID) -> String
+}
+
+/// What a caller hands in to create a run.
+public struct RunSubmission: Hashable, Sendable {
+  /// A name for people; may be empty.
+  public var name: String
+  /// The owner's notes.
+  public var metadata: [String: String]
+  /// The dataset's identifier.
+  public var dataset: String
+  /// The frozen recipe.
+  public var recipe: Recipe
+  /// The `Idempotency-Key` and a digest of the request's body.
+  public var idempotency: (key: String, bodyDigest: String)? {
+    get { idempotencyKey.map { ($0, bodyDigest) } }
+    set { (idempotencyKey, bodyDigest) = (newValue?.key, newValue?.bodyDigest ?? "") }
+  }
+  private var idempotencyKey: String?
+  private var bodyDigest = ""
+
+  /// What a caller hands in.
+  public init(
+    name: String = "", metadata: [String: String] = [:], dataset: String, recipe: Recipe,
+    idempotency: (key: String, bodyDigest: String)? = nil
+  ) {
+    self.name = name
+    self.metadata = metadata
+    self.dataset = dataset
+    self.recipe = recipe
+    self.idempotency = idempotency
+  }
+}
+
+/// Why the coordinator refused.
+public enum RunControlError: Error, Hashable, Sendable {
+  /// There is no such run.
+  case notFound(RunID)
+  /// The run's state does not allow it.
+  case conflict(RunID, state: RunState, detail: String)
+  /// The run has changed since the version the caller knows.
+  case versionMismatch(current: Int)
+  /// The key was used with another body.
+  case idempotencyConflict(key: String)
+  /// Too many runs are waiting.
+  case queueFull(limit: Int)
+  /// The service is about to end.
+  case shuttingDown
+  /// The disk is full: nothing was changed.
+  case diskFull
+  /// Another service uses the same data folder.
+  case folderInUse(path: String)
+}
+
+extension RunControl {
+  /// One and the same for every start: for implementations whose versions are never given twice.
+  public nonisolated var serviceInstance: String { "0" }
+}

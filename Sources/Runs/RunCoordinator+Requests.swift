@@ -1,0 +1,161 @@
+import BYOL
+import Checkpoints
+import Foundation
+
+// What callers ask for. Each function reads, decides by the state machine, writes, and then acts,
+// without an await in between, so requests never see each other half done.
+
+extension RunCoordinator {
+  /// Accepts a run and queues it.
+  public func create(_ submission: RunSubmission) throws -> (record: RunRecord, isNew: Bool) {
+    guard !isEnding else { throw RunControlError.shuttingDown }
+    if let earlier = try earlierReply(to: submission) { return (earlier, false) }
+    guard queue.count < settings.queueLimit else {
+      throw RunControlError.queueFull(limit: settings.queueLimit)
+    }
+    let time = now()
+    let run = Run(
+      id: RunID(at: time), name: submission.name, metadata: submission.metadata,
+      dataset: submission.dataset, recipe: submission.recipe, createdAt: time)
+    let record = RunRecord(run: run, status: RunStatus(queuedAt: time, recipe: run.recipe))
+    try namingFullDisk { try insert(record, submission) }
+    enterQueue(run.id)
+    startNext()
+    return (try self.record(run.id), true)
+  }
+
+  private func earlierReply(to submission: RunSubmission) throws -> RunRecord? {
+    guard let (key, digest) = submission.idempotency, let entry = try store.idempotencyEntry(key)
+    else { return nil }
+    guard entry.bodyDigest == digest else { throw RunControlError.idempotencyConflict(key: key) }
+    return try record(entry.run)
+  }
+
+  /// First the run's folder, then its record: a folder without a record is a leftover, a record
+  /// without a folder would be a lie.
+  private func insert(_ record: RunRecord, _ submission: RunSubmission) throws {
+    let id = record.run.id
+    do {
+      try writeRecipe(record.run)
+      let entry = submission.idempotency.map { key, digest in
+        IdempotencyEntry(key: key, bodyDigest: digest, run: id, at: record.run.createdAt)
+      }
+      tell([
+        try store.insert(record, event: event("created", record), idempotency: entry)
+      ])
+    } catch {
+      // The folder is a leftover now; the next start removes it where this fails.
+      try? fileSystem.removeAll(directory(of: id))
+      throw error
+    }
+  }
+
+  func writeRecipe(_ run: Run) throws {
+    let directory = directory(of: run.id)
+    try fileSystem.createDirectory(directory)
+    try fileSystem.replaceFile(directory + "/recipe.json", with: run.recipe.encoded)
+    try fileSystem.synchronizeDirectory(runsDirectory)
+  }
+
+  /// Asks a run to stop: with a checkpoint, or at once by killing its worker.
+  public func stop(_ id: RunID, now: Bool) throws -> (record: RunRecord, changed: Bool) {
+    let before = try record(id)
+    let reason = RunReason(
+      code: now ? "killed" : "stop_requested",
+      detail: now ? "Stopped at once by request." : "Stopped by request.")
+    switch before.status.state.transition(on: .stopRequest) {
+    case .move(let state):
+      let (after, event) = moved(before, to: state, reason: reason)
+      try save(after, [event])
+      leaveQueue(id)
+      signalStop(id, now: now)
+      return (try record(id), true)
+    case .stay:
+      if now { signalStop(id, now: true) }
+      return (before, before.status.state == .stopping)
+    case .refuse(let detail):
+      throw RunControlError.conflict(id, state: before.status.state, detail: detail)
+    case .remove: preconditionFailure("A request to stop removes nothing.")
+    }
+  }
+
+  private func signalStop(_ id: RunID, now: Bool) {
+    active[id]?.backoff?.cancel()
+    if now {
+      active[id]?.worker?.kill(for: .request)
+    } else {
+      askToStop(id, within: settings.stopLimit)
+    }
+  }
+
+  func askToStop(_ id: RunID, within limit: Duration) {
+    active[id]?.worker?.askToStop(byClosingInput: !settings.launcher.isEmpty, within: limit)
+  }
+
+  /// Starts a run again from its newest checkpoint.
+  public func start(_ id: RunID) throws -> (record: RunRecord, changed: Bool) {
+    let before = try record(id)
+    switch before.status.state.transition(on: .startRequest) {
+    case .move(let state):
+      guard !isEnding else { throw RunControlError.shuttingDown }
+      guard queue.count < settings.queueLimit else {
+        throw RunControlError.queueFull(limit: settings.queueLimit)
+      }
+      var (after, event) = moved(before, to: state, reason: nil)
+      after.status.restarts = 0
+      try save(after, [event])
+      enterQueue(id)
+      startNext()
+      return (try record(id), true)
+    case .stay: return (before, false)
+    case .refuse(let detail):
+      throw RunControlError.conflict(id, state: before.status.state, detail: detail)
+    case .remove: preconditionFailure("A request to start removes nothing.")
+    }
+  }
+
+  /// Changes name and metadata; nil leaves one as it is.
+  public func rename(_ id: RunID, name: String?, metadata: [String: String]?, ifVersion: Int?)
+    throws
+    -> RunRecord
+  {
+    var record = try record(id)
+    if let ifVersion, ifVersion != record.status.version {
+      throw RunControlError.versionMismatch(current: record.status.version)
+    }
+    if let name { record.run.name = name }
+    if let metadata { record.run.metadata = metadata }
+    record.status.version += 1
+    try save(record, [])
+    return try self.record(id)
+  }
+
+  /// Removes a run with its files.
+  ///
+  /// The folder goes out of sight first: a record whose folder is out of sight is completed or undone
+  /// at the next start, whichever its record says.
+  public func delete(_ id: RunID) throws {
+    let before = try record(id)
+    if case .refuse(let detail) = before.status.state.transition(on: .deleteRequest) {
+      throw RunControlError.conflict(id, state: before.status.state, detail: detail)
+    }
+    let aside = removingPath(id)
+    if fileSystem.isDirectory(directory(of: id)) {
+      try fileSystem.rename(directory(of: id), to: aside)
+      try fileSystem.synchronizeDirectory(runsDirectory)
+    }
+    do {
+      try store.remove(id)
+    } catch {
+      try fileSystem.rename(aside, to: directory(of: id))
+      throw error
+    }
+    leaveQueue(id)
+    listeners[id]?.values.forEach { $0.finish() }
+    listeners[id] = nil
+    // The run is gone; what cannot be removed now is removed at the next start.
+    try? fileSystem.removeAll(aside)
+  }
+
+  func removingPath(_ id: RunID) -> String { "\(runsDirectory)/.removing-\(id)" }
+}

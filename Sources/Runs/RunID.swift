@@ -1,0 +1,69 @@
+import Foundation
+import Synchronization
+
+/// A run's identifier: a UUID of version 7 (RFC 9562), so that identifiers sort by time of creation.
+public struct RunID: Hashable, Sendable, Codable, Comparable, CustomStringConvertible {
+  /// The canonical lower-case form, 36 characters.
+  public let description: String
+
+  /// An identifier from its canonical lower-case form; nil for anything else.
+  public init?(_ text: String) {
+    let groups = text.split(separator: "-", omittingEmptySubsequences: false)
+    let isHex = text.utf8.allSatisfy { byte in
+      byte == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+    }
+    guard isHex, groups.map(\.utf8.count) == [8, 4, 4, 4, 12], groups[2].first == "7" else {
+      return nil
+    }
+    description = text
+  }
+
+  /// A new identifier; within one process each is greater than the one before it.
+  public init(at now: Timestamp) {
+    let stamp = RunID.nextStamp(at: now)
+    let tail = UInt64.random(in: .min ... .max) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+    let high = (stamp >> 12) << 16 | 0x7000 | stamp & 0xFFF
+    let digits = RunID.hex(high) + RunID.hex(tail)
+    var text = ""
+    for (index, digit) in digits.enumerated() {
+      if [8, 12, 16, 20].contains(index) { text.append("-") }
+      text.append(digit)
+    }
+    description = text
+  }
+
+  /// 48 bits of milliseconds and 12 bits of counter; always greater than the one before.
+  private static func nextStamp(at now: Timestamp) -> UInt64 {
+    lastStamp.withLock { last in
+      last = max(UInt64(max(0, now.milliseconds)) << 12, last + 1)
+      return last
+    }
+  }
+
+  private static let lastStamp = Mutex<UInt64>(0)
+
+  private static func hex(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// Decodes the value.
+  public init(from decoder: any Decoder) throws {
+    let text = try decoder.singleValueContainer().decode(String.self)
+    guard let id = RunID(text) else {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "\(text) is not a run's id."))
+    }
+    self = id
+  }
+
+  /// Encodes the value.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(description)
+  }
+
+  /// Whether the left comes before the right.
+  public static func < (left: RunID, right: RunID) -> Bool { left.description < right.description }
+}

@@ -1,0 +1,51 @@
+import Tensors
+
+extension Tensor {
+  /// The gradients of this scalar with respect to `parameters`, recorded into the same graph.
+  ///
+  /// Reverse accumulation: one rule a node, only on paths from the parameters to the scalar, in the
+  /// reverse order of recording. A parameter that the scalar does not depend on is a broken precondition.
+  public func gradients(of parameters: [Tensor]) -> [Tensor] {
+    precondition(shape == [], "Gradients are taken of scalars, not of \(shape).")
+    let recorder = recorder
+    let nodes = recorder.graph.nodes
+    let reached = dependents(of: parameters, upTo: value.node, nodes)
+    var gradients = [value: recorder.constant(1)]
+    for index in stride(from: value.node, through: 0, by: -1) where reached[index] {
+      let node = nodes[index]
+      let results = node.shapes.indices.map {
+        Tensor(recorder: recorder, value: .init(node: index, result: $0), shape: node.shapes[$0])
+      }
+      let ofResults = results.map { gradients[$0.value] }
+      guard ofResults.contains(where: { $0 != nil }), !node.inputs.isEmpty else { continue }
+      let context = GradientRule.Context(
+        operation: node.operation,
+        operands: node.inputs.map {
+          Tensor(recorder: recorder, value: $0, shape: recorder.graph.shape(of: $0))
+        },
+        results: results, gradients: ofResults, needed: node.inputs.map { reached[$0.node] })
+      for (operand, gradient) in zip(node.inputs, GradientRule.operandGradients(context)) {
+        guard let gradient, reached[operand.node] else { continue }
+        gradients[operand] = gradients[operand].map { $0 + gradient } ?? gradient
+      }
+    }
+    return parameters.map { parameter in
+      guard let gradient = gradients[parameter.value] else {
+        preconditionFailure("The loss does not depend on \(parameter.value).")
+      }
+      return gradient
+    }
+  }
+
+  /// Which nodes up to `last` read one of `parameters`, directly or through others.
+  private func dependents(of parameters: [Tensor], upTo last: Int, _ nodes: [Graph.Node]) -> [Bool]
+  {
+    var reached = [Bool](repeating: false, count: nodes.count)
+    for parameter in parameters { reached[parameter.value.node] = true }
+    for index in 0...last where !reached[index] {
+      guard nodes[index].operation != .stopGradient else { continue }
+      reached[index] = nodes[index].inputs.contains { reached[$0.node] }
+    }
+    return reached
+  }
+}

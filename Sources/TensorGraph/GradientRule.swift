@@ -1,0 +1,94 @@
+import Tensors
+
+/// The gradient of each operation: from the gradients of its results to those of its operands.
+///
+/// A rule records the nodes of the gradient. `nil` means that no gradient flows to that operand.
+enum GradientRule {
+  /// One node, ready for its rule: operands, results and the gradients of the results.
+  struct Context {
+    var operation: Operation
+    var operands: [Tensor]
+    var results: [Tensor]
+    var gradients: [Tensor?]
+    /// Which operands' gradients are asked for.
+    var needed: [Bool]
+  }
+
+  /// The gradients of the operands. The first result's gradient is never nil for an operation that has one.
+  static func operandGradients(_ context: Context) -> [Tensor?] {
+    guard let dy = context.gradients[0] else { return context.operands.map { _ in nil } }
+    let operands = context.operands
+    func one(_ operation: Operation, _ inputs: Tensor...) -> Tensor {
+      dy.recorder.record(operation, inputs)[0]
+    }
+    func when(_ operand: Int, _ gradient: () -> Tensor) -> Tensor? {
+      context.needed[operand] ? gradient() : nil
+    }
+
+    switch context.operation {
+    case .input, .variable, .constant, .stopGradient:
+      return operands.map { _ in nil }
+
+    case .convolution(let stride, let padding):
+      let (x, w) = (operands[0], operands[1])
+      return [
+        when(0) {
+          one(
+            .convolutionInputGradient(stride: stride, padding: padding, input: x.shape), dy, w)
+        },
+        when(1) {
+          one(
+            .convolutionWeightGradient(stride: stride, padding: padding, weight: w.shape), dy, x)
+        },
+      ]
+
+    case .batchNormalization(let epsilon, let relu):
+      let results = dy.recorder.record(
+        .batchNormalizationGradient(epsilon: epsilon, relu: relu),
+        [dy, operands[0], context.results[0], operands[1]] + context.results[1...2])
+      return Array(results.prefix(operands.count))
+
+    case .maxPool(let size, let stride, let padding):
+      return [one(.maxPoolGradient(size: size, stride: stride, padding: padding), dy, operands[0])]
+    case .globalAveragePool:
+      return [one(.globalAveragePoolGradient(input: operands[0].shape), dy)]
+
+    case .matrixProduct(let transposeFirst, let transposeSecond):
+      let (a, b) = (operands[0], operands[1])
+      return [
+        when(0) {
+          transposeFirst
+            ? b.multiplied(by: dy, transposeFirst: transposeSecond, transposeSecond: true)
+            : dy.multiplied(by: b, transposeSecond: !transposeSecond)
+        },
+        when(1) {
+          transposeSecond
+            ? dy.multiplied(by: a, transposeFirst: true, transposeSecond: transposeFirst)
+            : a.multiplied(by: dy, transposeFirst: !transposeFirst)
+        },
+      ]
+    case .addBias: return [dy, when(1) { dy.sumOfRows() }]
+    case .sumRows:
+      preconditionFailure("sumRows only appears in gradients; second derivatives are not recorded.")
+    case .sumColumns: return [one(.repeatColumns(operands[0].shape[1]), dy)]
+    case .repeatColumns: return [dy.sumOfColumns()]
+
+    case .relu: return [one(.reluGradient, dy, context.results[0])]
+    case .add: return [dy, dy]
+    case .subtract: return [dy, when(1) { dy * -1 }]
+    case .multiply: return [when(0) { dy * operands[1] }, when(1) { dy * operands[0] }]
+    case .scale(let factor): return [dy * factor]
+
+    case .mean:
+      let shape = operands[0].shape
+      return [one(.broadcast(shape), dy * (1 / Float(shape.elementCount)))]
+    case .l2Normalize(let epsilon):
+      return [one(.l2NormalizeGradient(epsilon: epsilon), dy, operands[0])]
+
+    case .convolutionInputGradient, .convolutionWeightGradient, .batchNormalizationGradient,
+      .maxPoolGradient, .globalAveragePoolGradient, .reluGradient, .l2NormalizeGradient,
+      .batchNormalizationInference, .broadcast, .interpolate, .runningAverage, .optimizerUpdate:
+      preconditionFailure("\(context.operation) has no gradient rule: it is never on a loss's way.")
+    }
+  }
+}

@@ -1,0 +1,117 @@
+public import Tensors
+
+/// What one node of a graph computes. The parameters are constants; the operands are the node's inputs.
+///
+/// Activations are `[N, C, H, W]`, weights of convolutions `[out, in, kh, kw]`, matrices `[rows, columns]`.
+/// These are logical shapes: a lowering stores values in whatever layout its kernels like.
+public enum Operation: Hashable, Sendable {
+  // MARK: Leaves
+
+  /// Written by the host before each run.
+  case input(name: String)
+  /// Kept from run to run; changed by the graph's assignments.
+  case variable(name: String)
+  /// A scalar that never changes.
+  case constant(Float)
+
+  // MARK: Convolution
+
+  /// `(x [N,C,H,W], w [O,C,k,k]) → [N,O,H′,W′]`: cross-correlation without bias.
+  case convolution(stride: Int, padding: Int)
+  /// `(dy, w) → dx`, where `dx` has shape `input`.
+  case convolutionInputGradient(stride: Int, padding: Int, input: Shape)
+  /// `(dy, x) → dw`, where `dw` has shape `weight`.
+  case convolutionWeightGradient(stride: Int, padding: Int, weight: Shape)
+
+  // MARK: Batch normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167)
+
+  /// `(x, scale, offset[, residual]) → (y, mean, variance)` over all axes but the second: normalises with
+  /// the batch's own mean and biased variance, adds the residual, rectifies if `relu`.
+  case batchNormalization(epsilon: Float, relu: Bool)
+  /// `(dy, x, y, scale, mean, variance) → (dx, dscale, doffset, dresidual)`; `y` gates `dy` if `relu`.
+  /// `dresidual` is the gated `dy`; without a residual nothing reads it.
+  case batchNormalizationGradient(epsilon: Float, relu: Bool)
+  /// `(x, scale, offset, mean, variance[, residual]) → y` with given statistics.
+  case batchNormalizationInference(epsilon: Float, relu: Bool)
+
+  // MARK: Pooling
+
+  /// `[N,C,H,W] → [N,C,H′,W′]`; padding never wins.
+  case maxPool(size: Int, stride: Int, padding: Int)
+  /// `(dy, x) → dx`: each window's gradient goes to its first greatest element in row-major order.
+  case maxPoolGradient(size: Int, stride: Int, padding: Int)
+  /// `[N,C,H,W] → [N,C]`: the mean of each plane.
+  case globalAveragePool
+  /// `[N,C] → input`: each value spread evenly over its plane.
+  case globalAveragePoolGradient(input: Shape)
+
+  // MARK: Dense algebra
+
+  /// `(a, b) → op(a)·op(b)` of matrices.
+  case matrixProduct(transposeFirst: Bool, transposeSecond: Bool)
+  /// `(x [N,D], b [D]) → x + b` in every row.
+  case addBias
+  /// `[N,D] → [D]`.
+  case sumRows
+  /// `[N,D] → [N]`.
+  case sumColumns
+  /// `[N] → [N,columns]`: repeats each value along a new last axis.
+  case repeatColumns(Int)
+
+  // MARK: Element by element
+
+  /// `max(x, 0)`.
+  case relu
+  /// `(dy, y) → dy` where `y > 0`, else 0.
+  case reluGradient
+  /// `a + b`, same shape.
+  case add
+  /// `a − b`, same shape.
+  case subtract
+  /// `a · b`, same shape.
+  case multiply
+  /// `x · factor`.
+  case scale(Float)
+  /// `x`, through which no gradient flows.
+  case stopGradient
+
+  // MARK: Reductions and rows
+
+  /// The mean of all elements, a scalar.
+  case mean
+  /// Scalar `→ shape`: the scalar in every place.
+  case broadcast(Shape)
+  /// `[N,D]`: each row divided by the greater of its Euclidean norm and `epsilon`.
+  case l2Normalize(epsilon: Float)
+  /// `(dy, x) → dx` of `l2Normalize`.
+  case l2NormalizeGradient(epsilon: Float)
+
+  // MARK: Updates
+
+  /// `(old, new, tau scalar) → tau·old + (1 − tau)·new`: the target's move (Grill et al. 2020, eq. 1).
+  case interpolate
+  /// `(old, new) → old + rate·(correction·new − old)`: running statistics.
+  case runningAverage(rate: Float, correction: Float)
+  /// `(parameter, velocity, gradient, learning rate scalar) → (parameter, velocity)`.
+  case optimizerUpdate(OptimizerUpdate)
+}
+
+/// The rule that turns one parameter's gradient into its new value.
+///
+/// `g ← g + weightDecay·p`; if `trustCoefficient` is set, `g ← g·trust·‖p‖/‖g‖` where neither norm is 0
+/// (LARS, You et al. 2017, arXiv 1708.03888); `m ← momentum·m + g`; `p ← p − rate·m`.
+public struct OptimizerUpdate: Hashable, Sendable {
+  /// Added to the gradient times the parameter.
+  public var weightDecay: Float
+  /// The decay of the velocity per step; 0…1.
+  public var momentum: Float
+  /// LARS's coefficient, or nil for plain SGD.
+  public var trustCoefficient: Float?
+
+  /// An update rule.
+  public init(weightDecay: Float, momentum: Float, trustCoefficient: Float?) {
+    self.weightDecay = weightDecay
+    self.momentum = momentum
+    self.trustCoefficient = trustCoefficient
+  }
+}

@@ -1,0 +1,106 @@
+extension Tensor {
+  private func one(_ operation: Operation, _ others: Tensor...) -> Tensor {
+    recorder.record(operation, [self] + others)[0]
+  }
+
+  /// Cross-correlation with `weight [O,C,k,k]`, without bias.
+  public func convolved(with weight: Tensor, stride: Int, padding: Int) -> Tensor {
+    one(.convolution(stride: stride, padding: padding), weight)
+  }
+
+  /// The normalised batch with the statistics it was normalised by.
+  public struct BatchNormalized {
+    /// The result, of the input's shape.
+    public var output: Tensor
+    /// The batch's mean per channel, `[C]`.
+    public var mean: Tensor
+    /// The batch's biased variance per channel, `[C]`.
+    public var variance: Tensor
+  }
+
+  /// Batch normalisation with the batch's own statistics, plus `residual`, rectified if `relu`.
+  public func batchNormalized(
+    scale: Tensor, offset: Tensor, residual: Tensor? = nil, epsilon: Float, relu: Bool
+  ) -> BatchNormalized {
+    let operands = [self, scale, offset] + (residual.map { [$0] } ?? [])
+    let results = recorder.record(.batchNormalization(epsilon: epsilon, relu: relu), operands)
+    return BatchNormalized(output: results[0], mean: results[1], variance: results[2])
+  }
+
+  /// Batch normalisation with given statistics, plus `residual`, rectified if `relu`.
+  public func normalized(
+    scale: Tensor, offset: Tensor, mean: Tensor, variance: Tensor, residual: Tensor? = nil,
+    epsilon: Float, relu: Bool
+  ) -> Tensor {
+    let operands = [self, scale, offset, mean, variance] + (residual.map { [$0] } ?? [])
+    return recorder.record(.batchNormalizationInference(epsilon: epsilon, relu: relu), operands)[0]
+  }
+
+  /// The greatest element of each window.
+  public func maxPooled(size: Int, stride: Int, padding: Int) -> Tensor {
+    one(.maxPool(size: size, stride: stride, padding: padding))
+  }
+
+  /// The mean of each plane, `[N,C]`.
+  public func globalAveragePooled() -> Tensor { one(.globalAveragePool) }
+
+  /// The matrix product, each operand transposed first if asked.
+  public func multiplied(
+    by other: Tensor, transposeFirst: Bool = false, transposeSecond: Bool = false
+  ) -> Tensor {
+    one(
+      .matrixProduct(transposeFirst: transposeFirst, transposeSecond: transposeSecond), other)
+  }
+
+  /// Adds `bias [D]` to every row of `[N,D]`.
+  public func adding(bias: Tensor) -> Tensor { one(.addBias, bias) }
+
+  /// `max(x, 0)`.
+  public func relu() -> Tensor { one(.relu) }
+
+  /// The same value, through which no gradient flows.
+  public func stoppingGradient() -> Tensor { one(.stopGradient) }
+
+  /// `x²`.
+  public func squared() -> Tensor { one(.multiply, self) }
+
+  /// The sum of each row: `[N,D]` to `[N]`.
+  public func sumOfColumns() -> Tensor { one(.sumColumns) }
+
+  /// The sum over rows: `[N,D]` to `[D]`.
+  public func sumOfRows() -> Tensor { one(.sumRows) }
+
+  /// The mean of all elements, a scalar.
+  public func mean() -> Tensor { one(.mean) }
+
+  /// Each row of `[N,D]` divided by the greater of its norm and `epsilon`.
+  public func l2Normalized(epsilon: Float = 1e-12) -> Tensor { one(.l2Normalize(epsilon: epsilon)) }
+
+  /// `tau·self + (1 − tau)·new`; `tau` is a scalar.
+  public func interpolated(toward new: Tensor, tau: Tensor) -> Tensor {
+    one(.interpolate, new, tau)
+  }
+
+  /// `self + rate·(correction·new − self)`.
+  public func runningAverage(of new: Tensor, rate: Float, correction: Float) -> Tensor {
+    one(.runningAverage(rate: rate, correction: correction), new)
+  }
+
+  /// The parameter and the velocity after one step along `gradient`.
+  public func updated(
+    velocity: Tensor, gradient: Tensor, learningRate: Tensor, _ rule: OptimizerUpdate
+  ) -> (parameter: Tensor, velocity: Tensor) {
+    let results = recorder.record(
+      .optimizerUpdate(rule), [self, velocity, gradient, learningRate])
+    return (results[0], results[1])
+  }
+
+  /// Element by element.
+  public static func + (left: Tensor, right: Tensor) -> Tensor { left.one(.add, right) }
+  /// Element by element.
+  public static func - (left: Tensor, right: Tensor) -> Tensor { left.one(.subtract, right) }
+  /// Element by element.
+  public static func * (left: Tensor, right: Tensor) -> Tensor { left.one(.multiply, right) }
+  /// Every element times `factor`.
+  public static func * (left: Tensor, factor: Float) -> Tensor { left.one(.scale(factor)) }
+}

@@ -1,0 +1,36 @@
+/// An owned block of memory, aligned to 64 bytes (a cache line and an AVX-512 register) and zeroed.
+///
+/// The pointer is valid for as long as the buffer lives; the buffer has exactly one owner.
+@safe
+public struct Buffer: ~Copyable {
+  /// The alignment of the first byte, in bytes.
+  public static let alignment = 64
+
+  /// The number of usable bytes.
+  public let byteCount: Int
+  private let base: UnsafeMutableRawPointer
+
+  /// Allocates `byteCount` zeroed bytes; 0 is allowed.
+  public init(byteCount: Int) {
+    precondition(byteCount >= 0, "A buffer of \(byteCount) bytes.")
+    self.byteCount = byteCount
+    let rounded = max(1, byteCount)
+    unsafe base = UnsafeMutableRawPointer.allocate(
+      byteCount: rounded, alignment: Buffer.alignment)
+    unsafe base.initializeMemory(as: UInt8.self, repeating: 0, count: rounded)
+  }
+
+  deinit { unsafe base.deallocate() }
+
+  /// The first byte. Callers keep the buffer alive while they use it.
+  @unsafe public var pointer: UnsafeMutableRawPointer { unsafe base }
+
+  /// The elements from `byteOffset` on, as float32.
+  @unsafe public func floats(at byteOffset: Int = 0, count: Int) -> UnsafeMutableBufferPointer<
+    Float
+  > {
+    precondition(byteOffset >= 0 && byteOffset + 4 * count <= byteCount, "Outside the buffer.")
+    let first = unsafe (base + byteOffset).assumingMemoryBound(to: Float.self)
+    return unsafe UnsafeMutableBufferPointer(start: first, count: count)
+  }
+}

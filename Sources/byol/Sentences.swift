@@ -1,0 +1,24 @@
+import BYOL
+import Datasets
+import NeuralNetworks
+
+extension AdmissionReport {
+  /// The report for people: counts, then each kind of loss, then the advice.
+  var sentences: [String] {
+    var lines = [
+      "Admitted \(accepted) pictures; \(rejected.count) rejected, \(skipped.count) skipped."
+    ]
+    lines += rejected.prefix(10).map { "  \($0.name): \($0.code.rawValue): \($0.detail)" }
+    if rejected.count > 10 { lines.append("  … and \(rejected.count - 10) more, in report.json.") }
+    return lines + advice
+  }
+}
+
+extension Recipe {
+  /// What is about to be trained, in one line.
+  var sentence: String {
+    "\(encoder.architecture.rawValue) ×\(encoder.width), \(encoder.stem.rawValue) stem, \(imageSize) px, "
+      + "\(pictures) pictures, batch \(batchSize), \(epochs) epochs = \(totalSteps) steps, "
+      + "\(optimizer.rawValue), peak learning rate \(peakLearningRate), tau \(baseTau)"
+  }
+}

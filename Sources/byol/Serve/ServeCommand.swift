@@ -1,0 +1,130 @@
+import API
+import ArgumentParser
+import Foundation
+import HTTP
+import Logging
+import Runs
+
+/// `byol serve`: the service.
+struct ServeCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve", abstract: "Serve the API and the dashboard.",
+    discussion: """
+      Everything is kept in the data folder, which one service at a time may use. A first SIGTERM or SIGINT \
+      finishes requests, lets runs write a checkpoint and exits with 0; a second one ends the service at once. \
+      Runs go on at the next start.
+      """)
+
+  @Option(help: "The folder of datasets, runs and the database; made if it is missing.")
+  var data = "./byol-data"
+
+  @Option(help: "The address to listen on: numeric, or localhost.")
+  var host = "127.0.0.1"
+
+  @Option(help: "The port to listen on; 0 takes a free one.")
+  var port = 8080
+
+  @Flag(help: "Draw a small set of pictures on the first start and train on it at once.")
+  var demo = false
+
+  @Option(
+    name: .customLong("public"), help: "The folder of the dashboard; searched for if not given.")
+  var publicFolder: String?
+
+  @Option(help: "The file of the API's description; searched for if not given.")
+  var contract: String?
+
+  @Option(help: "Threads for training and for embedding, each; default: the processor's.")
+  var threads: Int?
+
+  @Option(
+    help: "A command to start training with, such as \"ssh trainer\"; see docs/operations.md.")
+  var launcher = ""
+
+  @Option(
+    name: .customLong("dataset-root"),
+    help: "A folder whose content may be admitted by path over the API; may be repeated.")
+  var datasetRoots: [String] = []
+
+  @Option(
+    name: .customLong("allow-host"),
+    help: "A host name to serve besides addresses and localhost; may be repeated.")
+  var allowedHosts: [String] = []
+
+  @Flag(help: "Listen on an address that other machines can reach. There are no passwords.")
+  var insecure = false
+
+  @Option(help: "The longest time that a shutdown may take, in seconds.")
+  var exitTimeout = 30.0
+
+  @Option(help: "The least important messages to log: trace, debug, info, notice, warning, error.")
+  var logLevel = "info"
+
+  mutating func validate() throws {
+    guard (0...65_535).contains(port) else { throw ValidationError("--port must be 0…65535.") }
+    guard (1...86_400).contains(exitTimeout) else {
+      throw ValidationError("--exit-timeout must be 1…86400 seconds.")
+    }
+    if let threads, !(1...4096).contains(threads) {
+      throw ValidationError("--threads must be 1…4096.")
+    }
+    guard Logger.Level(rawValue: logLevel) != nil else {
+      let words = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+      throw ValidationError("--log-level must be one of \(words).")
+    }
+    guard insecure || isLoopback(host) else {
+      throw ValidationError(
+        "\(host) can be reached by other machines and there are no passwords; say --insecure if that is wanted."
+      )
+    }
+  }
+
+  func run() async throws {
+    let level = Logger.Level(rawValue: logLevel) ?? .info
+    let logger = Logger(label: "byol") { label in
+      var handler = StreamLogHandler.standardError(label: label)
+      handler.logLevel = level
+      return handler
+    }
+    let signals = StopSignals()
+    let service = try await RunningService(self, logger: logger)
+    print(greeting(port: service.port))
+    _ = fflush(nil)
+    if demo { service.startDemo() }
+    await signals.first()
+    logger.notice("Asked to stop; a second signal ends the service at once.")
+    let ending = Task {
+      await signals.second()
+      guard !Task.isCancelled else { return }
+      logger.warning("Ended at once.")
+      _exit(1)
+    }
+    await service.stop(within: .seconds(exitTimeout))
+    ending.cancel()
+    logger.notice("Stopped.")
+  }
+}
+
+/// Whether an address can only be reached from this machine.
+func isLoopback(_ host: String) -> Bool {
+  let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+  let isAddress = parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+  return host == "localhost" || host == "::1" || (isAddress && parts[0] == "127")
+}
+
+extension ServeCommand {
+  /// What is printed when the service takes requests: the address and a tour.
+  func greeting(port: Int) -> String {
+    let url = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    return """
+      byol serves on \(url) (dashboard, API, \(url)/openapi.yaml)
+
+        curl -s \(url)/v1/datasets -H 'Content-Type: application/x-tar' --data-binary @pictures.tar
+        curl -s \(url)/v1/runs -d '{"dataset": "DATASET", "epochs": 10}'
+        curl -s \(url)/v1/runs/RUN
+        curl -s -X POST \(url)/v1/runs/RUN/stop
+        curl -s -X POST \(url)/v1/runs/RUN/start
+        curl -s \(url)/v1/embeddings -H 'Content-Type: image/jpeg' --data-binary @cat.jpg
+      """
+  }
+}

@@ -1,0 +1,163 @@
+import API
+import Foundation
+import HTTP
+import Images
+import JSONTree
+import Runs
+import Testing
+
+/// `/v1/datasets`
+@Suite struct DatasetTests {
+  @Test func `an archive becomes a dataset with a report`() async throws {
+    let world = try World()
+    let response = try await world.call(
+      "POST", "/v1/datasets", query: [("name", "cats")], body: tar())
+    #expect(response.status == 201)
+    let id = try #require(try response.object()["id"]?.stringValue)
+    #expect(response.headers["Location"] == "/v1/datasets/\(id)")
+    let read = try await world.call("GET", "/v1/datasets/\(id)").object()
+    #expect(read["name"] == "cats")
+    #expect(read["pictures"] == 600)
+    #expect(read["report"]?.objectValue?["accepted"] == 600)
+    #expect(world.datasetFolders == [id])
+  }
+
+  @Test(arguments: [
+    ("no archive at all", [UInt8]("hello, world".utf8), 415, "unsupported_media_type"),
+    ("no bytes", [], 422, "dataset_rejected"),
+    ("a broken archive", tar("BROKEN"), 422, "dataset_rejected"),
+    ("a full disk", tar("FULL"), 507, "disk_full"),
+    ("too many bytes", tar(String(repeating: "x", count: 1 << 20)), 413, "payload_too_large"),
+  ])
+  func `a refused upload leaves nothing behind`(
+    name: String, body: [UInt8], status: Int, code: String
+  ) async throws {
+    let world = try World()
+    let response = try await world.call("POST", "/v1/datasets", body: body)
+    #expect(response.status == status, "\(name)")
+    #expect(try response.problemCode() == code)
+    #expect(world.datasetFolders == [])
+  }
+
+  @Test func `a full disk while bytes come in is told as 507`() throws {
+    var file = try IncomingFile(path: "/dev/full", limit: 1 << 20, removing: false)
+    #expect(throws: DatasetLibraryError.diskFull) { try file.append(tar()) }
+  }
+
+  @Test func `an upload that is no archive is refused before its end`() async throws {
+    let world = try World()
+    let pulled = Counter()
+    let body = RequestBody(contentLength: nil) {
+      pulled.add()
+      return pulled.value < 100 ? [UInt8](repeating: 7, count: 512) : nil
+    }
+    await #expect(throws: DatasetLibraryError.unknownFormat) {
+      try await world.library.admit(body: body, name: nil)
+    }
+    #expect(pulled.value == 1)
+    #expect(world.datasetFolders == [])
+  }
+
+  @Test func `an archive under an allowed folder is admitted by path`() async throws {
+    let world = try World()
+    let path = world.folder + "/allowed/cats.tar"
+    try Data(tar()).write(to: URL(fileURLWithPath: path))
+    let body: JSONValue = ["path": .string(path)]
+    let response = try await world.call("POST", "/v1/datasets", json: body)
+    #expect(response.status == 201)
+    let untold = try await world.call("POST", "/v1/datasets", body: body.encoded)
+    #expect(untold.status == 201)
+    #expect(try response.object()["name"] == "cats.tar")
+    #expect(FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test(arguments: ["/etc/passwd", "../x", "ALLOWED/../../secret.tar", "ALLOWED-not/x.tar"])
+  func `a path outside the allowed folders is refused`(path: String) async throws {
+    let world = try World()
+    let full = path.replacing("ALLOWED", with: world.folder + "/allowed")
+    let response = try await world.call("POST", "/v1/datasets", json: ["path": .string(full)])
+    #expect(response.status == 403)
+    #expect(try response.problemCode() == "path_not_allowed")
+  }
+
+  @Test func `a link out of the allowed folder is refused`() async throws {
+    let world = try World()
+    let link = world.folder + "/allowed/link"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/etc")
+    let response = try await world.call(
+      "POST", "/v1/datasets", json: ["path": .string(link + "/passwd")])
+    #expect(response.status == 403)
+  }
+
+  @Test func `an unknown field is named`() async throws {
+    let world = try World()
+    let response = try await world.call(
+      "POST", "/v1/datasets", json: ["path": "/x", "paht": "/y"])
+    #expect(response.status == 422)
+    #expect(try response.problemFields() == ["paht"])
+  }
+
+  @Test func `the list has pages, newest first`() async throws {
+    let world = try World()
+    var ids: [String] = []
+    for _ in 0..<3 { ids.append(try await world.dataset()) }
+    let first = try await world.call("GET", "/v1/datasets", query: [("limit", "2")]).object()
+    #expect(first["has_more"] == true)
+    #expect(first["first_id"] == .string(ids[2]))
+    let after = try #require(first["last_id"]?.stringValue)
+    let second = try await world.call(
+      "GET", "/v1/datasets", query: [("limit", "2"), ("after", after)]
+    ).object()
+    #expect(second["has_more"] == false)
+    #expect(second["first_id"] == .string(ids[0]))
+  }
+
+  @Test func `a dataset that a run learns from stays, and goes when the run is over`() async throws
+  {
+    let world = try World()
+    let run = try await world.run()
+    let id = try await world.runs.record(run).run.dataset
+    let refused = try await world.call("DELETE", "/v1/datasets/\(id)")
+    #expect(refused.status == 409)
+    #expect(try refused.problemCode() == "dataset_in_use")
+    #expect(try await world.call("GET", "/v1/datasets/\(id)").status == 200)
+    try world.runs.set(run, .stopped)
+    #expect(try await world.call("DELETE", "/v1/datasets/\(id)").status == 204)
+    #expect(try await world.call("GET", "/v1/datasets/\(id)").status == 404)
+    #expect(world.datasetFolders == [])
+    let start = try await world.call("POST", "/v1/runs/\(run)/start")
+    #expect(start.status == 409)
+  }
+
+  @Test func `a picture comes as PNG, whole or as a thumbnail, with its label`() async throws {
+    let world = try World()
+    let path = "/v1/datasets/\(try await world.dataset())/images/7"
+    let whole = try await world.call("GET", path)
+    #expect(try decode(whole.bytes) == plain(red: 7))
+    #expect(whole.headers["X-Image-Label"] == "a%20cat%2F%C3%A4")
+    let thumbnail = try await world.call("GET", path, query: [("size", "16")])
+    #expect(try decode(thumbnail.bytes).width == 16)
+    let etag = try #require(whole.headers["ETag"])
+    let again = try await world.call("GET", path, headers: ["If-None-Match": etag])
+    #expect(again.status == 304)
+  }
+
+  @Test(arguments: ["600", "-1", "x", "99999999999999999999"])
+  func `a picture that is not there is 404`(index: String) async throws {
+    let world = try World()
+    let response = try await world.call(
+      "GET", "/v1/datasets/\(try await world.dataset())/images/\(index)")
+    #expect(response.status == 404)
+  }
+
+  @Test func `datasets survive a restart and leftovers do not`() async throws {
+    let world = try World()
+    let id = try await world.dataset()
+    let left = world.folder + "/datasets/.admitting-x"
+    try FileManager.default.createDirectory(atPath: left, withIntermediateDirectories: true)
+    let reopened = try DatasetLibrary(
+      directory: world.folder + "/datasets", admission: FakeAdmission())
+    #expect(try reopened.record(id) == (try world.library.record(id)))
+    #expect(world.datasetFolders == [id])
+  }
+}

@@ -1,0 +1,92 @@
+import Embeddings
+import Images
+import Synchronization
+import Testing
+
+/// The service around the encoder: threads, models, queue.
+@Suite struct EmbeddingServiceTests {
+  private func source(_ name: String) -> EncoderSource {
+    EncoderSource(name: name, modelFile: "/models/" + name)
+  }
+
+  @Test func `work under way finishes on the old weights while new ones serve`() async throws {
+    let gate = Gate()
+    let (began, beganNow) = AsyncStream.makeStream(of: Void.self)
+    let loader = EncoderLoader(
+      load: { path in
+        path.hasSuffix("old")
+          ? FakeEncoder(factor: 2, gate: gate, started: { beganNow.yield() })
+          : FakeEncoder(factor: 3)
+      }, fingerprint: { $0 })
+    let service = EmbeddingService(loader: loader, modelLimit: 1)
+    var options = EmbeddingOptions()
+    options.normalize = false
+    async let old = service.embed([plain(red: 1)], with: source("old"), options: options)
+    for await _ in began { break }
+    let new = try await service.embed([plain(red: 1)], with: source("new"), options: options)
+    #expect(new.vectors == [[3, 30, 60, 3]])
+    #expect(!service.isLoaded(source("old")))
+    gate.open()
+    let reply = try await old
+    #expect(reply.vectors == [[2, 20, 40, 2]])
+    #expect(reply.fingerprint == "/models/old")
+    #expect(service.waitingCount == 0)
+  }
+
+  @Test func `a queue that is full refuses, and takes again when it has room`() async throws {
+    let gate = Gate()
+    let (began, beganNow) = AsyncStream.makeStream(of: Void.self)
+    let loader = EncoderLoader(
+      load: { _ in FakeEncoder(gate: gate, started: { beganNow.yield() }) }, fingerprint: { $0 })
+    let service = EmbeddingService(loader: loader, queueLimit: 2)
+    async let first = service.embed([plain(red: 1), plain(red: 2)], with: source("m"))
+    for await _ in began { break }
+    await #expect(throws: EmbeddingServiceError.self) {
+      try await service.embed([plain(red: 3)], with: source("m"))
+    }
+    gate.open()
+    #expect(try await first.vectors.count == 2)
+    #expect(try await service.embed([plain(red: 3)], with: source("m")).vectors.count == 1)
+  }
+
+  @Test func `a model that cannot be opened is tried again by the next request`() async throws {
+    let tries = Counter()
+    let loader = EncoderLoader(
+      load: { _ in
+        tries.add()
+        if tries.value == 1 { throw NotAModel() }
+        return FakeEncoder()
+      }, fingerprint: { $0 })
+    let service = EmbeddingService(loader: loader)
+    await #expect(throws: EmbeddingServiceError.self) {
+      try await service.embed([plain(red: 1)], with: source("m"))
+    }
+    #expect(service.waitingCount == 0)
+    #expect(try await service.embed([plain(red: 1)], with: source("m")).vectors.count == 1)
+  }
+
+  @Test func `the models used last stay in memory`() async throws {
+    let loads = Counter()
+    let loader = EncoderLoader(
+      load: { _ in
+        loads.add()
+        return FakeEncoder()
+      }, fingerprint: { $0 })
+    let service = EmbeddingService(loader: loader, modelLimit: 2)
+    for name in ["a", "b", "a", "c", "a"] {
+      _ = try await service.embed([plain(red: 1)], with: source(name))
+    }
+    #expect(loads.value == 3)
+    #expect(service.isLoaded(source("a")) && service.isLoaded(source("c")))
+    #expect(!service.isLoaded(source("b")))
+  }
+
+  @Test func `numbers that are not finite are told, never served`() async throws {
+    let loader = EncoderLoader(
+      load: { _ in FakeEncoder(factor: .infinity) }, fingerprint: { $0 })
+    let service = EmbeddingService(loader: loader)
+    await #expect(throws: EmbeddingServiceError.notFinite(index: 0)) {
+      try await service.embed([plain(red: 1)], with: source("m"))
+    }
+  }
+}

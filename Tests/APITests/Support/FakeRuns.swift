@@ -1,0 +1,142 @@
+import BYOL
+import Foundation
+import Runs
+import Synchronization
+
+/// Runs in memory: the rules of `RunControl` without processes.
+final class FakeRuns: RunControl {
+  struct State {
+    var records: [RunID: RunRecord] = [:]
+    var samples: [RunID: [MetricSample]] = [:]
+    var events: [RunID: [RunEvent]] = [:]
+    var keys: [String: (digest: String, run: RunID)] = [:]
+    var queueLimit = 100
+  }
+
+  let serviceInstance = "start-1"
+  let state = Mutex(State())
+  private let folder: String
+
+  init(folder: String) { self.folder = folder }
+
+  func create(_ submission: RunSubmission) async throws -> (record: RunRecord, isNew: Bool) {
+    try state.withLock { state in
+      if let (key, digest) = submission.idempotency, let known = state.keys[key] {
+        guard known.digest == digest, let record = state.records[known.run] else {
+          throw RunControlError.idempotencyConflict(key: key)
+        }
+        return (record, false)
+      }
+      guard state.records.count < state.queueLimit else {
+        throw RunControlError.queueFull(limit: state.queueLimit)
+      }
+      let id = RunID(at: .now())
+      let run = Run(
+        id: id, name: submission.name, metadata: submission.metadata, dataset: submission.dataset,
+        recipe: submission.recipe, createdAt: .now())
+      let record = RunRecord(
+        run: run, status: RunStatus(queuedAt: .now(), recipe: submission.recipe))
+      state.records[id] = record
+      if let (key, digest) = submission.idempotency { state.keys[key] = (digest, id) }
+      return (record, true)
+    }
+  }
+
+  func record(_ id: RunID) async throws -> RunRecord { try known(id) }
+
+  func page(state wanted: RunState?, limit: Int, after: RunID?) async throws -> RunPage {
+    let all = state.withLock { Array($0.records.values) }
+      .sorted { $0.run.id > $1.run.id }
+      .filter { record in wanted.map { $0 == record.status.state } ?? true }
+      .filter { record in after.map { record.run.id < $0 } ?? true }
+    return RunPage(records: Array(all.prefix(limit)), hasMore: all.count > limit)
+  }
+
+  func counts() async throws -> [RunState: Int] {
+    state.withLock { Dictionary(grouping: $0.records.values, by: \.status.state) }
+      .mapValues(\.count)
+  }
+
+  func stop(_ id: RunID, now: Bool) async throws -> (record: RunRecord, changed: Bool) {
+    let state = try known(id).status.state
+    switch state {
+    case .stopped: return (try known(id), false)
+    case .succeeded, .failed:
+      throw RunControlError.conflict(id, state: state, detail: "It has ended.")
+    default: return (try set(id, now ? .stopped : .stopping), true)
+    }
+  }
+
+  func start(_ id: RunID) async throws -> (record: RunRecord, changed: Bool) {
+    let state = try known(id).status.state
+    switch state {
+    case .queued, .running: return (try known(id), false)
+    case .succeeded, .stopping:
+      throw RunControlError.conflict(id, state: state, detail: "It is \(state.rawValue).")
+    default: return (try set(id, .queued), true)
+    }
+  }
+
+  func rename(
+    _ id: RunID, name: String?, metadata: [String: String]?, ifVersion: Int?
+  ) async throws -> RunRecord {
+    var record = try known(id)
+    if let ifVersion, ifVersion != record.status.version {
+      throw RunControlError.versionMismatch(current: record.status.version)
+    }
+    record.run.name = name ?? record.run.name
+    record.run.metadata = metadata ?? record.run.metadata
+    record.status.version += 1
+    state.withLock { $0.records[id] = record }
+    return record
+  }
+
+  func delete(_ id: RunID) async throws {
+    let state = try known(id).status.state
+    guard !state.isActive else {
+      throw RunControlError.conflict(id, state: state, detail: "Stop it first.")
+    }
+    _ = self.state.withLock { $0.records.removeValue(forKey: id) }
+  }
+
+  func metrics(_ id: RunID, since step: Int, maximumCount: Int) async throws -> [MetricSample] {
+    _ = try known(id)
+    return state.withLock { ($0.samples[id] ?? []).filter { $0.step > step } }
+  }
+
+  func events(_ id: RunID, after sequence: Int64, limit: Int) async throws -> [RunEvent] {
+    _ = try known(id)
+    return state.withLock {
+      Array(($0.events[id] ?? []).filter { $0.sequence > sequence }.prefix(limit))
+    }
+  }
+
+  func eventStream(_ id: RunID, after sequence: Int64) async throws -> AsyncStream<RunEvent> {
+    AsyncStream { $0.finish() }
+  }
+
+  func isInUse(dataset: String) async throws -> Bool {
+    state.withLock { state in
+      state.records.values.contains { $0.run.dataset == dataset && $0.status.state.isActive }
+    }
+  }
+
+  func directory(of id: RunID) -> String { folder + "/" + id.description }
+
+  /// Brings a run into a state.
+  @discardableResult
+  func set(_ id: RunID, _ new: RunState) throws -> RunRecord {
+    var record = try known(id)
+    record.status.state = new
+    record.status.version += 1
+    state.withLock { $0.records[id] = record }
+    return record
+  }
+
+  private func known(_ id: RunID) throws -> RunRecord {
+    guard let record = state.withLock({ $0.records[id] }) else {
+      throw RunControlError.notFound(id)
+    }
+    return record
+  }
+}

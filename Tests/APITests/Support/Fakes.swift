@@ -1,0 +1,80 @@
+import API
+import BYOL
+import Embeddings
+import Foundation
+import Images
+import Synchronization
+
+/// Admission without pictures: the archive's text says what it holds.
+struct FakeAdmission: DatasetAdmission {
+  func admit(source: String, into directory: String) throws -> AdmittedDataset {
+    let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: source)), as: UTF8.self)
+    try FileManager.default.createDirectory(
+      atPath: directory, withIntermediateDirectories: false)
+    try Data("pack".utf8).write(to: URL(fileURLWithPath: directory + "/pack"))
+    if text.contains("BROKEN") { throw DatasetLibraryError.rejected("The archive ends early.") }
+    if text.contains("FULL") { throw POSIXError(.ENOSPC) }
+    let pictures = text.contains("SMALL") ? 3 : 600
+    try Data(#"{"accepted":\#(pictures)}"#.utf8)
+      .write(to: URL(fileURLWithPath: directory + "/report.json"))
+    return AdmittedDataset(
+      pictures: pictures, labels: ["cat": pictures], splits: ["train": pictures],
+      size: DatasetSize(pictures: pictures, medianShortSide: 32))
+  }
+
+  func picture(_ index: Int, of id: String, in directory: String) throws -> DatasetPicture {
+    DatasetPicture(image: plain(red: UInt8(index % 256)), label: "a cat/ä")
+  }
+}
+
+/// A picture of one colour, 8 by 8.
+func plain(red: UInt8) -> RGBImage {
+  RGBImage(width: 8, height: 8, pixels: (0..<64).flatMap { _ in [red, 10, 20] })
+}
+
+/// A door that stays shut until the test opens it.
+final class Gate: Sendable {
+  private let condition = NSCondition()
+  private let isOpen = Mutex(false)
+
+  func open() {
+    condition.lock()
+    isOpen.withLock { $0 = true }
+    condition.broadcast()
+    condition.unlock()
+  }
+
+  func wait() {
+    condition.lock()
+    while !isOpen.withLock({ $0 }) { condition.wait() }
+    condition.unlock()
+  }
+}
+
+/// Four numbers from the first pixel and the model file's name.
+struct FakeEncoder: PictureEncoder {
+  var dimension: Int { 4 }
+  var inputSize: Int { 8 }
+  var factor: Float = 1
+  var gate: Gate?
+  var started: (@Sendable () -> Void)?
+
+  func embed(_ image: RGBImage) throws -> [Float] {
+    started?()
+    gate?.wait()
+    let (red, green, blue) = image[0, 0]
+    return [Float(red), Float(green), Float(blue), 1].map { $0 * factor }
+  }
+}
+
+struct NotAModel: Error {}
+
+/// Opens files whose name ends in `model.safetensors`; the fingerprint is the folder's name.
+let fakeLoader = EncoderLoader(
+  load: { path in
+    guard FileManager.default.fileExists(atPath: path) else { throw NotAModel() }
+    return FakeEncoder()
+  },
+  fingerprint: { path in
+    "print-" + URL(fileURLWithPath: path).deletingLastPathComponent().lastPathComponent
+  })

@@ -1,0 +1,136 @@
+import Checkpoints
+import Foundation
+import Tensors
+import Testing
+
+@Suite struct `Checkpoint folders` {
+  private let folder: TemporaryFolder
+  private var directory: String { folder.path + "/checkpoints" }
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func contents(_ step: Int, salt: Float = 0) -> Safetensors {
+    Safetensors(
+      arrays: [
+        CheckpointArray(
+          NamedTensor(
+            name: "w", shape: [4], values: [Float](repeating: Float(step) + salt, count: 4)))
+      ], metadata: ["step": "\(step)"])
+  }
+
+  private func publish(
+    _ step: Int, salt: Float = 0, on fileSystem: any FileSystem = DiskFileSystem()
+  )
+    throws(CheckpointError)
+  {
+    try CheckpointFolder(directory: directory, fileSystem: fileSystem)
+      .publish(step: step, state: contents(step, salt: salt), model: contents(step, salt: salt))
+  }
+
+  private var reopened: CheckpointFolder { CheckpointFolder(directory: directory) }
+
+  @Test func `the newest two remain, and the newest is read`() throws {
+    #expect(try reopened.newest() == nil)
+    for step in [5, 10, 100] { try publish(step) }
+    #expect(try reopened.steps() == [10, 100])
+    let newest = try #require(try reopened.newest())
+    #expect(newest.step == 100 && newest.state.metadata["step"] == "100" && newest.refused.isEmpty)
+    #expect(
+      try DiskFileSystem().names(in: reopened.path(step: 10)) == [
+        "model.safetensors", "state.safetensors",
+      ])
+  }
+
+  @Test func `a damaged newest checkpoint gives way to the one before`() throws {
+    try publish(1)
+    try publish(2)
+    try Data([1, 2, 3]).write(
+      to: URL(fileURLWithPath: reopened.path(step: 2) + "/state.safetensors"))
+    let newest = try #require(try reopened.newest())
+    #expect(newest.step == 1 && newest.refused.map(\.step) == [2])
+    try FileManager.default.removeItem(atPath: reopened.path(step: 1) + "/state.safetensors")
+    #expect(throws: CheckpointError.self) { try reopened.newest() }
+  }
+
+  @Test func `the same step is kept if it reads back, and replaced if not`() throws {
+    try publish(3)
+    try publish(3, salt: 0.5)
+    #expect(try reopened.newest()?.state == contents(3))
+    try Data([1]).write(to: URL(fileURLWithPath: reopened.path(step: 3) + "/state.safetensors"))
+    try publish(3, salt: 0.5)
+    #expect(try reopened.newest()?.state == contents(3, salt: 0.5))
+  }
+
+  @Test func `leftovers of a crash are no checkpoints and go away`() throws {
+    try publish(1)
+    for name in [".writing-2", ".removing-0"] {
+      try FileManager.default.createDirectory(
+        atPath: directory + "/" + name, withIntermediateDirectories: true)
+      try Data([1]).write(to: URL(fileURLWithPath: directory + "/\(name)/state.safetensors"))
+    }
+    #expect(try reopened.steps() == [1])
+    try reopened.removeLeftovers()
+    #expect(try DiskFileSystem().names(in: directory) == ["1"])
+  }
+
+  private func failureOfPublishing(_ step: Int, on fileSystem: any FileSystem) -> CheckpointError? {
+    do throws(CheckpointError) {
+      try publish(step, on: fileSystem)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  /// SQLite's loop: fail the first operation, then the second, … until all of them succeed.
+  @Test func `whichever operation fails, old or new is there, never neither`() throws {
+    var failing = 1
+    var (sawOld, sawNew) = (false, false)
+    while true {
+      try? FileManager.default.removeItem(atPath: directory)
+      try publish(1)
+      try publish(2)
+      let fileSystem = FailingFileSystem(failing: failing)
+      let failure = failureOfPublishing(3, on: fileSystem)
+      let newest = try #require(try reopened.newest(), "operation \(failing)")
+      #expect(newest.refused.isEmpty, "operation \(failing)")
+      #expect(newest.step == 2 || newest.step == 3)
+      #expect(newest.state == contents(newest.step))
+      (sawOld, sawNew) = (sawOld || newest.step == 2, sawNew || newest.step == 3)
+      guard fileSystem.hasFailed else {
+        #expect(failure == nil && newest.step == 3)
+        break
+      }
+      #expect(failure != nil, "operation \(failing) failed and nobody was told")
+      // And the next attempt, on a disk that works, succeeds.
+      try reopened.removeLeftovers()
+      try publish(3)
+      #expect(try reopened.steps() == [2, 3])
+      failing += 1
+    }
+    #expect(failing > 20 && sawOld && sawNew)
+  }
+
+  @Test func `whichever operation fails, a replaced file is the old or the new`() throws {
+    let path = folder.path + "/recipe.json"
+    var failing = 1
+    while true {
+      try DiskFileSystem().replaceFile(path, with: [1, 1, 1, 1])
+      let fileSystem = FailingFileSystem(failing: failing)
+      try? fileSystem.replaceFile(path, with: [2, 2])
+      let bytes = try DiskFileSystem().read(path)
+      #expect(bytes == [1, 1, 1, 1] || bytes == [2, 2])
+      guard fileSystem.hasFailed else {
+        #expect(bytes == [2, 2])
+        break
+      }
+      failing += 1
+    }
+    #expect(failing == 7)
+  }
+
+  @Test func `a full disk is told apart`() {
+    #expect(FileSystemError(operation: "write", path: "x", code: ENOSPC).isDiskFull)
+    #expect(!FileSystemError(operation: "write", path: "x", code: EIO).isDiskFull)
+  }
+}

@@ -1,0 +1,42 @@
+import Checkpoints
+import Foundation
+import Tensors
+import Testing
+
+private let python = ProcessInfo.processInfo.environment["BYOL_PYTHON"]
+
+/// Runs where `BYOL_PYTHON` names an interpreter with NumPy and the package `safetensors`.
+@Suite(.enabled(if: python != nil, "BYOL_PYTHON names no interpreter"))
+struct `Files for Python` {
+  @Test func `the package safetensors reads our files and we read its`() throws {
+    let folder = try TemporaryFolder()
+    let ours = folder.path + "/ours.safetensors"
+    let theirs = folder.path + "/theirs.safetensors"
+    let contents = Safetensors(
+      arrays: [
+        CheckpointArray(NamedTensor(name: "w", shape: [2, 2], values: [1, 2, 3, -4.5])),
+        CheckpointArray(name: "n", shape: [], values: .int64([1 << 40])),
+        CheckpointArray(name: "b", shape: [3], values: .uint8([1, 2, 3])),
+      ], metadata: ["step": "3"])
+    try contents.write(to: ours)
+    let script = """
+      import sys, numpy
+      from safetensors import safe_open
+      from safetensors.numpy import load_file, save_file
+      arrays = load_file(sys.argv[1])
+      assert arrays["w"].dtype == numpy.float32 and arrays["w"].tolist() == [[1, 2], [3, -4.5]]
+      assert arrays["n"].dtype == numpy.int64 and arrays["n"].shape == () and arrays["n"] == 1 << 40
+      assert arrays["b"].dtype == numpy.uint8 and arrays["b"].tolist() == [1, 2, 3]
+      assert safe_open(sys.argv[1], "numpy").metadata()["step"] == "3"
+      save_file(arrays, sys.argv[2], {"step": "3"})
+      """
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: try #require(python))
+    process.arguments = ["-c", script, ours, theirs]
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+    let read = try Safetensors(reading: theirs, verification: .ifPresent)
+    #expect(Set(read.arrays) == Set(contents.arrays) && read.metadata == contents.metadata)
+  }
+}

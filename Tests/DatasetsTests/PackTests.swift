@@ -1,0 +1,69 @@
+import Datasets
+import Foundation
+import Images
+import Testing
+
+@Suite struct PackTests {
+  let directory: TemporaryDirectory
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    let path = try directory.write(tar(try labelledEntries()), to: "source.tar")
+    try admit(source: .archive(path: path), into: directory.path + "/d")
+  }
+
+  func bytes(_ name: String) throws -> [UInt8] {
+    Array(try Data(contentsOf: URL(fileURLWithPath: directory.path + "/d/" + name)))
+  }
+
+  func open() throws -> Pack { try Pack(directory: directory.path + "/d") }
+
+  @Test func `an untouched pack is whole`() throws {
+    try open().verify()
+  }
+
+  @Test(arguments: ["pack", "index"])
+  func `a truncated or lengthened file is refused`(name: String) throws {
+    let whole = try bytes(name)
+    for count in [0, 7, 15, 63, whole.count / 2, whole.count - 1] {
+      try directory.write(Array(whole.prefix(count)), to: "d/" + name)
+      #expect(throws: PackError.self) { try open() }
+    }
+    try directory.write(whole + [0], to: "d/" + name)
+    #expect(throws: PackError.self) { try open() }
+  }
+
+  @Test func `an index with any bit altered is refused`() throws {
+    let whole = try bytes("index")
+    for offset in stride(from: 0, to: whole.count, by: 11) {
+      var altered = whole
+      altered[offset] ^= 0x10
+      try directory.write(altered, to: "d/index")
+      #expect(throws: PackError.self) { try open() }
+    }
+  }
+
+  @Test func `an altered picture is found when it is read`() throws {
+    var altered = try bytes("pack")
+    altered[16 + 5] ^= 1
+    try directory.write(altered, to: "d/pack")
+    let pack = try open()
+    #expect(throws: PackError.alteredPicture(index: 0)) { try pack.image(at: 0) }
+    #expect(throws: PackError.alteredPicture(index: 0)) { try pack.verify() }
+    #expect(try pack.image(at: 1).width == 24)
+  }
+
+  @Test func `a newer format is refused by its number`() throws {
+    var newer = try bytes("index")
+    newer[8] = 9
+    try directory.write(newer, to: "d/index")
+    #expect(throws: PackError.newerVersion(found: 9, supported: 1)) { try open() }
+  }
+
+  @Test func `the index of another pack is refused`() throws {
+    var other = try bytes("pack")
+    other[9] ^= 1
+    try directory.write(other, to: "d/pack")
+    #expect(throws: PackError.mismatched) { try open() }
+  }
+}

@@ -1,0 +1,206 @@
+import Randomness
+import TensorGraph
+import Tensors
+import Testing
+
+/// One small graph for every lowering: leaves with random values, and one tensor to look at.
+struct Case: Sendable, CustomTestStringConvertible {
+  var name: String
+  /// Leaves by name with their shapes; rank-4 leaves whose name begins with `w` are variables.
+  var leaves: [(name: String, shape: Shape)]
+  /// Leaves whose gradient is compared too.
+  var differentiated: [String]
+  /// Records the tensor from the leaves.
+  var record: @Sendable ([String: Tensor]) -> Tensor
+
+  var testDescription: String { name }
+
+  init(
+    _ name: String, _ leaves: [(String, Shape)], differentiated: [String]? = nil,
+    _ record: @escaping @Sendable ([String: Tensor]) -> Tensor
+  ) {
+    self.name = name
+    self.leaves = leaves.map { (name: $0.0, shape: $0.1) }
+    self.differentiated = differentiated ?? leaves.map(\.0)
+    self.record = record
+  }
+
+  /// The leaves' values: uniform in ±1, variances in 0.5…1.5.
+  func values(seed: UInt64 = 1) -> [String: [Float]] {
+    var values: [String: [Float]] = [:]
+    for (index, leaf) in leaves.enumerated() {
+      var stream = RandomStream(seed: seed, purpose: .evaluation, index: index)
+      values[leaf.name] = (0..<leaf.shape.elementCount).map { _ in
+        let value = stream.uniform(in: -1...1)
+        return leaf.name == "variance" ? 1 + value / 2 : value
+      }
+    }
+    return values
+  }
+
+  /// The graph: outputs `y`, a scalar `loss` that weighs each element of `y` differently, and `d<leaf>`.
+  func graph() -> Graph {
+    let recorder = Recorder()
+    var tensors: [String: Tensor] = [:]
+    for leaf in leaves {
+      tensors[leaf.name] =
+        leaf.name.hasPrefix("w")
+        ? recorder.variable(leaf.name, leaf.shape) : recorder.input(leaf.name, leaf.shape)
+    }
+    let y = record(tensors)
+    recorder.output("y", y)
+    if !differentiated.isEmpty {
+      let weight = recorder.input("weight of y", y.shape)
+      let loss = (y * weight).mean()
+      recorder.output("loss", loss)
+      let parameters = differentiated.compactMap { tensors[$0] }
+      for (name, gradient) in zip(differentiated, loss.gradients(of: parameters)) {
+        recorder.output("d\(name)", gradient)
+      }
+    }
+    return recorder.graph
+  }
+
+  /// A value for `weight of y`.
+  func weight(of graph: Graph) -> [Float] {
+    guard let input = graph.inputs.first(where: { $0.name == "weight of y" }) else { return [] }
+    var stream = RandomStream(seed: 2, purpose: .evaluation)
+    return (0..<graph.nodes[input.node].shapes[0].elementCount).map { _ in
+      stream.uniform(in: -1...1)
+    }
+  }
+}
+
+extension Case {
+  /// The table of cases: every operation that a graph of BYOL holds, in several shapes and layouts.
+  static let all: [Case] = convolutions + normalizations + poolings + matrices + elementwise
+
+  private static func get(_ leaves: [String: Tensor], _ name: String) -> Tensor {
+    guard let tensor = leaves[name] else { preconditionFailure("No leaf \(name).") }
+    return tensor
+  }
+
+  private static let convolutions: [Case] =
+    [
+      (3, 16, 3, 1, 1, 8), (16, 32, 3, 2, 1, 9), (32, 16, 1, 1, 0, 6), (16, 48, 1, 2, 0, 7),
+      (3, 64, 7, 2, 3, 20), (5, 7, 3, 1, 1, 6), (24, 24, 3, 1, 1, 5),
+    ].map { c, o, k, stride, padding, side in
+      Case(
+        "convolution \(c)→\(o) \(k)×\(k)/\(stride) of \(side) px",
+        [("x", [2, c, side, side]), ("w", [o, c, k, k])]
+      ) { get($0, "x").convolved(with: get($0, "w"), stride: stride, padding: padding) }
+    } + [
+      Case(
+        "two convolutions in a row",
+        [("x", [2, 3, 8, 8]), ("w1", [16, 3, 3, 3]), ("w2", [16, 16, 3, 3])]
+      ) {
+        get($0, "x").convolved(with: get($0, "w1"), stride: 1, padding: 1)
+          .convolved(with: get($0, "w2"), stride: 2, padding: 1)
+      },
+      Case("one weight in two convolutions", [("x", [2, 16, 8, 8]), ("w", [16, 16, 3, 3])]) {
+        let once = get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)
+        return once.convolved(with: get($0, "w"), stride: 1, padding: 1)
+      },
+    ]
+
+  private static let normalizations: [Case] =
+    [16, 20, 5].flatMap { channels -> [Case] in
+      let parameters: [(String, Shape)] = [("scale", [channels]), ("offset", [channels])]
+      let x: (String, Shape) = ("x", [3, channels, 4, 5])
+      return [
+        Case("batch normalisation of \(channels) channels", [x] + parameters) {
+          get($0, "x").batchNormalized(
+            scale: get($0, "scale"), offset: get($0, "offset"), epsilon: 1e-5, relu: false
+          ).output
+        },
+        Case("batch normalisation, rectified, of \(channels) channels", [x] + parameters) {
+          get($0, "x").batchNormalized(
+            scale: get($0, "scale"), offset: get($0, "offset"), epsilon: 1e-5, relu: true
+          ).output
+        },
+        Case(
+          "batch normalisation plus residual, rectified, of \(channels) channels",
+          [x, ("residual", x.1)] + parameters
+        ) {
+          get($0, "x").batchNormalized(
+            scale: get($0, "scale"), offset: get($0, "offset"), residual: get($0, "residual"),
+            epsilon: 1e-5, relu: true
+          ).output
+        },
+        Case(
+          "normalisation with given statistics of \(channels) channels",
+          [x, ("mean", [channels]), ("variance", [channels])] + parameters, differentiated: []
+        ) {
+          get($0, "x").normalized(
+            scale: get($0, "scale"), offset: get($0, "offset"), mean: get($0, "mean"),
+            variance: get($0, "variance"), epsilon: 1e-5, relu: true)
+        },
+      ]
+    } + [
+      Case("batch normalisation of rows", [("x", [9, 40]), ("scale", [40]), ("offset", [40])]) {
+        get($0, "x").batchNormalized(
+          scale: get($0, "scale"), offset: get($0, "offset"), epsilon: 1e-5, relu: true
+        ).output
+      },
+      Case(
+        "a residual block",
+        [("x", [2, 16, 6, 6]), ("w1", [16, 16, 3, 3]), ("scale", [16]), ("offset", [16])]
+      ) {
+        let x = get($0, "x")
+        return x.convolved(with: get($0, "w1"), stride: 1, padding: 1).batchNormalized(
+          scale: get($0, "scale"), offset: get($0, "offset"), residual: x, epsilon: 1e-5, relu: true
+        ).output
+      },
+    ]
+
+  private static let poolings: [Case] = [16, 6].flatMap { channels -> [Case] in
+    let x: (String, Shape) = ("x", [2, channels, 9, 8])
+    return [
+      Case("max pooling 3/2 of \(channels) channels", [x]) {
+        get($0, "x").maxPooled(size: 3, stride: 2, padding: 1)
+      },
+      Case("max pooling 2/2 of \(channels) channels", [x]) {
+        get($0, "x").maxPooled(size: 2, stride: 2, padding: 0)
+      },
+      Case("average pooling of \(channels) channels", [x]) { get($0, "x").globalAveragePooled() },
+    ]
+  }
+
+  private static let matrices: [Case] =
+    [(false, false), (false, true), (true, false), (true, true)]
+    .map { first, second in
+      Case(
+        "matrix product, transposed \(first), \(second)",
+        [("a", first ? [7, 5] : [5, 7]), ("b", second ? [6, 7] : [7, 6])]
+      ) {
+        get($0, "a").multiplied(by: get($0, "b"), transposeFirst: first, transposeSecond: second)
+      }
+    } + [
+      Case("bias", [("x", [5, 37]), ("bias", [37])]) { get($0, "x").adding(bias: get($0, "bias")) },
+      Case("sum of columns", [("x", [5, 37])]) { get($0, "x").sumOfColumns() },
+      Case("rows to unit length", [("x", [5, 37])]) { get($0, "x").l2Normalized() },
+      Case("sum of rows", [("x", [5, 37])], differentiated: []) { get($0, "x").sumOfRows() },
+    ]
+
+  private static let elementwise: [Case] = [[5, 37], [2, 16, 3, 3], [2, 5, 3, 3]]
+    .flatMap { (shape: Shape) -> [Case] in
+      let pair: [(String, Shape)] = [("a", shape), ("b", shape)]
+      return [
+        Case("sum of \(shape)", pair) { get($0, "a") + get($0, "b") },
+        Case("difference of \(shape)", pair) { get($0, "a") - get($0, "b") },
+        Case("product of \(shape)", pair) { get($0, "a") * get($0, "b") },
+        Case("square of \(shape)", [("a", shape)]) { get($0, "a").squared() },
+        Case("multiple of \(shape)", [("a", shape)]) { get($0, "a") * -2.5 },
+        Case("rectifier of \(shape)", [("a", shape)]) { get($0, "a").relu() },
+        Case("stopped gradient of \(shape)", pair, differentiated: ["b"]) {
+          get($0, "a").stoppingGradient() * get($0, "b")
+        },
+        Case("running average of \(shape)", pair, differentiated: []) {
+          get($0, "a").runningAverage(of: get($0, "b"), rate: 0.1, correction: 1.5)
+        },
+        Case("interpolation of \(shape)", pair + [("tau", [])], differentiated: []) {
+          get($0, "a").interpolated(toward: get($0, "b"), tau: get($0, "tau"))
+        },
+      ]
+    }
+}

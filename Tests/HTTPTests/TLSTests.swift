@@ -1,0 +1,217 @@
+import COpenSSL
+import CSystem
+import Glibc
+import HTTP
+import Testing
+
+// Two self-signed certificates made for these tests alone, valid for a hundred years.
+private let firstCertificate = """
+  -----BEGIN CERTIFICATE-----
+  MIIBmzCCAUGgAwIBAgIUWznqRKTu0UwJDIZbZiBzVQ8MqkkwCgYIKoZIzj0EAwIw
+  FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDA0MTY1MVoYDzIxMjYxMDMx
+  MDQxNjUxWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+  PQMBBwNCAAS6KAjgfIjrL8fnOP12dvBoau6zM+cdA64Vh7dOc++e9TdfohKp7qMi
+  ULFfUArsI3mwVIZSOV2FDQymPRzxZ6eIo28wbTAdBgNVHQ4EFgQUY7PIaw4NvP7q
+  wbuKCkUi8dN3tBwwHwYDVR0jBBgwFoAUY7PIaw4NvP7qwbuKCkUi8dN3tBwwDwYD
+  VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+  zj0EAwIDSAAwRQIhAJwPOUMKCH7CPLaTT94v02mxhOGEXXY4hnZ8NKhZkmA7AiB9
+  wiDTrovt/0KkzsX5D1MrEuHvYeUwWYKoy4+AA7SfXA==
+  -----END CERTIFICATE-----
+
+  """
+private let firstKey = """
+  -----BEGIN PRIVATE KEY-----
+  MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgWkx24TZFUFYr0o5w
+  GQMPq14QQj3HyDIj2/wmZSB19DahRANCAAS6KAjgfIjrL8fnOP12dvBoau6zM+cd
+  A64Vh7dOc++e9TdfohKp7qMiULFfUArsI3mwVIZSOV2FDQymPRzxZ6eI
+  -----END PRIVATE KEY-----
+
+  """
+private let secondCertificate = """
+  -----BEGIN CERTIFICATE-----
+  MIIBlDCCATugAwIBAgIUUd50IOzuntgwTwXT7rEyhaYve8YwCgYIKoZIzj0EAwIw
+  ETEPMA0GA1UEAwwGc2Vjb25kMCAXDTI2MTEyNDA0MTY1MVoYDzIxMjYxMDMxMDQx
+  NjUxWjARMQ8wDQYDVQQDDAZzZWNvbmQwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNC
+  AAR9W83L93WhWp5EqG2c/Iw9cNZ3Qzir9FFPEjtOgQ0IRyzcBQ9iEDX3hB/Oc2Tz
+  Z0+L+vs5Fh/U/I3vad3VDVzPo28wbTAdBgNVHQ4EFgQUEeR8elyHVyr32EzzsVl+
+  iD70/9UwHwYDVR0jBBgwFoAUEeR8elyHVyr32EzzsVl+iD70/9UwDwYDVR0TAQH/
+  BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZIzj0EAwID
+  RwAwRAIgX0hUt0V4jiDLxb9elfqOzI9Sp496CyMFtYavg8pOC5gCIDrOBenzPaGi
+  W4qfrjsh/JiHzuGOuA+6rg1f8QgiCh5S
+  -----END CERTIFICATE-----
+
+  """
+private let secondKey = """
+  -----BEGIN PRIVATE KEY-----
+  MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgC/tOlt7g1HVIM3O+
+  gac9Ri7d+EPa567+ePxr6xgAGLyhRANCAAR9W83L93WhWp5EqG2c/Iw9cNZ3Qzir
+  9FFPEjtOgQ0IRyzcBQ9iEDX3hB/Oc2TzZ0+L+vs5Fh/U/I3vad3VDVzP
+  -----END PRIVATE KEY-----
+
+  """
+
+/// The PEM files of one test, removed at its end.
+private struct CertificateFiles {
+  let folder: String
+  var configuration: TLSConfiguration {
+    TLSConfiguration(certificatePath: folder + "/cert.pem", keyPath: folder + "/key.pem")
+  }
+
+  init() throws {
+    folder = "/tmp/http-tls-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    try #require(unsafe mkdir(folder, 0o700) == 0)
+    try write(firstCertificate, firstKey)
+  }
+
+  func write(_ certificate: String, _ key: String) throws {
+    for (name, text) in [("/cert.pem", certificate), ("/key.pem", key)] {
+      let file = unsafe open(folder + name, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+      let bytes = Array(text.utf8)
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe Glibc.write(file, $0.baseAddress, $0.count)
+      }
+      close(file)
+      try #require(count == bytes.count)
+    }
+  }
+
+  func remove() {
+    unsafe unlink(folder + "/cert.pem")
+    unsafe unlink(folder + "/key.pem")
+    unsafe rmdir(folder)
+  }
+}
+
+/// A blocking TLS client that trusts anyone. Use it inside `blocking`.
+@safe private final class TLSClient {
+  private let context: OpaquePointer
+  private let session: OpaquePointer
+  private let descriptor: Int32
+  private var received = ""
+
+  init(_ port: Int, version: Int32) throws {
+    descriptor = unsafe byol_connect_tcp("127.0.0.1", UInt16(port))
+    guard descriptor >= 0, let context = unsafe SSL_CTX_new(TLS_client_method()) else {
+      throw ClientFault(what: "connect")
+    }
+    unsafe self.context = context
+    unsafe SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, Int(version), nil)
+    unsafe SSL_CTX_ctrl(context, SSL_CTRL_SET_MAX_PROTO_VERSION, Int(version), nil)
+    guard let session = unsafe SSL_new(context) else { throw ClientFault(what: "session") }
+    unsafe self.session = session
+    unsafe SSL_set_fd(session, descriptor)
+    guard unsafe SSL_connect(session) == 1 else { throw ClientFault(what: "handshake") }
+  }
+
+  deinit {
+    unsafe SSL_free(session)
+    unsafe SSL_CTX_free(context)
+    _ = byol_close(descriptor)
+  }
+
+  /// The common name of the server's certificate.
+  var serverName: String {
+    guard let certificate = unsafe SSL_get1_peer_certificate(session) else { return "" }
+    defer { unsafe X509_free(certificate) }
+    var name = [CChar](repeating: 0, count: 256)
+    unsafe X509_NAME_oneline(X509_get_subject_name(certificate), &name, 256)
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  func send(_ text: String) throws {
+    let bytes = Array(text.utf8)
+    let count = unsafe bytes.withUnsafeBytes {
+      unsafe SSL_write(session, $0.baseAddress, Int32($0.count))
+    }
+    guard count == bytes.count else { throw ClientFault(what: "write \(count)") }
+  }
+
+  func read(through marker: String) throws -> String {
+    while true {
+      if let range = received.firstRange(of: marker) {
+        defer { received = String(received[range.upperBound...]) }
+        return String(received[..<range.upperBound])
+      }
+      var chunk = [UInt8](repeating: 0, count: 65536)
+      let count = unsafe SSL_read(session, &chunk, Int32(chunk.count))
+      guard count > 0 else { throw ClientFault(what: "end") }
+      received += String(decoding: chunk[..<Int(count)], as: UTF8.self)
+    }
+  }
+}
+
+private let echo = Route("POST", "/echo", bodyLimit: 8 << 20) { request in
+  .text(String(decoding: try await request.body.collect(), as: UTF8.self) + "END")
+}
+
+@Suite struct `TLS` {
+  @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+  func `requests and large bodies pass enciphered`(version: Int32) async throws {
+    let files = try CertificateFiles()
+    defer { files.remove() }
+    try await withServer([echo], configure: { $0.tls = files.configuration }) { _, port in
+      try await blocking {
+        let client = try TLSClient(port, version: version)
+        for size in [1, 100, 1 << 20, 10] {
+          let body = String(repeating: "x", count: size)
+          try client.send(post("/echo", body))
+          #expect(try client.read(through: "END").hasSuffix("\r\n\r\n" + body + "END"))
+        }
+        try client.send(get("/echo", ["Connection: close"]))
+        #expect(try client.read(through: "method_not_allowed").contains("HTTP/1.1 405 "))
+        #expect(throws: ClientFault.self) { try client.read(through: "more") }
+      }
+    }
+  }
+
+  @Test func `older versions, plain HTTP and silence are refused`() async throws {
+    let files = try CertificateFiles()
+    defer { files.remove() }
+    try await withServer(
+      [echo],
+      configure: {
+        $0.tls = files.configuration
+        $0.limits.handshakeTimeout = .milliseconds(300)
+      }
+    ) { _, port in
+      try await blocking {
+        #expect(throws: ClientFault.self) { try TLSClient(port, version: TLS1_1_VERSION) }
+        let plain = try RawClient(port)
+        try plain.send(get("/echo"))
+        let answer = (try? plain.readToEnd()) ?? "reset"
+        #expect(!answer.contains("HTTP/1.1"))
+        #expect(throws: ClientFault.self) { try RawClient(port).read(through: "x") }
+      }
+    }
+  }
+
+  @Test func `a new certificate serves new connections and a bad one changes nothing`() async throws
+  {
+    let files = try CertificateFiles()
+    defer { files.remove() }
+    try await withServer([echo], configure: { $0.tls = files.configuration }) { server, port in
+      let old = try await blocking { SendableClient(try TLSClient(port, version: TLS1_3_VERSION)) }
+      try files.write(secondCertificate, "nonsense")
+      #expect(throws: HTTPError.self) { try server.reloadCertificate() }
+      let names = try await blocking {
+        [old.value.serverName, try TLSClient(port, version: TLS1_3_VERSION).serverName]
+      }
+      #expect(names == ["/CN=localhost", "/CN=localhost"])
+      try files.write(secondCertificate, firstKey)
+      #expect(throws: HTTPError.self) { try server.reloadCertificate() }
+      try files.write(secondCertificate, secondKey)
+      try server.reloadCertificate()
+      try await blocking {
+        #expect(try TLSClient(port, version: TLS1_3_VERSION).serverName == "/CN=second")
+        try old.value.send(post("/echo", "still here"))
+        #expect(try old.value.read(through: "END").hasSuffix("still hereEND"))
+      }
+    }
+  }
+}
+
+/// A client handed from thread to thread, used by one at a time.
+private struct SendableClient: @unchecked Sendable {
+  let value: TLSClient
+  init(_ value: TLSClient) { self.value = value }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import Images
+import Randomness
+import Testing
+
+@Suite struct ViewParametersTests {
+  func draws(
+    _ augmentation: ViewAugmentation, count: Int, width: Int = 200, height: Int = 150
+  ) -> [ViewParameters] {
+    (0..<count).map { index in
+      var random = RandomStream(seed: 5, purpose: .augmentation, index: index)
+      return ViewParameters(from: augmentation, width: width, height: height, using: &random)
+    }
+  }
+
+  func share(_ draws: [ViewParameters], _ holds: (ViewParameters) -> Bool) -> Double {
+    Double(draws.count(where: holds)) / Double(draws.count)
+  }
+
+  @Test func `the first view is always blurred and never solarized`() {
+    let all = draws(.paperFirst, count: 2000)
+    #expect(share(all) { $0.blurSigma != nil } == 1)
+    #expect(share(all) { $0.solarizeThreshold != nil } == 0)
+  }
+
+  @Test func `probabilities are the paper's`() {
+    let all = draws(.paperSecond, count: 4000)
+    #expect(abs(share(all) { $0.flip } - 0.5) < 0.03)
+    #expect(abs(share(all) { $0.blurSigma != nil } - 0.1) < 0.02)
+    #expect(abs(share(all) { $0.solarizeThreshold == 0.5 } - 0.2) < 0.025)
+    #expect(abs(share(all) { $0.colorChanges.contains(.gray) } - 0.2) < 0.025)
+    #expect(abs(share(all) { $0.colorChanges.count >= 4 } - 0.8) < 0.025)
+  }
+
+  @Test func `crops keep to their areas and aspects and lie inside`() {
+    var areas: [Double] = []
+    for parameters in draws(.paperFirst, count: 3000) {
+      let crop = parameters.crop
+      #expect(crop.x >= 0 && crop.y >= 0 && crop.x + crop.width <= 200)
+      #expect(crop.y + crop.height <= 150)
+      let aspect = Double(crop.width) / Double(crop.height)
+      #expect(aspect > 0.72 && aspect < 1.39)
+      areas.append(Double(crop.width * crop.height) / 30_000)
+    }
+    #expect((areas.min() ?? 0) > 0.075 && (areas.min() ?? 1) < 0.1)
+    #expect((areas.max() ?? 0) > 0.9)
+    // Up to half of the picture every aspect fits, so that areas are uniform there.
+    let small = areas.filter { $0 < 0.5 }
+    #expect(abs(small.reduce(0, +) / Double(small.count) - 0.29) < 0.012)
+  }
+
+  @Test func `a picture that no crop fits gets its centre`() {
+    for parameters in draws(.paperFirst, count: 50, width: 1, height: 400) {
+      let crop = parameters.crop
+      #expect(crop.width == 1 && crop.height >= 1 && crop.y + crop.height <= 400)
+    }
+  }
+
+  @Test func `the four changes come in every order, their amounts in range`() {
+    var orders: Set<[Int]> = []
+    for parameters in draws(.paperFirst, count: 1500) where parameters.colorChanges.count >= 4 {
+      orders.insert(
+        parameters.colorChanges.prefix(4).map { change in
+          switch change {
+          case .brightness(let x):
+            #expect(abs(x) <= 0.4)
+            return 0
+          case .contrast(let x):
+            #expect(x >= 0.6 && x <= 1.4)
+            return 1
+          case .saturation(let x):
+            #expect(x >= 0.8 && x <= 1.2)
+            return 2
+          case .hue(let x):
+            #expect(abs(x) <= 0.1)
+            return 3
+          case .gray:
+            return 4
+          }
+        })
+    }
+    #expect(orders.count == 24 && orders.allSatisfy { Set($0) == [0, 1, 2, 3] })
+  }
+
+  @Test func `a change without a range is left out`() {
+    var augmentation = ViewAugmentation.paperFirst
+    augmentation.hue = 0
+    augmentation.grayscaleProbability = 0
+    augmentation.colorJitterProbability = 1
+    #expect(draws(augmentation, count: 50).allSatisfy { $0.colorChanges.count == 3 })
+  }
+}

@@ -1,0 +1,253 @@
+import Foundation
+import RunDatabase
+import Runs
+import Testing
+
+/// Which store a case of the conformance table runs on.
+enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
+  case memory, sqlite
+
+  var testDescription: String { rawValue }
+
+  func make(in folder: TemporaryFolder) throws -> any RunStore {
+    switch self {
+    case .memory: MemoryRunStore()
+    case .sqlite: try SQLiteRunStore(path: folder.path + "/byol.sqlite")
+    }
+  }
+}
+
+/// What every store must do.
+@Suite struct `Run stores` {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func record(at milliseconds: Int64, state: RunState = .queued) throws -> RunRecord {
+    let time = Timestamp(milliseconds: milliseconds)
+    let run = Run(
+      id: RunID(at: time), name: "n", metadata: ["k": "v", "snakeCase": "as it is"],
+      dataset: "d", recipe: try RunHarness.recipe(), createdAt: time)
+    var status = RunStatus(queuedAt: time, recipe: run.recipe)
+    status.state = state
+    status.health = RunHealth(verdict: .suspect, evidence: "e", advice: "a")
+    status.metrics = RunMetrics(loss: 1.5, tau: 0.99)
+    status.progress.imagesPerSecond = 3.25
+    return RunRecord(run: run, status: status)
+  }
+
+  private func insert(_ record: RunRecord, into store: any RunStore) throws {
+    _ = try store.insert(record, event: event("created", record), idempotency: nil)
+  }
+
+  private func event(_ kind: String, _ record: RunRecord) -> RunEvent {
+    RunEvent(
+      run: record.run.id, at: Timestamp(milliseconds: 5), kind: kind, state: record.status.state,
+      reason: RunReason(code: "c", detail: "d"))
+  }
+
+  @Test(arguments: StoreKind.allCases)
+  func `what is inserted reads back, once`(kind: StoreKind) throws {
+    let store = try kind.make(in: folder)
+    let record = try record(at: 1000)
+    let entry = IdempotencyEntry(
+      key: "k", bodyDigest: "x", run: record.run.id, at: Timestamp(milliseconds: 7))
+    let event = try store.insert(
+      record, event: event("created", record), idempotency: entry)
+    #expect(event.sequence > 0)
+    #expect(try store.record(record.run.id) == record)
+    #expect(try store.events(of: record.run.id, after: 0, limit: 10) == [event])
+    #expect(try store.idempotencyEntry("k") == entry)
+    #expect(try store.idempotencyEntry("other") == nil)
+    #expect(throws: RunStoreError.exists(record.run.id)) { try insert(record, into: store) }
+    #expect(try store.record(RunID(at: Timestamp(milliseconds: 1))) == nil)
+  }
+
+  @Test(arguments: StoreKind.allCases)
+  func `an update replaces the record and numbers its events`(kind: StoreKind) throws {
+    let store = try kind.make(in: folder)
+    var record = try record(at: 1000)
+    #expect(throws: RunStoreError.notFound(record.run.id)) {
+      try store.update(record, events: [])
+    }
+    try insert(record, into: store)
+    record.status.state = .running
+    record.run.name = "other"
+    let events = try store.update(record, events: [event("a", record), event("b", record)])
+    #expect(try store.record(record.run.id) == record)
+    #expect(events.map(\.kind) == ["a", "b"] && events[0].sequence < events[1].sequence)
+    let id = record.run.id
+    #expect(try store.events(of: id, after: events[0].sequence, limit: 10) == [events[1]])
+    #expect(try store.events(of: id, after: 0, limit: 2).map(\.kind) == ["created", "a"])
+    #expect(try store.counts() == [.running: 1])
+  }
+
+  @Test(arguments: StoreKind.allCases)
+  func `pages are newest first and stable under insertion`(kind: StoreKind) throws {
+    let store = try kind.make(in: folder)
+    var ids: [RunID] = []
+    for index in 0..<7 {
+      let record = try record(at: 1000, state: index % 2 == 0 ? .stopped : .queued)
+      try insert(record, into: store)
+      ids.insert(record.run.id, at: 0)
+    }
+    let first = try store.page(state: nil, limit: 3, after: nil)
+    #expect(first.records.map(\.run.id) == Array(ids[..<3]) && first.hasMore)
+    try insert(try record(at: 1000), into: store)
+    let second = try store.page(state: nil, limit: 4, after: ids[2])
+    #expect(second.records.map(\.run.id) == Array(ids[3...]) && !second.hasMore)
+    let stopped = try store.page(state: .stopped, limit: 2, after: ids[0])
+    #expect(stopped.records.map(\.run.id) == [ids[2], ids[4]] && stopped.hasMore)
+    #expect(try store.records(in: [.stopped]).map(\.run.id) == [ids[6], ids[4], ids[2], ids[0]])
+    #expect(try store.records(in: []).isEmpty)
+    #expect(try store.page(state: nil, limit: .max, after: nil).records.count == 8)
+  }
+
+  @Test(arguments: StoreKind.allCases)
+  func `a history is by step, and a step done again replaces its sample`(kind: StoreKind) throws {
+    let store = try kind.make(in: folder)
+    let record = try record(at: 1000)
+    let id = record.run.id
+    #expect(throws: RunStoreError.notFound(id)) { try store.append([sample(1)], to: id) }
+    try insert(record, into: store)
+    try store.append([sample(2), sample(1), sample(3)], to: id)
+    try store.append([sample(3, loss: 9), sample(4, loss: nil)], to: id)
+    let all = try store.metrics(of: id, since: 0, maximumCount: 100)
+    #expect(all == [sample(1), sample(2), sample(3, loss: 9), sample(4, loss: nil)])
+    try store.removeMetrics(of: id, after: 2)
+    #expect(try store.metrics(of: id, since: 1, maximumCount: 100) == [sample(2)])
+  }
+
+  private func sample(_ step: Int, loss: Double? = 1) -> MetricSample {
+    MetricSample(
+      step: step, at: Timestamp(milliseconds: Int64(step)),
+      metrics: RunMetrics(
+        loss: loss, cosine: 0.5, learningRate: 0.1, tau: 0.99, embeddingStd: 0.04),
+      imagesPerSecond: 10)
+  }
+
+  @Test(arguments: StoreKind.allCases)
+  func `removal takes everything, and sequence numbers go on`(kind: StoreKind) throws {
+    let store = try kind.make(in: folder)
+    let record = try record(at: 1000)
+    let id = record.run.id
+    let entry = IdempotencyEntry(key: "k", bodyDigest: "x", run: id, at: record.run.createdAt)
+    let last = try store.insert(record, event: event("created", record), idempotency: entry)
+    try store.append([sample(1)], to: id)
+    try store.remove(id)
+    try store.remove(id)
+    #expect(try store.record(id) == nil && store.idempotencyEntry("k") == nil)
+    #expect(try store.events(of: id, after: 0, limit: 10).isEmpty)
+    #expect(try store.metrics(of: id, since: 0, maximumCount: 10).isEmpty)
+    let next = try self.record(at: 2000)
+    let event = try store.insert(next, event: event("created", next), idempotency: nil)
+    #expect(event.sequence > last.sequence)
+  }
+
+  @Test(arguments: StoreKind.allCases)
+  func `a long history keeps its peaks`(kind: StoreKind) throws {
+    let store = try kind.make(in: folder)
+    let record = try record(at: 1000)
+    try insert(record, into: store)
+    var samples = (1...40_000).map { sample($0) }
+    samples[1233].metrics.loss = 7.5
+    samples[34_560].metrics.cosine = -0.75
+    // What an earlier worker did after step 20,000 is done again, without its peak.
+    samples[29_000].metrics.loss = 100
+    try store.append(samples, to: record.run.id)
+    try store.removeMetrics(of: record.run.id, after: 20_000)
+    samples[29_000].metrics.loss = 1
+    for start in stride(from: 20_000, to: 40_000, by: 700) {
+      try store.append(Array(samples[start..<min(start + 700, 40_000)]), to: record.run.id)
+    }
+    let few = try store.metrics(of: record.run.id, since: 0, maximumCount: 200)
+    #expect(few.count <= 200 && few.first?.step == 1 && few.last?.step == 40_000)
+    #expect(few.compactMap(\.metrics.loss).max() == 7.5)
+    #expect(few.compactMap(\.metrics.cosine).min() == -0.75)
+    #expect(few.map(\.step) == Set(few.map(\.step)).sorted())
+    let late = try store.metrics(of: record.run.id, since: 1234, maximumCount: 1000)
+    #expect(late.first?.step == 1235 && late.compactMap(\.metrics.loss).max() == 1)
+    #expect(late.allSatisfy { $0 == samples[$0.step - 1] })
+    let all = try store.metrics(of: record.run.id, since: 0, maximumCount: .max)
+    #expect(all == samples)
+    for count in [0, 1, 2, 13] {
+      let fewer = try store.metrics(of: record.run.id, since: 0, maximumCount: count)
+      #expect(fewer.count <= count && (count == 0 || fewer.last?.step == 40_000))
+    }
+  }
+}
+
+@Suite struct `Run database` {
+  @Test func `a reopened file has everything`() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/byol.sqlite"
+    let run = Run(
+      id: RunID(at: .now()), name: "", metadata: [:], dataset: "d",
+      recipe: try RunHarness.recipe(), createdAt: Timestamp(milliseconds: 1_700_000_000_123))
+    let record = RunRecord(
+      run: run, status: RunStatus(queuedAt: run.createdAt, recipe: run.recipe))
+    let event = RunEvent(run: run.id, at: run.createdAt, kind: "created", state: .queued)
+    var store: SQLiteRunStore? = try SQLiteRunStore(path: path)
+    let first = try store?.insert(record, event: event, idempotency: nil)
+    store = nil
+    let reopened = try SQLiteRunStore(path: path)
+    #expect(try reopened.record(run.id) == record)
+    #expect(try reopened.events(of: run.id, after: 0, limit: 5) == [try #require(first)])
+  }
+
+  @Test func `a backup taken while in use reads back`() throws {
+    let folder = try TemporaryFolder()
+    let store = try SQLiteRunStore(path: folder.path + "/byol.sqlite")
+    let run = Run(
+      id: RunID(at: .now()), name: "", metadata: [:], dataset: "d",
+      recipe: try RunHarness.recipe(), createdAt: Timestamp(milliseconds: 1))
+    let record = RunRecord(
+      run: run, status: RunStatus(queuedAt: run.createdAt, recipe: run.recipe))
+    let event = RunEvent(run: run.id, at: run.createdAt, kind: "created", state: .queued)
+    _ = try store.insert(record, event: event, idempotency: nil)
+    try store.backUp(to: folder.path + "/copy.sqlite")
+    #expect(try SQLiteRunStore(path: folder.path + "/copy.sqlite").record(run.id) == record)
+  }
+}
+
+@Suite struct `Run identifiers and times` {
+  @Test func `identifiers ascend, even within one millisecond`() {
+    let ids = (0..<5000).map { _ in RunID(at: Timestamp(milliseconds: 1_700_000_000_000)) }
+    #expect(ids == ids.sorted() && Set(ids).count == ids.count)
+  }
+
+  @Test func `an identifier is a version 7 UUID of its time`() throws {
+    let now = Timestamp.now()
+    let text = RunID(at: now).description
+    let uuid = try #require(UUID(uuidString: text))
+    #expect(uuid.uuid.6 >> 4 == 7 && uuid.uuid.8 >> 6 == 2)
+    let time = try #require(Int64(text.prefix(13).replacing("-", with: ""), radix: 16))
+    #expect(time >= now.milliseconds && time < now.milliseconds + 60_000)
+    #expect(RunID(text)?.description == text)
+  }
+
+  @Test(arguments: [
+    "", "x", "018f3a3e-0000-4000-8000-000000000000", "018F3A3E-0000-7000-8000-000000000000",
+    "018f3a3e-0000-7000-8000-00000000000", "../../etc/passwd",
+  ])
+  func `anything else is not an identifier`(text: String) { #expect(RunID(text) == nil) }
+
+  @Test(
+    arguments: [
+      (1_767_225_600_250, "2026-01-01T00:00:00.250Z"), (0, "1970-01-01T00:00:00.000Z"),
+      (1_700_000_000_123, "2023-11-14T22:13:20.123Z"),
+      (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+      (951_782_400_000, "2000-02-29T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
+      (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+    ] as [(Int64, String)])
+  func `times travel as RFC 3339`(milliseconds: Int64, text: String) {
+    #expect(Timestamp(milliseconds: milliseconds).description == text)
+    #expect(Timestamp(text)?.milliseconds == milliseconds)
+  }
+
+  @Test(arguments: [
+    "2026-04-31T00:00:00.000Z", "2026-01-01T24:00:00.000Z", "2026-01-01T00:00:00Z", "now",
+    "2100-02-29T00:00:00.000Z",
+  ])
+  func `what is no time is refused`(text: String) { #expect(Timestamp(text) == nil) }
+}

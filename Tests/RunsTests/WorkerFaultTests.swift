@@ -1,0 +1,109 @@
+import Checkpoints
+import Foundation
+import Runs
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct `Worker faults` {
+  private func outcome(
+    _ behaviour: FakeWorker.Behaviour, _ state: RunState, dataset: String = "pictures",
+    adjust: (inout RunSettings) -> Void = { _ in }
+  ) async throws -> (status: RunStatus, log: String) {
+    let harness = try RunHarness()
+    let coordinator = try harness.coordinator(behaviour, adjust: adjust)
+    let id = try await coordinator.create(dataset: dataset)
+    let status = try await coordinator.reaches(state, id)
+    let log = try? DiskFileSystem().read(coordinator.directory(of: id) + "/worker.log")
+    return (status, String(decoding: log ?? [], as: UTF8.self))
+  }
+
+  @Test func `a crashed worker is replaced from its checkpoint`() async throws {
+    let (status, log) = try await outcome(.crashesTwice, .succeeded)
+    #expect(status.restarts == 2 && status.resumedFrom == 2 && status.progress.step == 8)
+    #expect(log.contains("from step 0") && log.contains("from step 2"))
+  }
+
+  @Test func `a run whose worker always crashes fails with the end of its log`() async throws {
+    let (status, log) = try await outcome(.crashes, .failed)
+    #expect(status.restarts == 5 && status.reason?.code == "crashed")
+    #expect(status.reason?.detail.contains("exit code 3") == true)
+    #expect(status.reason?.detail.contains("a bad day") == true)
+    #expect(log.components(separatedBy: "a bad day").count - 1 == 6)
+  }
+
+  @Test func `a worker that is killed counts as crashed`() async throws {
+    let (status, _) = try await outcome(.isKilled, .failed) { $0.restartLimit = 1 }
+    #expect(status.restarts == 1 && status.reason?.detail.contains("signal 9") == true)
+  }
+
+  @Test func `garbage in the reports harms nothing`() async throws {
+    let (status, log) = try await outcome(.babbles, .succeeded)
+    #expect(status.restarts == 0 && status.progress.step == 8)
+    #expect(log.contains("not a report: hello"))
+  }
+
+  @Test func `a silent worker is killed and replaced`() async throws {
+    let (status, _) = try await outcome(.hangs, .failed) {
+      $0.silenceLimit = .milliseconds(100)
+      $0.restartLimit = 1
+    }
+    #expect(status.restarts == 1 && status.reason?.code == "hung")
+  }
+
+  @Test func `a failure for good is not tried again`() async throws {
+    let (status, _) = try await outcome(.fails, .failed)
+    #expect(status.restarts == 0)
+    #expect(status.reason?.code == "loss_not_finite")
+  }
+
+  @Test func `leaving without a word is a crash`() async throws {
+    let (status, _) = try await outcome(.leaves, .failed) { $0.restartLimit = 0 }
+    #expect(status.reason?.detail.contains("without saying") == true)
+  }
+
+  @Test func `a program that cannot be started fails the run`() async throws {
+    let (status, _) = try await outcome(.finishes, .failed) {
+      $0.workerCommand = ["/no/such/program"]
+    }
+    #expect(status.reason?.code == "launch_failed" && status.restarts == 0)
+  }
+
+  @Test func `a dataset that is gone fails the run`() async throws {
+    let (status, _) = try await outcome(.finishes, .failed, dataset: "missing")
+    #expect(status.reason?.code == "dataset_missing")
+  }
+
+  @Test func `the log is begun anew when it is full`() async throws {
+    let harness = try RunHarness()
+    let coordinator = try harness.coordinator(.shouts) { $0.logByteLimit = 50_000 }
+    let id = try await coordinator.create()
+    _ = try await coordinator.reaches(.succeeded, id)
+    for name in ["worker.log", "worker.log.1"] {
+      let size = try DiskFileSystem().read(coordinator.directory(of: id) + "/" + name).count
+      #expect(size > 0 && size < 50_000 + 70_000)
+    }
+  }
+
+  @Test func `a launcher's worker is asked to stop by the end of its input`() async throws {
+    let harness = try RunHarness()
+    let coordinator = try harness.coordinator(.goesOn) { $0.launcher = ["/usr/bin/env"] }
+    let id = try await coordinator.create()
+    try await coordinator.sees("checkpoint", id)
+    _ = try await coordinator.stop(id, now: false)
+    #expect(try await coordinator.reaches(.stopped, id).reason?.code == "stop_requested")
+  }
+
+  @Test func `nothing of a worker outlives it`() async throws {
+    let harness = try RunHarness()
+    let coordinator = try harness.coordinator(.hangs)
+    let id = try await coordinator.create()
+    try await coordinator.sees("worker_started", id)
+    let text = try String(
+      contentsOfFile: coordinator.directory(of: id) + "/worker.lock", encoding: .utf8)
+    let process = try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    #expect(kill(-process, 0) == 0)
+    _ = try await coordinator.stop(id, now: true)
+    _ = try await coordinator.reaches(.stopped, id)
+    #expect(kill(process, 0) == -1)
+    while kill(-process, 0) == 0 { await Task.yield() }
+  }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import JSONTree
+import Testing
+
+/// The binary's start, its end, and what it refuses.
+@Suite(.timeLimit(.minutes(2))) struct ServiceLifeTests {
+  @Test func `the service tells its address, serves, and ends with 0`() async throws {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path)
+    #expect(try await service.call("GET", "/readyz").status == 200)
+    let page = try await service.call("GET", "/")
+    #expect(page.status == 200)
+    let policy = try #require(page.headers["content-security-policy"])
+    #expect(!policy.contains("unsafe-inline"))
+    for file in ["/app.js", "/chart.js", "/style.css", "/icon.svg", "/openapi.yaml"] {
+      #expect(try await service.call("GET", file).status == 200, "\(file)")
+    }
+    #expect(service.end(SIGTERM) == 0)
+  }
+
+  @Test func `a second service on the same folder is refused`() async throws {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path)
+    let (status, text) = try ServiceProcess.run(
+      ["serve", "--data", folder.path, "--port", "0", "--public", repositoryPath("Public")])
+    #expect(status != 0)
+    #expect(text.contains("Another byol service uses the data folder"))
+    #expect(service.end(SIGTERM) == 0)
+  }
+
+  @Test(arguments: [
+    (["--host", "0.0.0.0"], "--insecure"), (["--port", "70000"], "65535"),
+    (["--log-level", "loud"], "one of"), (["--public", "/nowhere"], "no dashboard"),
+    (["--host", "127.0.0.1", "--data", "/proc/nowhere"], "cannot be made"),
+  ])
+  func `an argument that cannot be is refused in words`(arguments: [String], word: String) throws {
+    let folder = try FreshFolder()
+    let (status, text) = try ServiceProcess.run(["serve", "--data", folder.path] + arguments)
+    #expect(status != 0)
+    #expect(text.contains(word), "\(text)")
+  }
+
+  @Test func `a port that is taken is told in words and nothing stays locked`() async throws {
+    let (first, second) = (try FreshFolder(), try FreshFolder())
+    let service = try await ServiceProcess(data: first.path)
+    let port = try #require(service.address.split(separator: ":").last).description
+    let (status, text) = try ServiceProcess.run(
+      ["serve", "--data", second.path, "--port", port, "--public", repositoryPath("Public")])
+    #expect(status != 0)
+    #expect(text.contains("port \(port) cannot be listened on"))
+    let other = try await ServiceProcess(data: second.path)
+    #expect(other.end(SIGTERM) == 0)
+    #expect(service.end(SIGINT) == 0)
+  }
+
+  @Test func `errors of the transport are problems too`() async throws {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path)
+    for (method, path, status) in [
+      ("GET", "/v1/nothing", 404), ("DELETE", "/v1/models", 405), ("PUT", "/v1/runs", 405),
+    ] {
+      let answer = try await service.call(method, path)
+      #expect(answer.status == status)
+      #expect(answer.headers["content-type"] == "application/problem+json")
+      #expect(try answer.object()["status"]?.integerValue == Int64(status))
+    }
+    #expect(service.end(SIGTERM) == 0)
+  }
+}

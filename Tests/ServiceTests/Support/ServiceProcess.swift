@@ -1,0 +1,126 @@
+import Foundation
+import FoundationNetworking
+import JSONTree
+import Synchronization
+import Testing
+
+/// The real binary, serving on a free port; ended with the value.
+final class ServiceProcess: Sendable {
+  /// The binary beside the test bundle.
+  static var program: String {
+    URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+      .appendingPathComponent("byol").path
+  }
+
+  /// The address that the service printed.
+  let address: String
+  private let process: Process
+  private let output: Output
+
+  /// Starts the service and waits until it has told its address.
+  init(data: String, arguments: [String] = []) async throws {
+    (process, output) = try Self.launch(
+      ["serve", "--data", data, "--port", "0", "--public", repositoryPath("Public")] + arguments)
+    address = try await output.address()
+  }
+
+  deinit {
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+  }
+
+  /// The service's process number.
+  var identifier: pid_t { process.processIdentifier }
+
+  /// Sends a signal and waits for the end.
+  ///
+  /// - Returns: the exit status, or minus the signal that ended it.
+  func end(_ signal: Int32) -> Int32 {
+    kill(process.processIdentifier, signal)
+    process.waitUntilExit()
+    return process.terminationReason == .exit
+      ? process.terminationStatus : -process.terminationStatus
+  }
+
+  /// Runs the program to its end.
+  static func run(_ arguments: [String]) throws -> (status: Int32, text: String) {
+    let (process, output) = try launch(arguments)
+    process.waitUntilExit()
+    return (process.terminationStatus, output.everything())
+  }
+
+  private static func launch(_ arguments: [String]) throws -> (Process, Output) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: program)
+    process.arguments = arguments
+    let output = Output()
+    process.standardOutput = output.pipe
+    process.standardError = output.pipe
+    output.begin()
+    try process.run()
+    return (process, output)
+  }
+}
+
+/// What a process prints.
+private final class Output: Sendable {
+  let pipe = Pipe()
+  private let text = Mutex("")
+  private let isOver = DispatchSemaphore(value: 0)
+
+  func begin() {
+    pipe.fileHandleForReading.readabilityHandler = { [self] handle in
+      let bytes = handle.availableData
+      text.withLock { $0 += String(decoding: bytes, as: UTF8.self) }
+      if bytes.isEmpty {
+        handle.readabilityHandler = nil
+        isOver.signal()
+      }
+    }
+  }
+
+  func everything() -> String {
+    isOver.wait()
+    return text.withLock { $0 }
+  }
+
+  func address() async throws -> String {
+    try await eventually("the address") { [self] in
+      let found = text.withLock { $0.firstMatch(of: #/byol serves on (http://\S+) /#) }
+      return found.map { String($0.1) }
+    }
+  }
+}
+
+/// What `body` gives, asked again and again until it gives something; fails after a deadline.
+func eventually<Value>(
+  _ what: String, within limit: Duration = .seconds(120),
+  _ body: () async throws -> Value?
+) async throws -> Value {
+  let began = ContinuousClock.now
+  while began.duration(to: .now) < limit {
+    if let value = try await body() { return value }
+    try await Task.sleep(for: .milliseconds(50))
+  }
+  throw TookTooLong(what: what)
+}
+
+struct TookTooLong: Error {
+  let what: String
+}
+
+/// A path in the repository.
+func repositoryPath(_ name: String) -> String {
+  URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(name).path
+}
+
+/// A fresh folder, removed with the value.
+final class FreshFolder: Sendable {
+  let path = NSTemporaryDirectory() + "byol-service-\(UUID().uuidString)"
+
+  init() throws {
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}

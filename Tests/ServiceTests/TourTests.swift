@@ -1,0 +1,100 @@
+import Datasets
+import Foundation
+import Images
+import JSONTree
+import Testing
+
+/// The README's tour against the real binary: upload, train, stop, start, embed, and what a kill leaves.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct TourTests {
+  private static let picture = DemoPictures(seed: 9).picture(at: 3)
+
+  /// Uploads pictures and starts a run that is small enough for a test.
+  private func start(_ service: ServiceProcess, epochs: Int) async throws -> String {
+    let upload = try await service.call(
+      "POST", "/v1/datasets", type: "application/x-tar", body: try pictureArchive(count: 64))
+    #expect(upload.status == 201)
+    let dataset = try upload.object()
+    #expect(dataset["pictures"] == 64)
+    let body: JSONValue = [
+      "dataset": dataset["id"] ?? .null, "epochs": .integer(Int64(epochs)), "batch_size": 16,
+      "image_size": 16, "stem": "cifar", "width": 0.25, "projector_hidden": 32,
+      "projector_output": 16, "predictor_hidden": 32, "checkpoint_every_steps": 4,
+    ]
+    let created = try await service.call("POST", "/v1/runs", body: body.encoded)
+    #expect(created.status == 201)
+    let run = try created.object()
+    #expect(created.headers["location"] == "/v1/runs/\(run["id"]?.stringValue ?? "")")
+    return try #require(run["id"]?.stringValue)
+  }
+
+  private func embedding(_ service: ServiceProcess, model: String) async throws -> Answer {
+    try await service.call(
+      "POST", "/v1/embeddings?model=\(model)", type: "image/png",
+      body: try Self.picture.png())
+  }
+
+  @Test func `upload, train, stop, start, embed`() async throws {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path)
+    let run = try await start(service, epochs: 1000)
+    try await service.wait(for: run, step: 6)
+    let stopping = try await service.call("POST", "/v1/runs/\(run)/stop")
+    #expect(stopping.status == 202)
+    let stopped = try await service.wait(for: run, state: "stopped")
+    let step = try #require(stopped["checkpoint"]?.objectValue?["step"]?.integerValue)
+    let shown = try #require(stopped["progress"]?.objectValue?["step"]?.integerValue)
+    #expect(shown == step)
+    #expect(try await service.call("POST", "/v1/runs/\(run)/stop").status == 200)
+
+    let first = try await embedding(service, model: run)
+    #expect(first.status == 200)
+    let vector = try first.object()["data"]?.arrayValue?.first?.objectValue?["embedding"]
+    #expect(vector?.arrayValue?.count == 128)
+    #expect(try await embedding(service, model: run).bytes == first.bytes)
+
+    #expect(try await service.call("POST", "/v1/runs/\(run)/start").status == 202)
+    try await service.wait(for: run, step: step + 4)
+    #expect(try await service.run(run)["resumed_from"]?.integerValue == step)
+    let metrics = try await service.call("GET", "/v1/runs/\(run)/metrics").object()
+    let losses = metrics["columns"]?.objectValue?["loss"]?.arrayValue?.compactMap(\.doubleValue)
+    #expect(try #require(losses).allSatisfy { (0...8).contains($0) })
+    #expect(try await service.call("DELETE", "/v1/runs/\(run)").status == 409)
+    _ = try await service.call("POST", "/v1/runs/\(run)/stop?now=true")
+    try await service.wait(for: run, state: "stopped")
+    #expect(try await service.call("DELETE", "/v1/runs/\(run)").status == 204)
+    #expect(service.end(SIGTERM) == 0)
+  }
+
+  @Test func `a run succeeds, and its model gives the same bits after a restart`() async throws {
+    let folder = try FreshFolder()
+    let first = try await ServiceProcess(data: folder.path)
+    let run = try await start(first, epochs: 2)
+    let done = try await first.wait(for: run, state: "succeeded")
+    #expect(done["progress"]?.objectValue?["step"] == 8)
+    let before = try await embedding(first, model: run)
+    #expect(before.status == 200)
+    let again = try await first.call("POST", "/v1/runs/\(run)/start")
+    #expect(again.status == 409)
+    #expect(first.end(SIGTERM) == 0)
+    let second = try await ServiceProcess(data: folder.path)
+    #expect(try await embedding(second, model: run).bytes == before.bytes)
+    #expect(second.end(SIGTERM) == 0)
+  }
+
+  @Test(arguments: [SIGTERM, SIGKILL])
+  func `a run goes on after the service ended`(signal: Int32) async throws {
+    let folder = try FreshFolder()
+    let first = try await ServiceProcess(data: folder.path)
+    let run = try await start(first, epochs: 1000)
+    try await first.wait(for: run, step: 6)
+    #expect(first.end(signal) == (signal == SIGTERM ? 0 : -SIGKILL))
+    let second = try await ServiceProcess(data: folder.path)
+    try await second.wait(for: run, state: "running")
+    let resumed = try await eventually("the step it goes on from") {
+      try await second.run(run)["resumed_from"]?.integerValue
+    }
+    #expect(resumed >= 4)
+    try await second.wait(for: run, step: resumed + 3)
+    #expect(second.end(SIGTERM) == 0)
+  }
+}
