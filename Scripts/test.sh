@@ -10,22 +10,34 @@ started=$SECONDS
 swift build --build-tests --explicit-target-dependency-import-check error
 built=$SECONDS
 
+# Servers and their clients keep deadlines, and whatever computes fills the two threads of Swift's
+# pool that tests share with handlers: each kind has a process of its own, one after the other.
+serving='^(HTTPTests|APITests|RunsTests|ServiceTests)\.'
 status=0
-swift test --skip-build "$@" 2>&1 | tee "$log" || status=$?
+run() { swift test --skip-build "$@" 2>&1 | tee --append "$log" || status=$?; }
+if [ $# -gt 0 ]; then
+  passes=1
+  run "$@"
+else
+  passes=2
+  run --filter "$serving"
+  run --skip "$serving"
+fi
 
 echo
 echo "== summary"
 grep -E 'Test run with [0-9]+ tests?' "$log" || true
 # One line for each test that did not run, with its reason.
-grep -E ' skipped' "$log" | sed 's/^[^A-Za-z]*/  /' | sort -u || true
+grep -E ' skipped(:|\.|$)' "$log" | sed 's/^[^A-Za-z]*/  /' | sort -u || true
 if [ -z "${BYOL_TEST_DATA:-}" ]; then
   echo "BYOL_TEST_DATA is not set: tests on real pictures were skipped."
 fi
 echo "build $((built - started)) s, tests $((SECONDS - built)) s"
 
 # A run in which nothing ran is no success.
-if [ "$status" -eq 0 ] && ! grep -qE 'Test run with [1-9][0-9]* tests?.* passed' "$log"; then
-  echo "No test ran." >&2
+passed=$(grep -cE 'Test run with [1-9][0-9]* tests?.* passed' "$log" || true)
+if [ "$status" -eq 0 ] && [ "$passed" -ne "$passes" ]; then
+  echo "Tests ran and passed in $passed of $passes processes." >&2
   status=1
 fi
 if [ "$status" -eq 0 ]; then echo "PASSED"; else echo "FAILED (status $status)"; fi

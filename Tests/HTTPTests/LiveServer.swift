@@ -54,22 +54,24 @@ struct ClientFault: Error {
 }
 
 /// A blocking client that sends exactly the bytes it is given. Use it inside `blocking`.
+///
+/// It waits `patience` seconds for a byte: only a server that hangs takes so long.
 final class RawClient {
   private let descriptor: Int32
   private var buffer: [UInt8] = []
   private(set) var sawReset = false
 
-  init(_ port: Int, patience: Double = 10) throws {
+  init(_ port: Int, patience: Double = 60) throws {
     descriptor = unsafe byol_connect_tcp("127.0.0.1", UInt16(port))
     guard descriptor >= 0 else { throw ClientFault(what: "connect \(descriptor)") }
     setTimeout(SO_RCVTIMEO, patience)
     setTimeout(SO_SNDTIMEO, patience)
   }
 
-  init(path: String) throws {
+  init(path: String, patience: Double = 60) throws {
     descriptor = unsafe byol_connect_unix(path)
     guard descriptor >= 0 else { throw ClientFault(what: "connect \(descriptor)") }
-    setTimeout(SO_RCVTIMEO, 10)
+    setTimeout(SO_RCVTIMEO, patience)
   }
 
   deinit { _ = byol_close(descriptor) }

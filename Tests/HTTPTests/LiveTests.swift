@@ -107,7 +107,7 @@ private let ignore = Route("POST", "/ignore", bodyLimit: 1 << 30) { _ in .text("
         third.setTimeout(SO_RCVTIMEO, 0.2)
         try third.send(get("/"))
         #expect(throws: ClientFault.self) { try third.readResponse() }
-        third.setTimeout(SO_RCVTIMEO, 10)
+        third.setTimeout(SO_RCVTIMEO, 60)
         try first.send(get("/", ["Connection: close"]))
         _ = try first.readToEnd()
         #expect(try third.readResponse().status == 200)
@@ -253,7 +253,7 @@ final class Flag: Sendable {
           sent += taken
         }
         #expect(sent < 48 << 20)
-        client.setTimeout(SO_SNDTIMEO, 10)
+        client.setTimeout(SO_SNDTIMEO, 60)
         gate.open()
         while sent < total {
           sent += max(0, client.trySend(megabyte[..<min(megabyte.count, total - sent)]))
