@@ -86,7 +86,7 @@ let package = Package(
       name: "byol",
       dependencies: [
         "API", "HTTP", "Runs", "RunDatabase", "Embeddings", "Checkpoints", "BYOL", "Datasets",
-        "Images", "NeuralNetworks", "Tensors", "OneDNNLowering", "JSONTree",
+        "Images", "NeuralNetworks", "TensorGraph", "Tensors", "OneDNNLowering", "JSONTree",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),

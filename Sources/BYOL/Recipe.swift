@@ -1,5 +1,6 @@
 public import Images
 public import NeuralNetworks
+public import TensorGraph
 
 /// Everything an update reads and never changes: frozen when a run is accepted, stored with the run
 /// and in every checkpoint.
@@ -20,12 +21,6 @@ public struct Recipe: Hashable, Sendable, Codable {
     case cosine
     /// `baseTau` throughout.
     case constant
-  }
-
-  /// The number format of activations; weights and statistics are always float32.
-  public enum Precision: String, Hashable, Sendable, Codable, CaseIterable {
-    /// 32 bits throughout.
-    case float32
   }
 
   /// The version of this layout; a newer one is refused.
@@ -75,7 +70,7 @@ public struct Recipe: Hashable, Sendable, Codable {
   public var checkpointEverySteps: Int
   /// A checkpoint is written when this many seconds have passed since the last.
   public var checkpointEverySeconds: Double
-  /// The number format of activations.
+  /// The number format of activations; weights and statistics are always float32.
   public var precision: Precision
 }
 

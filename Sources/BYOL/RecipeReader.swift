@@ -1,6 +1,7 @@
 import Images
 public import JSONTree
 import NeuralNetworks
+import TensorGraph
 
 extension RecipeRequest {
   /// The fields of a request, in the order of its documentation.

@@ -1,6 +1,7 @@
 public import Images
 public import JSONTree
 public import NeuralNetworks
+public import TensorGraph
 
 /// A value of a request: given, or left to the preset, the dataset and the machine.
 public enum Setting<Value: Sendable & Hashable>: Sendable, Hashable {
@@ -60,7 +61,7 @@ public struct RecipeRequest: Hashable, Sendable {
   /// `checkpoint_every_seconds`
   public var checkpointEverySeconds: Setting<Double> = .auto
   /// `precision`
-  public var precision: Setting<Recipe.Precision> = .auto
+  public var precision: Setting<Precision> = .auto
 
   /// A request that leaves everything open.
   public init() {}
@@ -122,11 +123,14 @@ public struct MachineSize: Hashable, Sendable, Codable {
   public var cores: Int
   /// Memory in bytes.
   public var memoryByteCount: Int
+  /// The fastest number format that the processor multiplies.
+  public var precision: Precision
 
   /// The size of a machine.
-  public init(cores: Int, memoryByteCount: Int) {
+  public init(cores: Int, memoryByteCount: Int, precision: Precision = .float32) {
     self.cores = cores
     self.memoryByteCount = memoryByteCount
+    self.precision = precision
   }
 }
 

@@ -1,6 +1,7 @@
 import Images
 import JSONTree
 import NeuralNetworks
+import TensorGraph
 
 /// What `auto` becomes where the preset leaves it to the dataset and the machine.
 enum AutomaticChoice {
@@ -62,7 +63,7 @@ extension RecipeRequest {
     -> ResolvedRecipe
   {
     let recipe = recipe(dataset: dataset, machine: machine)
-    let problems = recipe.conflicts(with: self, dataset: dataset)
+    let problems = recipe.conflicts(with: self, dataset, machine)
     guard problems.isEmpty else { throw RecipeProblems(problems: problems) }
     return ResolvedRecipe(recipe: recipe, warnings: recipe.warnings(dataset, machine))
   }
@@ -103,7 +104,7 @@ extension RecipeRequest {
       checkpointEverySteps: checkpointEverySteps.given ?? 0,
       checkpointEverySeconds: checkpointEverySeconds.given
         ?? AutomaticChoice.checkpointEverySeconds,
-      precision: precision.given ?? .float32)
+      precision: precision.given ?? machine.precision)
   }
 
   private func encoder(_ values: PresetValues, imageSize: Int) -> EncoderConfiguration {
@@ -118,9 +119,20 @@ extension RecipeRequest {
 // MARK: - Checks
 
 extension Recipe {
-  fileprivate func conflicts(with request: RecipeRequest, dataset: DatasetSize) -> [FieldProblem] {
-    [pictureConflict(with: request, dataset: dataset), stemConflict, warmupConflict]
-      .compactMap { $0 }
+  fileprivate func conflicts(
+    with request: RecipeRequest, _ dataset: DatasetSize, _ machine: MachineSize
+  ) -> [FieldProblem] {
+    [
+      pictureConflict(with: request, dataset: dataset), stemConflict, warmupConflict,
+      precisionConflict(machine),
+    ].compactMap { $0 }
+  }
+
+  private func precisionConflict(_ machine: MachineSize) -> FieldProblem? {
+    guard precision == .bfloat16, machine.precision != .bfloat16 else { return nil }
+    return FieldProblem(
+      field: "precision", value: .string(precision.rawValue),
+      allowed: "auto or float32: this processor does not multiply bfloat16", code: .conflict)
   }
 
   private func pictureConflict(with request: RecipeRequest, dataset: DatasetSize) -> FieldProblem? {

@@ -50,9 +50,10 @@ void ck_repeat_columns(int64_t rows, int64_t columns, const float *x, float *y) 
     for (int64_t c = 0; c < columns; c++) y[row * columns + c] = x[row];
 }
 
-float ck_mean(int64_t count, const float *x) {
+float ck_mean(int64_t count, ck_type type, const void *x) {
   double total = 0;
-  for (int64_t i = 0; i < count; i++) total += x[i];
+  for (int64_t i = 0; i < count; i++)
+    total += type == ck_float32 ? ((const float *)x)[i] : widened(((const bfloat16 *)x)[i]);
   return (float)(total / (double)count);
 }
 

@@ -3,13 +3,6 @@
 
 using namespace ck;
 
-static float widened(bfloat16 value) {
-  const uint32_t word = (uint32_t)value.bits << 16;
-  float result;
-  memcpy(&result, &word, 4);
-  return result;
-}
-
 /// Adds the threads' partial sums into those of the first; threads that had no share wrote nothing.
 static void combine(double *partial, int64_t channels, int threads) {
   for (int t = 1; t < threads; t++)

@@ -18,13 +18,13 @@ void ck_max_pool_gradient(
     layout.type == ck_float32 ? maxPoolGradient32Task : maxPoolGradient16Task, pool);
 }
 
-void ck_average_pool(ck_layout layout, const void *x, void *y) {
+void ck_average_pool(ck_layout layout, const void *x, float *y) {
   Pool pool{layout, {}, nullptr, x, y};
   parallel(
     layout.rows * layout.channels, layout.type == ck_float32 ? average32Task : average16Task, pool);
 }
 
-void ck_average_pool_gradient(ck_layout layout, const void *dy, void *dx) {
+void ck_average_pool_gradient(ck_layout layout, const float *dy, void *dx) {
   Pool pool{layout, {}, dy, nullptr, dx};
   parallel(
     layout.rows * layout.channels,

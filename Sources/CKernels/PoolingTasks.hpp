@@ -90,7 +90,7 @@ INLINE void averageShare(Pool &pool) {
     Lanes total{};
     for (int64_t i = 0; i < pixels; i++)
       total += load((const T *)pool.x + in.start + i * in.step, width);
-    store((T *)pool.y + n * pool.layout.channels + c, total * (1.0f / (float)pixels), width);
+    store((float *)pool.y + n * pool.layout.channels + c, total * (1.0f / (float)pixels), width);
   });
 }
 
@@ -99,7 +99,7 @@ INLINE void averageGradientShare(Pool &pool) {
   const int64_t pixels = pool.layout.pixels, images = pool.layout.rows / pixels;
   forEachBlock(pool.layout, images, [&](int64_t n, int64_t c, int64_t width) INLINE_LAMBDA {
     const Plane in = plane(pool.layout, n, c, pixels);
-    const T *dy = (const T *)pool.dy + n * pool.layout.channels + c;
+    const float *dy = (const float *)pool.dy + n * pool.layout.channels + c;
     const Lanes part = load(dy, width) * (1.0f / (float)pixels);
     for (int64_t i = 0; i < pixels; i++)
       store((T *)pool.y + in.start + i * in.step, part, width);

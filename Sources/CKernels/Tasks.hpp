@@ -22,6 +22,13 @@ struct bfloat16 {
   uint16_t bits;
 };
 
+inline float widened(bfloat16 value) {
+  const uint32_t word = (uint32_t)value.bits << 16;
+  float result;
+  memcpy(&result, &word, 4);
+  return result;
+}
+
 struct Statistics {
   ck_layout layout;
   const void *x;

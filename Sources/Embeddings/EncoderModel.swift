@@ -110,18 +110,26 @@ extension EncoderModel {
 
   /// The same network before its first update: what a trained one is compared with.
   public func randomized(seed: UInt64) -> EncoderModel {
+    var model = EncoderModel(random: encoder, imageSize: imageSize, seed: seed)
+    model.normalization = normalization
+    return model
+  }
+
+  /// An encoder before its first update, with the usual normalisation.
+  public init(random encoder: EncoderConfiguration, imageSize: Int, seed: UInt64) {
     let scope = NetworkScope(Recorder(), prefix: "", mode: .inference)
     let pictures = scope.recorder.input("pictures", [1, 3, imageSize, imageSize])
     _ = scope.resNet("encoder", pictures, encoder)
-    var model = self
-    model.tensors = scope.parameters.enumerated().map { index, parameter in
+    self.encoder = encoder
+    self.imageSize = imageSize
+    normalization = Normalization()
+    tensors = scope.parameters.enumerated().map { index, parameter in
       var stream = RandomStream(seed: seed, purpose: .weights, index: index)
       return NamedTensor(
         name: String(parameter.name.dropFirst("encoder.".count)), shape: parameter.shape,
         values: parameter.initializer.values(parameter.shape.elementCount, from: &stream))
     }
-    model.provenance = [:]
-    return model
+    provenance = [:]
   }
 
   private func text(_ numbers: [Float]) -> String {

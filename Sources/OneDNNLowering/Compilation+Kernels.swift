@@ -10,20 +10,20 @@ extension Compilation {
     storage(of: value).rows(of: graph.shape(of: value))
   }
 
-  mutating func appendNormalization(_ index: Int) {
+  mutating func appendNormalization(_ index: Int) throws(LoweringError) {
     let inputs = graph.nodes[index].inputs
     switch graph.nodes[index].operation {
     case .batchNormalization(let epsilon, let relu):
-      appendBatchNormalization(index, inputs, epsilon, relu)
+      try appendBatchNormalization(index, inputs, epsilon, relu)
     case .batchNormalizationGradient(let epsilon, let relu):
-      appendBatchNormalizationGradient(index, inputs, epsilon, relu)
+      try appendBatchNormalizationGradient(index, inputs, epsilon, relu)
     case .batchNormalizationInference(let epsilon, let relu):
       let layout = rows(inputs[0])
       let (x, y) = unsafe (address(inputs[0]), address(.init(node: index)))
       let (scale, offset) = unsafe (floats(inputs[1]), floats(inputs[2]))
       let (mean, variance) = unsafe (floats(inputs[3]), floats(inputs[4]))
       let residual = unsafe inputs.count == 6 ? address(inputs[5]) : nil
-      append(index) {
+      try append(index) {
         unsafe ck_normalize(
           layout, x, scale, offset, mean, variance, epsilon, residual, relu ? 1 : 0, y)
       }
@@ -33,7 +33,7 @@ extension Compilation {
 
   private mutating func appendBatchNormalization(
     _ index: Int, _ inputs: [Graph.Value], _ epsilon: Float, _ relu: Bool
-  ) {
+  ) throws(LoweringError) {
     let layout = rows(inputs[0])
     let (x, y) = unsafe (address(inputs[0]), address(.init(node: index)))
     let (scale, offset) = unsafe (floats(inputs[1]), floats(inputs[2]))
@@ -41,7 +41,7 @@ extension Compilation {
     let variance = unsafe floats(.init(node: index, result: 2))
     let residual = unsafe inputs.count == 4 ? address(inputs[3]) : nil
     let workspace = unsafe memory.base(memory.workspace)
-    append(index) {
+    try append(index) {
       unsafe ck_statistics(layout, x, mean, variance, workspace)
       unsafe ck_normalize(
         layout, x, scale, offset, mean, variance, epsilon, residual, relu ? 1 : 0, y)
@@ -50,7 +50,7 @@ extension Compilation {
 
   private mutating func appendBatchNormalizationGradient(
     _ index: Int, _ inputs: [Graph.Value], _ epsilon: Float, _ relu: Bool
-  ) {
+  ) throws(LoweringError) {
     let layout = rows(inputs[0])
     let (dy, x, y) = unsafe (address(inputs[0]), address(inputs[1]), address(inputs[2]))
     let (scale, mean, variance) = unsafe (floats(inputs[3]), floats(inputs[4]), floats(inputs[5]))
@@ -60,14 +60,14 @@ extension Compilation {
     let residual = Graph.Value(node: index, result: 3)
     let dresidual = unsafe isRead(residual) ? address(residual) : nil
     let workspace = unsafe memory.base(memory.workspace)
-    append(index) {
+    try append(index) {
       unsafe ck_normalize_gradient(
         layout, dy, x, y, scale, mean, variance, epsilon, relu ? 1 : 0, dx, dscale, doffset,
         dresidual, workspace)
     }
   }
 
-  mutating func appendPooling(_ index: Int) {
+  mutating func appendPooling(_ index: Int) throws(LoweringError) {
     let node = graph.nodes[index]
     let result = Graph.Value(node: index)
     let first = unsafe address(node.inputs[0])
@@ -76,18 +76,20 @@ extension Compilation {
     case .maxPool(let size, let stride, let padding):
       let layout = rows(node.inputs[0])
       let pooling = pooling(graph.shape(of: node.inputs[0]), node.shapes[0], size, stride, padding)
-      append(index) { unsafe ck_max_pool(layout, pooling, first, to) }
+      try append(index) { unsafe ck_max_pool(layout, pooling, first, to) }
     case .maxPoolGradient(let size, let stride, let padding):
       let layout = rows(result)
       let pooling = pooling(node.shapes[0], graph.shape(of: node.inputs[0]), size, stride, padding)
       let x = unsafe address(node.inputs[1])
-      append(index) { unsafe ck_max_pool_gradient(layout, pooling, first, x, to) }
+      try append(index) { unsafe ck_max_pool_gradient(layout, pooling, first, x, to) }
     case .globalAveragePool:
       let layout = rows(node.inputs[0])
-      append(index) { unsafe ck_average_pool(layout, first, to) }
+      let means = unsafe floats(result)
+      try append(index) { unsafe ck_average_pool(layout, first, means) }
     case .globalAveragePoolGradient:
       let layout = rows(result)
-      append(index) { unsafe ck_average_pool_gradient(layout, first, to) }
+      let means = unsafe floats(node.inputs[0])
+      try append(index) { unsafe ck_average_pool_gradient(layout, means, to) }
     default: preconditionFailure("Not a pooling.")
     }
   }
@@ -101,7 +103,7 @@ extension Compilation {
       stride: Int64(stride), padding: Int64(padding))
   }
 
-  mutating func appendRows(_ index: Int) {
+  mutating func appendRows(_ index: Int) throws(LoweringError) {
     let node = graph.nodes[index]
     let shape = graph.shape(of: node.inputs[0])
     let rows = Int64(shape.rank > 0 ? shape[0] : 1)
@@ -111,20 +113,21 @@ extension Compilation {
     switch node.operation {
     case .addBias:
       let bias = unsafe floats(node.inputs[1])
-      append(index) { unsafe ck_add_bias(rows, columns, ck_float32, a, bias, y) }
+      try append(index) { unsafe ck_add_bias(rows, columns, ck_float32, a, bias, y) }
     case .sumRows:
-      append(index) { unsafe ck_sum_rows(rows, columns, ck_float32, a, y, workspace) }
-    case .sumColumns: append(index) { unsafe ck_sum_columns(rows, columns, a, y) }
+      try append(index) { unsafe ck_sum_rows(rows, columns, ck_float32, a, y, workspace) }
+    case .sumColumns: try append(index) { unsafe ck_sum_columns(rows, columns, a, y) }
     case .repeatColumns(let count):
-      append(index) { unsafe ck_repeat_columns(rows, Int64(count), a, y) }
+      try append(index) { unsafe ck_repeat_columns(rows, Int64(count), a, y) }
     case .mean:
       let count = Int64(shape.elementCount)
-      append(index) { unsafe y.pointee = ck_mean(count, a) }
+      let type = storage(of: node.inputs[0]).type
+      try append(index) { unsafe y.pointee = ck_mean(count, type, a) }
     case .l2Normalize(let epsilon):
-      append(index) { unsafe ck_l2_normalize(rows, columns, epsilon, a, y) }
+      try append(index) { unsafe ck_l2_normalize(rows, columns, epsilon, a, y) }
     case .l2NormalizeGradient(let epsilon):
       let x = unsafe floats(node.inputs[1])
-      append(index) { unsafe ck_l2_normalize_gradient(rows, columns, epsilon, a, x, y) }
+      try append(index) { unsafe ck_l2_normalize_gradient(rows, columns, epsilon, a, x, y) }
     default: preconditionFailure("Not an operation on rows.")
     }
   }
@@ -143,14 +146,14 @@ extension Compilation {
     let y = unsafe address(result)
     let a = unsafe address(node.inputs[0])
     switch node.operation {
-    case .scale(let factor): append(index) { unsafe ck_scale(type, count, a, factor, y) }
+    case .scale(let factor): try append(index) { unsafe ck_scale(type, count, a, factor, y) }
     case .broadcast:
       let scalar = unsafe a.assumingMemoryBound(to: Float.self)
-      append(index) { unsafe ck_fill(type, count, scalar.pointee, y) }
+      try append(index) { unsafe ck_fill(type, count, scalar.pointee, y) }
     default:
       let kind = flatKind(node.operation)
       let b = unsafe address(node.inputs.count > 1 ? node.inputs[1] : node.inputs[0])
-      append(index) { unsafe ck_elementwise(kind, type, count, a, b, y) }
+      try append(index) { unsafe ck_elementwise(kind, type, count, a, b, y) }
     }
   }
 
@@ -173,14 +176,14 @@ extension Compilation {
     switch node.operation {
     case .interpolate:
       let tau = unsafe floats(node.inputs[2])
-      append(index) { unsafe ck_interpolate(count, a, b, tau.pointee, y) }
+      try append(index) { unsafe ck_interpolate(count, a, b, tau.pointee, y) }
     case .runningAverage(let rate, let correction):
-      append(index) { unsafe ck_running_average(count, a, b, rate, correction, y) }
+      try append(index) { unsafe ck_running_average(count, a, b, rate, correction, y) }
     case .optimizerUpdate(let rule):
       let (gradient, rate) = unsafe (floats(node.inputs[2]), floats(node.inputs[3]))
       let velocity = unsafe floats(.init(node: index, result: 1))
       let workspace = unsafe memory.base(memory.workspace)
-      append(index) {
+      try append(index) {
         unsafe ck_optimizer_update(
           count, a, b, gradient, rate.pointee, rule.weightDecay, rule.momentum,
           rule.trustCoefficient ?? -1, y, velocity, workspace)

@@ -29,12 +29,15 @@ extension Compilation {
     return blocks ? .blocked(activationType) : .channelsLast(activationType)
   }
 
+  /// Parameters and what is computed of them side by side; float32 in either precision.
   private func weightClasses() -> Set<Graph.Value> {
     var weights: Set<Graph.Value> = []
     for (index, node) in graph.nodes.enumerated() {
       switch node.operation {
       case .convolution, .convolutionInputGradient:
         weights.insert(classes.representative(node.inputs[1]))
+      case .interpolate, .runningAverage, .optimizerUpdate:
+        weights.insert(classes.representative(.init(node: index)))
       case .convolutionWeightGradient, .variable:
         if node.shapes[0].rank == 4 { weights.insert(classes.representative(.init(node: index))) }
       default: break
@@ -79,6 +82,10 @@ extension Compilation {
         layouts, stride: stride, padding: padding, forward: hint)
     case .convolutionWeightGradient(let stride, let padding, _):
       let (dy, x) = (node.inputs[0], node.inputs[1])
+      if let small = try smallGradient(of: index, stride: stride, padding: padding) {
+        smallGradients[index] = small
+        return
+      }
       let hint = try forwardKernel(x: x, w: result, y: dy, stride: stride, padding: padding)
       settle(x, hint.layout(dnnl_query_src_md))
       kernels[index] = try weightGradientKernel(
@@ -86,6 +93,31 @@ extension Compilation {
     default: break
     }
   }
+
+  /// The weight gradient whose planes are so small that our own kernel is faster, if this is one and
+  /// nothing has settled another layout of the weights.
+  private mutating func smallGradient(of index: Int, stride: Int, padding: Int)
+    throws(LoweringError) -> ck_convolution?
+  {
+    let (node, dw) = (graph.nodes[index], Graph.Value(node: index))
+    let (dy, x) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+    guard
+      storage(of: node.inputs[0]) == .blocked(ck_bfloat16),
+      storage(of: node.inputs[1]) == .blocked(ck_bfloat16), dy[2] * dy[3] <= smallPlane,
+      ck_has_bfloat16() != 0
+    else { return nil }
+    let layout = try MemoryDescription(node.shapes[0], dnnl_f32, dnnl_ohwi)
+    settle(dw, layout)
+    guard storage(of: dw) == .kernel(layout) else { return nil }
+    let (images, weight) = (Int64(dy[0]), node.shapes[0])
+    return ck_convolution(
+      images: images, in_channels: Int64(x[1]), out_channels: Int64(dy[1]), height: Int64(x[2]),
+      width: Int64(x[3]), out_height: Int64(dy[2]), out_width: Int64(dy[3]),
+      size: Int64(weight[2]), stride: Int64(stride), padding: Int64(padding))
+  }
+
+  /// Pixels of a plane up to which our own weight gradient is faster than oneDNN's, as measured.
+  private var smallPlane: Int { 256 }
 
   /// Prefers writing the gradient in the layout that the weights already have.
   private mutating func weightGradientKernel(

@@ -89,8 +89,9 @@ extension Compilation {
         try description(of: .init(node: leaf.node)).byteCount)
     }
     let channels = graph.nodes.flatMap(\.shapes).map { $0.rank > 1 ? $0[1] : 1 }.max() ?? 1
-    memory.workspace = memory.add(
-      Int(ck_workspace_bytes(Int64(channels), Int32(lowering.threads.count))))
+    let reductions = ck_workspace_bytes(Int64(channels), Int32(lowering.threads.count))
+    let packed = smallGradients.values.map(ck_weight_gradient_bytes).max() ?? 0
+    memory.workspace = memory.add(Int(max(reductions, packed)))
     memory.scratch = memory.add(kernels.values.map(\.scratchByteCount).max() ?? 0)
   }
 

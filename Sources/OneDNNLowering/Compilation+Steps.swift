@@ -11,18 +11,18 @@ extension Compilation {
     let node = graph.nodes[index]
     switch node.operation {
     case .input, .variable, .stopGradient: break
-    case .constant(let value): appendConstant(value, index)
+    case .constant(let value): try appendConstant(value, index)
     case .convolution, .convolutionInputGradient, .convolutionWeightGradient:
       try appendConvolution(index)
     case .batchNormalization, .batchNormalizationGradient, .batchNormalizationInference:
-      appendNormalization(index)
+      try appendNormalization(index)
     case .maxPool, .maxPoolGradient, .globalAveragePool, .globalAveragePoolGradient:
-      appendPooling(index)
+      try appendPooling(index)
     case .matrixProduct(let transposeFirst, let transposeSecond):
       try appendMatrixProduct(index, transposeFirst, transposeSecond)
     case .addBias, .sumRows, .sumColumns, .repeatColumns, .mean, .l2Normalize,
       .l2NormalizeGradient:
-      appendRows(index)
+      try appendRows(index)
     case .relu, .reluGradient, .add, .subtract, .multiply, .scale, .broadcast:
       try appendFlat(index)
     case .interpolate, .runningAverage, .optimizerUpdate: try appendUpdate(index)
@@ -30,28 +30,41 @@ extension Compilation {
   }
 
   /// Adds a step that cannot fail.
-  mutating func append(_ index: Int, _ body: @escaping () -> Void) {
-    steps.append(Step(name: "\(graph.nodes[index].operation)", node: index, run: body))
+  mutating func append(_ index: Int, _ body: @escaping () -> Void) throws(LoweringError) {
+    steps.append(Step(description: try step(index), run: body))
   }
 
-  private mutating func append(_ index: Int, name: String, _ primitive: Primitive) {
+  private mutating func append(_ description: ProgramStep, _ primitive: Primitive) {
     steps.append(
-      Step(name: name, node: index) { () throws(LoweringError) in try primitive.run() })
+      Step(description: description) { () throws(LoweringError) in try primitive.run() })
+  }
+
+  /// What a node's kernel does: each of its operands and results is read or written once at least.
+  func step(_ index: Int, kernel: String = "") throws(LoweringError) -> ProgramStep {
+    let node = graph.nodes[index]
+    let results = node.shapes.indices.map { Graph.Value(node: index, result: $0) }.filter(isRead)
+    var byteCount = 0
+    for value in node.inputs + results { byteCount += try description(of: value).byteCount }
+    return ProgramStep(
+      name: node.operation.name, kernel: kernel, node: index, shape: node.shapes[0],
+      byteCount: byteCount,
+      multiplicationCount: graph.multiplicationCount(of: index))
   }
 
   /// A constant is written once, at compilation.
-  private mutating func appendConstant(_ value: Float, _ index: Int) {
+  private mutating func appendConstant(_ value: Float, _ index: Int) throws(LoweringError) {
     let at = unsafe address(.init(node: index)).assumingMemoryBound(to: Float.self)
-    append(index) { unsafe at.pointee = value }
+    try append(index) { unsafe at.pointee = value }
   }
 
   // MARK: Convolutions
 
   private mutating func appendConvolution(_ index: Int) throws(LoweringError) {
+    if let small = smallGradients[index] { return try appendSmallGradient(index, small) }
     guard let kernel = kernels[index] else { preconditionFailure("%\(index) has no kernel.") }
     let inputs = graph.nodes[index].inputs
     let result = Graph.Value(node: index)
-    let name = "\(graph.nodes[index].operation) \(kernel.kernelName)"
+    let step = try step(index, kernel: kernel.kernelName)
     let scratch = unsafe (
       Int32(DNNL_ARG_SCRATCHPAD), kernel.layout(dnnl_query_scratchpad_md),
       memory.base(memory.scratch)
@@ -65,8 +78,7 @@ extension Compilation {
         (Int32(DNNL_ARG_WEIGHTS), kernel.layout(dnnl_query_weights_md), w),
         (Int32(DNNL_ARG_DST), kernel.layout(dnnl_query_dst_md), address(result)), scratch,
       ]
-      try append(
-        index, name: name, unsafe Primitive(kernel, engine: engine, name: name, operands))
+      try append(step, unsafe Primitive(kernel, engine: engine, name: step.name, operands))
     case .convolutionInputGradient:
       let dy = try unsafe operand(inputs[0], kernel.layout(dnnl_query_diff_dst_md), index)
       let w = try unsafe operand(inputs[1], kernel.layout(dnnl_query_weights_md), index)
@@ -75,15 +87,27 @@ extension Compilation {
         (Int32(DNNL_ARG_WEIGHTS), kernel.layout(dnnl_query_weights_md), w),
         (Int32(DNNL_ARG_DIFF_SRC), kernel.layout(dnnl_query_diff_src_md), address(result)), scratch,
       ]
-      try append(
-        index, name: name, unsafe Primitive(kernel, engine: engine, name: name, operands))
+      try append(step, unsafe Primitive(kernel, engine: engine, name: step.name, operands))
     default:
-      try unsafe appendWeightGradient(index, kernel, name, scratch)
+      try unsafe appendWeightGradient(index, kernel, step, scratch)
     }
   }
 
+  private mutating func appendSmallGradient(_ index: Int, _ convolution: ck_convolution)
+    throws(LoweringError)
+  {
+    let inputs = graph.nodes[index].inputs
+    let (dy, x) = unsafe (address(inputs[0]), address(inputs[1]))
+    let dw = unsafe floats(.init(node: index))
+    let workspace = unsafe memory.base(memory.workspace)
+    steps.append(
+      Step(description: try step(index, kernel: "small planes")) { () throws(LoweringError) in
+        unsafe ck_weight_gradient(convolution, x, dy, dw, workspace)
+      })
+  }
+
   private mutating func appendWeightGradient(
-    _ index: Int, _ kernel: PrimitiveDescription, _ name: String,
+    _ index: Int, _ kernel: PrimitiveDescription, _ step: ProgramStep,
     _ scratch: (argument: Int32, layout: MemoryDescription, base: UnsafeMutableRawPointer)
   ) throws(LoweringError) {
     let inputs = graph.nodes[index].inputs
@@ -100,7 +124,7 @@ extension Compilation {
       (Int32(DNNL_ARG_DIFF_DST), kernel.layout(dnnl_query_diff_dst_md), dy),
       (Int32(DNNL_ARG_DIFF_WEIGHTS), made, gradient), scratch,
     ]
-    try append(index, name: name, unsafe Primitive(kernel, engine: engine, name: name, operands))
+    try append(step, unsafe Primitive(kernel, engine: engine, name: step.name, operands))
     if !direct {
       try unsafe appendReorder(index, from: (made, gradient), to: (wanted, address(result)))
     }
@@ -137,9 +161,10 @@ extension Compilation {
         memory.base(scratch)
       ),
     ]
-    reorderCount += 1
-    let name = "reorder \(kernel.kernelName)"
-    try append(index, name: name, unsafe Primitive(kernel, engine: engine, name: name, operands))
+    let step = unsafe ProgramStep(
+      name: "reorder", kernel: kernel.kernelName, node: index, shape: graph.nodes[index].shapes[0],
+      byteCount: from.0.byteCount + to.0.byteCount, multiplicationCount: 0)
+    try append(step, unsafe Primitive(kernel, engine: engine, name: step.name, operands))
   }
 
   // MARK: Matrices
@@ -157,7 +182,7 @@ extension Compilation {
     let (first, second) = (CChar(transposeFirst ? 84 : 78), CChar(transposeSecond ? 84 : 78))
     let (strideA, strideB) = (Int64(a[1]), Int64(b[1]))
     steps.append(
-      Step(name: "\(node.operation)", node: index) { () throws(LoweringError) in
+      Step(description: try step(index)) { () throws(LoweringError) in
         try unsafe check(
           dnnl_sgemm(
             first, second, rows, columns, inner, 1, left, strideA, right, strideB, 0, product,
@@ -179,7 +204,11 @@ extension Compilation {
       let from = unsafe address(assignment.value)
       let to = unsafe memory.leafAddress(assignment.variable)
       steps.append(
-        Step(name: "assign", node: assignment.variable) { () throws(LoweringError) in
+        Step(
+          description: ProgramStep(
+            name: "assign", node: assignment.variable, shape: graph.shape(of: assignment.value),
+            byteCount: 2 * byteCount, multiplicationCount: 0)
+        ) { () throws(LoweringError) in
           unsafe to.copyMemory(from: from, byteCount: byteCount)
         })
     }

@@ -18,13 +18,14 @@ struct Compilation {
   var storages: [Graph.Value: Storage] = [:]
   /// The kernel of each convolution or gradient of one, by node.
   var kernels: [Int: PrimitiveDescription] = [:]
+  /// The weight gradients that our own kernel makes, by node.
+  var smallGradients: [Int: ck_convolution] = [:]
   /// Variables whose bytes an assigned value takes over, by that value's root.
   var heirs: [Graph.Value: Int] = [:]
 
   var plan: MemoryPlan?
   var memory = ProgramMemory()
   var steps: [Step] = []
-  var reorderCount = 0
 
   init(_ graph: Graph, _ lowering: OneDNNLowering) throws(LoweringError) {
     self.graph = graph
@@ -44,7 +45,7 @@ struct Compilation {
     try appendAssignments()
     return OneDNNProgram(
       graph: graph, engine: engine, threads: lowering.threads, arena: plan ?? emptyPlan,
-      memory: memory, steps: steps, reorderCount: reorderCount, leaves: try leafPlaces(),
+      memory: memory, steps: steps, leaves: try leafPlaces(),
       outputs: try outputPlaces())
   }
 

@@ -5,17 +5,8 @@ public import Tensors
 /// The fast lowering: oneDNN's convolutions and our vectorised loops, one layout through the whole network,
 /// every buffer planned at compilation.
 public struct OneDNNLowering: Lowering {
-  /// The type in which activations and the weights beside them are multiplied and stored.
-  public enum Precision: String, Sendable, CaseIterable {
-    /// Everything in float32.
-    case float32
-    /// Activations, their gradients and the convolutions' operands in bfloat16; parameters, statistics,
-    /// heads, loss and optimizer in float32.
-    case bfloat16
-
-    /// bfloat16 where the processor multiplies it, else float32.
-    public static var best: Precision { ck_has_bfloat16() != 0 ? .bfloat16 : .float32 }
-  }
+  /// bfloat16 where the processor multiplies it, else float32.
+  public static var bestPrecision: Precision { ck_has_bfloat16() != 0 ? .bfloat16 : .float32 }
 
   /// The threads that the program uses.
   public var threads: ThreadBudget
@@ -35,9 +26,13 @@ public struct OneDNNLowering: Lowering {
 
   /// Chooses layouts and kernels, plans memory and binds the two.
   ///
-  /// - Throws: `outOfMemory` if the plan exceeds the limit, before anything is allocated; `unsupported` or
-  ///   `executionFailed` if oneDNN refuses an operation.
+  /// - Throws: `outOfMemory` if the plan exceeds the limit, before anything is allocated; `unsupported` if
+  ///   the processor does not multiply the precision; `unsupported` or `executionFailed` if oneDNN refuses
+  ///   an operation.
   public func compile(_ graph: Graph) throws(LoweringError) -> any Program {
+    guard precision == .float32 || OneDNNLowering.bestPrecision == .bfloat16 else {
+      throw .unsupported("bfloat16, which this processor does not multiply")
+    }
     ck_set_threads(Int32(threads.count))
     var compilation = try Compilation(graph, self)
     return try compilation.program()

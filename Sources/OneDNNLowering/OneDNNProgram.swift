@@ -41,42 +41,36 @@ final class OneDNNProgram: Program {
   private let threads: ThreadBudget
   private let plan: MemoryPlan
   private let memory: ProgramMemory
-  private let steps: [Step]
-  private let reorderCount: Int
+  private let bound: [Step]
   private let leaves: [String: HostPlace]
   private let outputs: [String: HostPlace]
 
   init(
     graph: Graph, engine: Engine, threads: ThreadBudget, arena: MemoryPlan, memory: ProgramMemory,
-    steps: [Step], reorderCount: Int, leaves: [String: HostPlace], outputs: [String: HostPlace]
+    steps: [Step], leaves: [String: HostPlace], outputs: [String: HostPlace]
   ) {
     self.graph = graph
     self.engine = engine
     self.threads = threads
     plan = arena
     self.memory = memory
-    self.steps = steps
-    self.reorderCount = reorderCount
+    bound = steps
     self.leaves = leaves
     self.outputs = outputs
   }
 
   var arenaByteCount: Int { plan.byteCount }
 
-  var summary: String {
-    let lines = steps.map { step in
-      let shapes = graph.nodes[step.node].shapes.map(\.description).joined(separator: " ")
-      return "%\(step.node) \(step.name) -> \(shapes)"
-    }
-    let head =
-      "\(steps.count) steps, \(reorderCount) reorders, arena \(plan.byteCount) bytes, "
-      + "\(plan.inPlaceCount) results in place, \(memory.byteCount) bytes in all"
-    return ([head] + lines).joined(separator: "\n")
-  }
+  var byteCount: Int { memory.byteCount }
 
-  func run() throws(LoweringError) {
+  var steps: [ProgramStep] { bound.map(\.description) }
+
+  func run(afterEachStep: (Int) -> Void) throws(LoweringError) {
     ck_set_threads(Int32(threads.count))
-    for step in steps { try step.run() }
+    for (place, step) in bound.enumerated() {
+      try step.run()
+      afterEachStep(place)
+    }
   }
 
   func write(_ values: [Float], to name: String) {

@@ -30,8 +30,22 @@ public final class ReferenceProgram: Program {
   /// Nothing is planned: every value has its own array.
   public var arenaByteCount: Int { 0 }
 
-  /// The graph, one line a node.
-  public var summary: String { graph.description }
+  /// Every value has its own array of doubles.
+  public var byteCount: Int {
+    graph.nodes.flatMap(\.shapes).reduce(0) { $0 + 8 * $1.elementCount }
+  }
+
+  /// One step a node.
+  public var steps: [ProgramStep] {
+    graph.nodes.indices.map { index in
+      let node = graph.nodes[index]
+      let shapes = node.inputs.map(graph.shape(of:)) + node.shapes
+      return ProgramStep(
+        name: node.operation.name, node: index, shape: node.shapes[0],
+        byteCount: shapes.reduce(0) { $0 + 8 * $1.elementCount },
+        multiplicationCount: graph.multiplicationCount(of: index))
+    }
+  }
 
   /// Sets an input or a variable from values in row-major order.
   public func write(_ values: [Float], to name: String) {
@@ -76,10 +90,11 @@ public final class ReferenceProgram: Program {
   }
 
   /// Evaluates every node, then makes the assignments. Never throws.
-  public func run() throws(LoweringError) {
+  public func run(afterEachStep: (Int) -> Void) throws(LoweringError) {
     var values: [[[Double]]] = []
     values.reserveCapacity(graph.nodes.count)
-    for node in graph.nodes {
+    for (index, node) in graph.nodes.enumerated() {
+      defer { afterEachStep(index) }
       switch node.operation {
       case .input(let name), .variable(let name):
         values.append([leaves[name] ?? []])

@@ -23,13 +23,24 @@ public protocol Program: AnyObject {
   /// A variable, or an output of the last run, in row-major order of its logical shape.
   func read(_ name: String) -> [Float]
 
+  /// Computes the outputs from the inputs and variables, then makes the assignments. `afterEachStep` is told
+  /// each step's place in `steps` when it has ended.
+  ///
+  /// - Throws: `LoweringError.executionFailed`; the variables are then undefined.
+  func run(afterEachStep: (Int) -> Void) throws(LoweringError)
+
+  /// What a run does, in order.
+  var steps: [ProgramStep] { get }
+
+  /// The bytes of everything that the program holds: arena, variables, copies, scratch.
+  var byteCount: Int { get }
+}
+
+extension Program {
   /// Computes the outputs from the inputs and variables, then makes the assignments.
   ///
   /// - Throws: `LoweringError.executionFailed`; the variables are then undefined.
-  func run() throws(LoweringError)
-
-  /// A text for people: what runs, in which layouts, in how many bytes.
-  var summary: String { get }
+  public func run() throws(LoweringError) { try run { _ in } }
 }
 
 /// Why a graph cannot be compiled or run.

@@ -96,6 +96,14 @@ public enum Operation: Hashable, Sendable {
   case optimizerUpdate(OptimizerUpdate)
 }
 
+extension Operation {
+  /// The operation without its parameters, such as `convolution`.
+  public var name: String {
+    let text = "\(self)"
+    return String(text.prefix { $0 != "(" })
+  }
+}
+
 /// The rule that turns one parameter's gradient into its new value.
 ///
 /// `g ← g + weightDecay·p`; if `trustCoefficient` is set, `g ← g·trust·‖p‖/‖g‖` where neither norm is 0

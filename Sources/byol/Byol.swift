@@ -13,6 +13,6 @@ struct Byol: AsyncParsableCommand {
     version: byolVersion,
     subcommands: [
       ServeCommand.self, TrainCommand.self, EmbedCommand.self, EvaluateCommand.self,
-      BackupCommand.self, BenchmarkCommand.self,
+      BackupCommand.self, BenchmarkCommand.self, PlanCommand.self, ProfileCommand.self,
     ])
 }

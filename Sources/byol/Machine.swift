@@ -1,5 +1,6 @@
 import BYOL
 import Foundation
+import OneDNNLowering
 import Tensors
 
 /// The machine this process runs on, asked once at start.
@@ -13,7 +14,8 @@ enum Machine {
   static func size(_ threads: ThreadBudget) -> MachineSize {
     MachineSize(
       cores: threads.count,
-      memoryByteCount: Int(clamping: ProcessInfo.processInfo.physicalMemory))
+      memoryByteCount: Int(clamping: ProcessInfo.processInfo.physicalMemory),
+      precision: OneDNNLowering.bestPrecision)
   }
 
   /// The given number of threads, or one a processor.

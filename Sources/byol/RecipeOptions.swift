@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import BYOL
 public import NeuralNetworks
+public import TensorGraph
 
 /// The recipe's settings as flags, under the names that the API uses.
 struct RecipeOptions: ParsableArguments {
@@ -43,6 +44,9 @@ struct RecipeOptions: ParsableArguments {
   @Option(help: "Seconds between two checkpoints.")
   var checkpointEverySeconds: Double?
 
+  @Option(help: "float32 or bfloat16; default: bfloat16 where the processor multiplies it.")
+  var precision: Precision?
+
   @Option(help: "Seed of every random number.")
   var seed: UInt64?
 
@@ -63,6 +67,7 @@ struct RecipeOptions: ParsableArguments {
     set(&request.projectorHidden, hidden)
     set(&request.predictorHidden, hidden)
     set(&request.checkpointEverySeconds, checkpointEverySeconds)
+    set(&request.precision, precision)
     set(&request.seed, seed)
     return request
   }
@@ -77,4 +82,5 @@ struct RecipeOptions: ParsableArguments {
 
 extension EncoderConfiguration.Architecture: ExpressibleByArgument {}
 extension EncoderConfiguration.Stem: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 extension Recipe.Optimizer: ExpressibleByArgument {}

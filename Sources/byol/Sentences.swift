@@ -22,3 +22,10 @@ extension Recipe {
       + "\(optimizer.rawValue), peak learning rate \(peakLearningRate), tau \(baseTau)"
   }
 }
+
+extension RecipeProblems {
+  /// One line a problem.
+  var sentences: String {
+    problems.map { "\($0.field): \($0.value); allowed: \($0.allowed)" }.joined(separator: "\n")
+  }
+}

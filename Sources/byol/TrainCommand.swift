@@ -61,7 +61,9 @@ struct TrainCommand: ParsableCommand {
     try train(pictures: pictures, output: output)
   }
 
-  private func lowering() -> OneDNNLowering { OneDNNLowering(threads: Machine.threads(threads)) }
+  private func lowering(_ recipe: Recipe) -> OneDNNLowering {
+    OneDNNLowering(threads: Machine.threads(threads), precision: recipe.precision)
+  }
 }
 
 // MARK: The service's worker
@@ -73,10 +75,11 @@ extension TrainCommand {
     let output = ReportOutput()
     do {
       let bytes = try DiskFileSystem().read(runDirectory + "/recipe.json")
+      let recipe = try Recipe(decoding: bytes)
       let worker = TrainingWorker(
-        recipe: try Recipe(decoding: bytes), runDirectory: runDirectory,
+        recipe: recipe, runDirectory: runDirectory,
         runName: URL(filePath: runDirectory).lastPathComponent,
-        threads: Machine.threads(threads), lowering: lowering())
+        threads: Machine.threads(threads), lowering: lowering(recipe))
       try worker.run(
         pack: try Pack(directory: pack), isAskedToStop: { stop.isAsked }, report: output.write)
       return WorkerReport.exitFinished
@@ -139,7 +142,7 @@ extension TrainCommand {
     let progress = TerminalProgress(recipe: frozen)
     let worker = TrainingWorker(
       recipe: frozen, runDirectory: output, runName: URL(filePath: output).lastPathComponent,
-      threads: Machine.threads(threads), lowering: lowering())
+      threads: Machine.threads(threads), lowering: lowering(frozen))
     let stop = StopRequest(watchingInput: false)
     try worker.run(pack: pack, isAskedToStop: { stop.isAsked }, report: progress.show)
   }
@@ -162,9 +165,7 @@ extension TrainCommand {
       try fileSystem.replaceFile(path, with: resolved.recipe.encoded)
       return resolved.recipe
     } catch let problems as RecipeProblems {
-      throw ValidationError(
-        problems.problems.map { "\($0.field): \($0.value); allowed: \($0.allowed)" }
-          .joined(separator: "\n"))
+      throw ValidationError(problems.sentences)
     }
   }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Images
 import JSONTree
 import NeuralNetworks
+import TensorGraph
 import Testing
 
 private let twoCores = MachineSize(cores: 2, memoryByteCount: 16 << 30)
@@ -93,6 +94,21 @@ private func problems(_ members: JSONObject, pictures: Int = 20_000) -> [FieldPr
   @Test func `warm-up is at most a tenth of the run`() throws {
     #expect(try resolve(["epochs": 5]).warmupEpochs == 0.5)
     #expect(try resolve(["epochs": 400]).warmupEpochs == 10)
+  }
+
+  @Test func `precision is the processor's fastest, and no faster`() throws {
+    func precision(_ asked: JSONValue, on best: Precision) throws -> Precision {
+      var machine = twoCores
+      machine.precision = best
+      let request = try RecipeRequest(reading: ["precision": asked])
+      return try request.resolve(
+        dataset: DatasetSize(pictures: 20_000, medianShortSide: 64), machine: machine
+      ).recipe.precision
+    }
+    #expect(try precision("auto", on: .float32) == .float32)
+    #expect(try precision("auto", on: .bfloat16) == .bfloat16)
+    #expect(try precision("float32", on: .bfloat16) == .float32)
+    #expect(throws: RecipeProblems.self) { try precision("bfloat16", on: .float32) }
   }
 
   @Test func `null and auto mean absent`() throws {

@@ -62,16 +62,19 @@ public final class Trainer {
     try load(state)
   }
 
-  /// One update on a batch of view pairs, each `[N, S, S, 3]` and normalised.
+  /// One update on a batch of view pairs, each `[N, S, S, 3]` and normalised; `afterEachStep` is told each
+  /// step's place in `steps` when it has ended, for profiles.
   ///
   /// - Throws: `lossNotFinite` or `engine`; the trainer is then spent.
-  public func update(first: Span<Float>, second: Span<Float>) throws(TrainingError) -> StepMetrics {
+  public func update(
+    first: Span<Float>, second: Span<Float>, afterEachStep: (Int) -> Void = { _ in }
+  ) throws(TrainingError) -> StepMetrics {
     let (learningRate, tau) = (recipe.learningRate(step: step), recipe.tau(step: step))
     program.write(channelsLast: first, to: "view 1")
     program.write(channelsLast: second, to: "view 2")
     program.write([Float(learningRate)], to: "learning rate")
     program.write([Float(tau)], to: "tau")
-    do { try program.run() } catch { throw .engine(error) }
+    do { try program.run(afterEachStep: afterEachStep) } catch { throw .engine(error) }
     let loss = Double(program.read("loss")[0])
     guard loss.isFinite else { throw .lossNotFinite(step: step) }
     defer { step += 1 }
@@ -93,8 +96,11 @@ public final class Trainer {
   /// The bytes of the arena in which an update's intermediate values live.
   public var arenaByteCount: Int { program.arenaByteCount }
 
-  /// The compiled update for people: kernels, layouts, bytes.
-  public var summary: String { program.summary }
+  /// The bytes of everything that an update holds: the arena, the state, copies and scratch.
+  public var byteCount: Int { program.byteCount }
+
+  /// What an update does, in order.
+  public var steps: [ProgramStep] { program.steps }
 
   private func load(_ state: TrainingState) throws(TrainingError) {
     let tensors = Dictionary(state.tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })

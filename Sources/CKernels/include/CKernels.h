@@ -56,10 +56,23 @@ void ck_max_pool(ck_layout layout, ck_pooling pooling, const void *x, void *y);
 /// The gradient of ck_max_pool: to the first greatest element of each window in row-major order.
 void ck_max_pool_gradient(
   ck_layout layout, ck_pooling pooling, const void *dy, const void *x, void *dx);
-/// The mean of each plane: `images` rows of channels, in the type of the activation.
-void ck_average_pool(ck_layout layout, const void *x, void *y);
+/// The mean of each plane: one row of channels a picture.
+void ck_average_pool(ck_layout layout, const void *x, float *y);
 /// Each row of `dy` spread evenly over its picture's pixels.
-void ck_average_pool_gradient(ck_layout layout, const void *dy, void *dx);
+void ck_average_pool_gradient(ck_layout layout, const float *dy, void *dx);
+
+/// A square convolution and the planes that it moves over. Channels are multiples of 16.
+typedef struct {
+  int64_t images, in_channels, out_channels, height, width, out_height, out_width, size, stride,
+    padding;
+} ck_convolution;
+
+/// The bytes of workspace that ck_weight_gradient needs.
+int64_t ck_weight_gradient_bytes(ck_convolution convolution);
+/// dw [out][row][column][in] in float32 from x and dy in bfloat16 and the blocked layout. For processors
+/// that multiply bfloat16, and fast where planes are small.
+void ck_weight_gradient(
+  ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace);
 
 /// Flat element-by-element operations over `count` elements; the result may be an operand.
 typedef enum { ck_add, ck_subtract, ck_multiply, ck_relu, ck_relu_gradient } ck_binary;
@@ -81,7 +94,7 @@ void ck_sum_columns(int64_t rows, int64_t columns, const float *x, float *y);
 /// Each element repeated `columns` times.
 void ck_repeat_columns(int64_t rows, int64_t columns, const float *x, float *y);
 /// The mean of all elements.
-float ck_mean(int64_t count, const float *x);
+float ck_mean(int64_t count, ck_type type, const void *x);
 /// Rows divided by the greater of their norm and epsilon.
 void ck_l2_normalize(int64_t rows, int64_t columns, float epsilon, const float *x, float *y);
 /// The gradient of ck_l2_normalize.

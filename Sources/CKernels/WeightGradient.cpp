@@ -1,0 +1,204 @@
+// The gradient of a convolution's weights in bfloat16 for small planes, as products of matrices.
+//
+// For each tap (r, s) of the window, dw[:, r, s, :] is the sum over the places where the tap meets a pixel
+// of dy(place)ᵀ · x(pixel), matrices with a row a picture. A tap that hangs over the edge costs nothing,
+// which on a plane of 2×2 is more than half of all multiplications.
+#include "Tasks.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+using namespace ck;
+
+#define BFLOAT16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+
+namespace {
+
+// A tile of the result: rows are output channels, columns input channels. Sixteen accumulators hide the
+// latency of two multiplications a cycle.
+const int tileRows = 8, tileColumns = 32;
+
+int64_t pairs(int64_t images) { return (images + 1) / 2; }
+
+struct Job {
+  ck_convolution c;
+  const bfloat16 *x, *dy;
+  float *dw;
+  // [column tile][pixel][pair of pictures][column][2] and [row tile][place][pair][row][2]
+  bfloat16 *columns, *rows;
+};
+
+/// One pixel of all pictures, 16 channels: pairs of pictures side by side, the missing last one 0.
+BFLOAT16 void packPixel(
+  const bfloat16 *from, int64_t pictureStride, int64_t images, bfloat16 *to, int64_t pairStride) {
+  for (int64_t n = 0; n < images; n += 2) {
+    const __m512i even = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
+    __m512i odd = _mm512_setzero_si512();
+    if (n + 1 < images)
+      odd = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(from + pictureStride)));
+    _mm512_storeu_si512(to, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+    from += 2 * pictureStride;
+    to += pairStride;
+  }
+}
+
+/// Packs a blocked tensor of `channels` and `pixels` into tiles of `tile` channels, 16 or 32 at a time.
+BFLOAT16 void packColumns(Job &job) {
+  const ck_convolution &c = job.c;
+  const int64_t pixels = c.height * c.width, blocks = c.in_channels / 16;
+  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+  const int64_t units = blocks * pixels;
+  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++) {
+    const int64_t block = u / pixels, pixel = u % pixels;
+    if (c.size == 1 && (pixel / c.width % c.stride != 0 || pixel % c.width % c.stride != 0))
+      continue;  // No window of one pixel reads it.
+    const int64_t tile = block * 16 / tileColumns;
+    const int64_t left = c.in_channels - tile * tileColumns;
+    const int64_t width = left < tileColumns ? left : tileColumns;
+    bfloat16 *to = job.columns + (tile * tileColumns * pixels + pixel * width) * 2 * pairs(c.images);
+    packPixel(
+      job.x + (block * pixels + pixel) * 16, c.in_channels * pixels, c.images,
+      to + (block * 16 - tile * tileColumns) * 2, width * 2);
+  }
+}
+
+BFLOAT16 void packRows(Job &job) {
+  const ck_convolution &c = job.c;
+  const int64_t places = c.out_height * c.out_width, blocks = c.out_channels / 16;
+  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+  const int64_t units = blocks * places, count = pairs(c.images);
+  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++) {
+    const int64_t block = u / places, place = u % places;
+    const bfloat16 *from = job.dy + (block * places + place) * 16;
+    bfloat16 *low = job.rows + (2 * block * places + place) * count * tileRows * 2;
+    bfloat16 *high = low + places * count * tileRows * 2;
+    const int64_t stride = c.out_channels * places;
+    for (int64_t n = 0; n < c.images; n += 2) {
+      const __m512i even = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
+      __m512i odd = _mm512_setzero_si512();
+      if (n + 1 < c.images)
+        odd = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(from + stride)));
+      const __m512i both = _mm512_or_si512(even, _mm512_slli_epi32(odd, 16));
+      _mm256_storeu_si256((__m256i *)low, _mm512_castsi512_si256(both));
+      _mm256_storeu_si256((__m256i *)high, _mm512_extracti64x4_epi64(both, 1));
+      from += 2 * stride;
+      low += tileRows * 2;
+      high += tileRows * 2;
+    }
+  }
+}
+
+/// Adds the products of `count` pairs of pictures to the tile.
+template <int vectors>
+BFLOAT16 inline __attribute__((always_inline)) void multiply(
+  const bfloat16 *rows, const bfloat16 *columns, int64_t count, __m512 (&sums)[tileRows][vectors]) {
+  for (int64_t k = 0; k < count; k++) {
+    __m512bh column[vectors];
+    for (int v = 0; v < vectors; v++)
+      column[v] = (__m512bh)_mm512_loadu_si512(columns + v * 32);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < tileRows; r++) {
+      int32_t pair;
+      memcpy(&pair, rows + 2 * r, 4);
+      const __m512bh row = (__m512bh)_mm512_set1_epi32(pair);
+#pragma clang loop unroll(full)
+      for (int v = 0; v < vectors; v++) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], row, column[v]);
+    }
+    rows += tileRows * 2;
+    columns += vectors * 32;
+  }
+}
+
+/// The first and one past the last place of a line whose tap `tap` meets a pixel.
+struct Range {
+  int64_t first, last;
+};
+Range meeting(int64_t tap, int64_t places, int64_t pixels, const ck_convolution &c) {
+  const int64_t shift = tap - c.padding;
+  int64_t first = shift < 0 ? (-shift + c.stride - 1) / c.stride : 0;
+  int64_t last = (pixels - 1 - shift) / c.stride + 1;
+  if (pixels - 1 - shift < 0) last = 0;
+  if (last > places) last = places;
+  return {first, last < first ? first : last};
+}
+
+/// One tile of one tap.
+template <int vectors>
+BFLOAT16 void tile(const Job &job, int64_t rowTile, int64_t columnTile, int64_t r, int64_t s) {
+  const ck_convolution &c = job.c;
+  const int64_t count = pairs(c.images);
+  const int64_t pixels = c.height * c.width, places = c.out_height * c.out_width;
+  const bfloat16 *rows = job.rows + rowTile * places * count * tileRows * 2;
+  const bfloat16 *columns = job.columns + columnTile * tileColumns * pixels * count * 2;
+  const int64_t rowStride = count * tileRows * 2, columnStride = count * vectors * 32;
+  __m512 sums[tileRows][vectors];
+  for (int i = 0; i < tileRows; i++)
+    for (int v = 0; v < vectors; v++) sums[i][v] = _mm512_setzero_ps();
+  const Range down = meeting(r, c.out_height, c.height, c);
+  const Range across = meeting(s, c.out_width, c.width, c);
+  for (int64_t i = down.first; i < down.last; i++) {
+    const int64_t line = (i * c.stride + r - c.padding) * c.width;
+    if (c.stride == 1) {  // Neighbouring places meet neighbouring pixels.
+      const int64_t place = i * c.out_width + across.first;
+      const int64_t pixel = line + across.first + s - c.padding;
+      multiply<vectors>(
+        rows + place * rowStride, columns + pixel * columnStride,
+        (across.last - across.first) * count, sums);
+      continue;
+    }
+    for (int64_t j = across.first; j < across.last; j++)
+      multiply<vectors>(
+        rows + (i * c.out_width + j) * rowStride,
+        columns + (line + j * c.stride + s - c.padding) * columnStride, count, sums);
+  }
+  for (int i = 0; i < tileRows; i++) {
+    float *to = job.dw
+      + (((rowTile * tileRows + i) * c.size + r) * c.size + s) * c.in_channels
+      + columnTile * tileColumns;
+    for (int v = 0; v < vectors; v++) _mm512_storeu_ps(to + v * 16, sums[i][v]);
+  }
+}
+
+void pack(void *argument) {
+  Job &job = *(Job *)argument;
+  packColumns(job);
+  packRows(job);
+}
+
+void multiplyTiles(void *argument) {
+  const Job &job = *(const Job *)argument;
+  const ck_convolution &c = job.c;
+  const int64_t rowTiles = c.out_channels / tileRows;
+  const int64_t columnTiles = (c.in_channels + tileColumns - 1) / tileColumns;
+  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+  const int64_t units = rowTiles * columnTiles;
+  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++) {
+    const int64_t columnTile = u / rowTiles, rowTile = u % rowTiles;
+    const bool whole = c.in_channels - columnTile * tileColumns >= tileColumns;
+    for (int64_t r = 0; r < c.size; r++)
+      for (int64_t s = 0; s < c.size; s++)
+        whole ? tile<2>(job, rowTile, columnTile, r, s) : tile<1>(job, rowTile, columnTile, r, s);
+  }
+}
+
+}  // namespace
+
+void ck_weight_gradient(
+  ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace) {
+  bfloat16 *columns = (bfloat16 *)workspace;
+  bfloat16 *rows = columns
+    + 2 * pairs(convolution.images) * convolution.in_channels * convolution.height * convolution.width;
+  Job job{convolution, (const bfloat16 *)x, (const bfloat16 *)dy, dw, columns, rows};
+  const unsigned threads = (unsigned)omp_get_max_threads();
+  GOMP_parallel(pack, &job, threads, 0);
+  GOMP_parallel(multiplyTiles, &job, threads, 0);
+}
+#else
+void ck_weight_gradient(ck_convolution, const void *, const void *, float *, void *) {}
+#endif
+
+int64_t ck_weight_gradient_bytes(ck_convolution c) {
+  const int64_t count = (c.images + 1) / 2 * 2;
+  return 2 * count
+    * (c.in_channels * c.height * c.width + c.out_channels * c.out_height * c.out_width);
+}
