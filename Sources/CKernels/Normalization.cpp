@@ -36,7 +36,16 @@ int64_t ck_workspace_bytes(int64_t channels, int threads) {
   return (int64_t)sizeof(double) * 2 * channels * threads;
 }
 
-void ck_statistics(ck_layout layout, const void *x, float *mean, float *variance, void *workspace) {
+/// Whether each thread can take whole blocks of channels with little left over: a block's second pass then
+/// finds it in a cache, and no sums cross threads.
+static bool byBlocks(const ck_layout &layout) {
+  if (!layout.blocked) return false;
+  const int64_t blocks = layout.channels / 16, threads = omp_get_max_threads();
+  return blocks % threads == 0 || blocks >= 4 * threads;
+}
+
+static void statistics(
+  const ck_layout &layout, const void *x, float *mean, float *variance, void *workspace) {
   Statistics s{layout, x, mean, variance, (double *)workspace};
   const int64_t channels = layout.channels;
   clear(s.partial, channels);
@@ -55,10 +64,25 @@ void ck_statistics(ck_layout layout, const void *x, float *mean, float *variance
   }
 }
 
+void ck_batch_normalize(
+  ck_layout layout, const void *x, const float *scale, const float *offset, float epsilon,
+  const void *residual, int relu, float *mean, float *variance, void *y, void *workspace) {
+  if (!byBlocks(layout)) {
+    statistics(layout, x, mean, variance, workspace);
+    ck_normalize(layout, x, scale, offset, mean, variance, epsilon, residual, relu, y);
+    return;
+  }
+  Normalize n{layout, x, residual, scale, offset, mean, variance, epsilon, relu, y};
+  parallel(
+    layout.rows * layout.channels,
+    layout.type == ck_float32 ? batchNormalizeFloat32Task : batchNormalizeBFloat16Task, n);
+}
+
 void ck_normalize(
   ck_layout layout, const void *x, const float *scale, const float *offset, const float *mean,
   const float *variance, float epsilon, const void *residual, int relu, void *y) {
-  Normalize n{layout, x, residual, scale, offset, mean, variance, epsilon, relu, y};
+  Normalize n{layout, x, residual, scale, offset, (float *)mean, (float *)variance, epsilon,
+              relu, y};
   parallel(
     layout.rows * layout.channels,
     layout.type == ck_float32 ? normalizeFloat32Task : normalizeBFloat16Task, n);
@@ -72,6 +96,14 @@ void ck_normalize_gradient(
              (double *)workspace};
   const int64_t channels = layout.channels, work = layout.rows * channels;
   const bool wide = layout.type == ck_float32;
+  if (byBlocks(layout)) {
+    parallel(
+      work,
+      relu ? (wide ? gradientGatedFloat32Task : gradientGatedBFloat16Task)
+           : (wide ? gradientFloat32Task : gradientBFloat16Task),
+      g);
+    return;
+  }
   clear(g.partial, channels);
   parallel(
     work,

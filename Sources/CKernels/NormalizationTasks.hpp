@@ -43,14 +43,14 @@ INLINE void normalizeShare(Normalize &n) {
   forEachPiece(
     n.layout, mine.first, mine.last,
     [&](int64_t offset, int64_t stride, int64_t rows, int64_t c, int64_t width) INLINE_LAMBDA {
-      Lanes factor{}, shift{};
-      for (int64_t i = 0; i < width; i++) {
+      // The mean is taken off first: folded into the offset it would cost digits where it is large.
+      const Lanes mean = load(n.mean + c, width), offsets = load(n.offset + c, width);
+      Lanes factor{};
+      for (int64_t i = 0; i < width; i++)
         factor[i] = n.scale[c + i] / sqrtf(n.variance[c + i] + n.epsilon);
-        shift[i] = n.offset[c + i] - n.mean[c + i] * factor[i];
-      }
       for (int64_t i = 0; i < rows; i++) {
         const int64_t at = offset + i * stride;
-        Lanes value = load(x + at, width) * factor + shift;
+        Lanes value = (load(x + at, width) - mean) * factor + offsets;
         if (hasResidual) value += load(residual + at, width);
         if (relu) value = maximum(value, Lanes{});
         store(y + at, value, width);
@@ -139,5 +139,135 @@ KERNEL void applyFloat32(void *p) { applyAny<float, false>(*(Gradient *)p); }
 KERNEL void applyGatedFloat32(void *p) { applyAny<float, true>(*(Gradient *)p); }
 KERNEL void applyBFloat16(void *p) { applyAny<bfloat16, false>(*(Gradient *)p); }
 KERNEL void applyGatedBFloat16(void *p) { applyAny<bfloat16, true>(*(Gradient *)p); }
+
+// Block by block: a thread does both passes over 16 channels of all pictures before the next 16.
+
+/// Sixteen sums in double precision, fed in float32 for some rows at a time.
+struct Sums {
+  typedef double Doubles __attribute__((vector_size(128)));
+  Doubles total;
+  INLINE_LAMBDA void add(Lanes lanes) { total += __builtin_convertvector(lanes, Doubles); }
+};
+
+/// Sums `value(at)` and `product(at)` over all pixels of the block of channels from `c` on. `term` gives both
+/// for the element at an offset.
+template <class Term>
+INLINE void sumBlock(const ck_layout &layout, int64_t c, Sums &first, Sums &second, Term term) {
+  const int64_t images = layout.rows / layout.pixels, pieceRows = 64;
+  Lanes a[4] = {}, b[4] = {};
+  int64_t since = 0;
+  for (int64_t n = 0; n < images; n++) {
+    const int64_t start = (n * layout.channels + c) * layout.pixels;
+    for (int64_t row = 0; row < layout.pixels;) {
+      int64_t last = row + pieceRows < layout.pixels ? row + pieceRows : layout.pixels;
+      since += last - row;
+      for (; row + 4 <= last; row += 4)
+        for (int i = 0; i < 4; i++) term(start + (row + i) * 16, a[i], b[i]);
+      for (; row < last; row++) term(start + row * 16, a[0], b[0]);
+      if (since < pieceRows) continue;
+      since = 0;
+      first.add((a[0] + a[1]) + (a[2] + a[3]));
+      second.add((b[0] + b[1]) + (b[2] + b[3]));
+      for (int i = 0; i < 4; i++) a[i] = b[i] = Lanes{};
+    }
+  }
+  first.add((a[0] + a[1]) + (a[2] + a[3]));
+  second.add((b[0] + b[1]) + (b[2] + b[3]));
+}
+
+/// Calls `body(at)` for every element of a block of channels.
+template <class Body>
+INLINE void forEachOfBlock(const ck_layout &layout, int64_t c, Body body) {
+  const int64_t images = layout.rows / layout.pixels;
+  for (int64_t n = 0; n < images; n++) {
+    const int64_t start = (n * layout.channels + c) * layout.pixels;
+    for (int64_t row = 0; row < layout.pixels; row++) body(start + row * 16);
+  }
+}
+
+template <class T, bool hasResidual, bool relu>
+INLINE void batchNormalizeBlocks(Normalize &n) {
+  const Share mine = share(n.layout.channels / 16);
+  const T *x = (const T *)n.x, *residual = (const T *)n.residual;
+  T *y = (T *)n.y;
+  const double rows = (double)n.layout.rows;
+  for (int64_t c = mine.first * 16; c < mine.last * 16; c += 16) {
+    const Lanes first = load(x + c * n.layout.pixels);
+    Sums sums{}, squares{};
+    sumBlock(n.layout, c, sums, squares, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
+      const Lanes d = load(x + at) - first;
+      a += d;
+      b += d * d;
+    });
+    Lanes factor{};
+    for (int i = 0; i < 16; i++) {
+      const double m = sums.total[i] / rows, v = squares.total[i] / rows - m * m;
+      n.mean[c + i] = (float)(first[i] + m);
+      n.variance[c + i] = v > 0 ? (float)v : 0;
+      factor[i] = n.scale[c + i] / sqrtf(n.variance[c + i] + n.epsilon);
+    }
+    const Lanes mean = load(n.mean + c), offsets = load(n.offset + c);
+    forEachOfBlock(n.layout, c, [&](int64_t at) INLINE_LAMBDA {
+      Lanes value = (load(x + at) - mean) * factor + offsets;
+      if (hasResidual) value += load(residual + at);
+      if (relu) value = maximum(value, Lanes{});
+      store(y + at, value);
+    });
+  }
+}
+
+template <class T>
+INLINE void batchNormalizeAny(Normalize &n) {
+  if (n.residual) {
+    n.relu ? batchNormalizeBlocks<T, true, true>(n) : batchNormalizeBlocks<T, true, false>(n);
+  } else {
+    n.relu ? batchNormalizeBlocks<T, false, true>(n) : batchNormalizeBlocks<T, false, false>(n);
+  }
+}
+KERNEL void batchNormalizeFloat32(void *p) { batchNormalizeAny<float>(*(Normalize *)p); }
+KERNEL void batchNormalizeBFloat16(void *p) { batchNormalizeAny<bfloat16>(*(Normalize *)p); }
+
+template <class T, bool relu, bool hasResidual>
+INLINE void gradientBlocks(Gradient &g) {
+  const Share mine = share(g.layout.channels / 16);
+  const T *dy = (const T *)g.dy, *x = (const T *)g.x, *y = (const T *)g.y;
+  T *dx = (T *)g.dx, *dresidual = (T *)g.dresidual;
+  const float count = (float)g.layout.rows;
+  for (int64_t c = mine.first * 16; c < mine.last * 16; c += 16) {
+    const Lanes mean = load(g.mean + c);
+    Sums sums{}, products{};
+    sumBlock(g.layout, c, sums, products, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
+      Lanes dz = load(dy + at);
+      if (relu) dz = where(load(y + at) > Lanes{}, dz);
+      a += dz;
+      b += dz * (load(x + at) - mean);
+    });
+    // dx = a·dz + b·x + d
+    Lanes a{}, b{}, d{};
+    for (int i = 0; i < 16; i++) {
+      const float inverse = 1 / sqrtf(g.variance[c + i] + g.epsilon);
+      g.doffset[c + i] = (float)sums.total[i];
+      g.dscale[c + i] = (float)(products.total[i] * inverse);
+      a[i] = g.scale[c + i] * inverse;
+      b[i] = -a[i] * inverse * g.dscale[c + i] / count;
+      d[i] = -a[i] * g.doffset[c + i] / count - b[i] * g.mean[c + i];
+    }
+    forEachOfBlock(g.layout, c, [&](int64_t at) INLINE_LAMBDA {
+      Lanes dz = load(dy + at);
+      if (relu) dz = where(load(y + at) > Lanes{}, dz);
+      const Lanes result = a * dz + (b * load(x + at) + d);
+      store(dx + at, result);
+      if (hasResidual) store(dresidual + at, dz);
+    });
+  }
+}
+template <class T, bool relu>
+INLINE void gradientAny(Gradient &g) {
+  g.dresidual ? gradientBlocks<T, relu, true>(g) : gradientBlocks<T, relu, false>(g);
+}
+KERNEL void gradientFloat32(void *p) { gradientAny<float, false>(*(Gradient *)p); }
+KERNEL void gradientGatedFloat32(void *p) { gradientAny<float, true>(*(Gradient *)p); }
+KERNEL void gradientBFloat16(void *p) { gradientAny<bfloat16, false>(*(Gradient *)p); }
+KERNEL void gradientGatedBFloat16(void *p) { gradientAny<bfloat16, true>(*(Gradient *)p); }
 
 }  // namespace

@@ -28,6 +28,21 @@ INLINE void forEachBlock(const ck_layout &layout, int64_t images, Body body) {
   }
 }
 
+/// Whether the usual 3×3 window lies within the plane and holds whole lanes: then loops are unrolled.
+INLINE bool isWhole(const ck_pooling &p, int64_t top, int64_t left, int64_t width) {
+  return p.size == 3 && width == 16 && top >= 0 && left >= 0 && top + 3 <= p.height
+    && left + 3 <= p.width;
+}
+
+/// The greatest elements of a whole 3×3 window from `x` on.
+template <class T>
+INLINE Lanes greatestOf9(const T *x, int64_t row, int64_t step, Lanes (&values)[9]) {
+  for (int i = 0; i < 9; i++) values[i] = load(x + i / 3 * row + i % 3 * step);
+  Lanes best = values[0];
+  for (int i = 1; i < 9; i++) best = maximum(values[i], best);
+  return best;
+}
+
 template <class T>
 INLINE void maxPoolShare(Pool &pool) {
   const ck_pooling &p = pool.p;
@@ -39,6 +54,14 @@ INLINE void maxPoolShare(Pool &pool) {
     for (int64_t row = 0; row < p.out_height; row++)
       for (int64_t column = 0; column < p.out_width; column++) {
         const int64_t top = row * p.stride - p.padding, left = column * p.stride - p.padding;
+        if (isWhole(p, top, left, width)) {
+          Lanes values[9];
+          const T *from = x + (top * p.width + left) * in.step;
+          store(
+            y + (row * p.out_width + column) * out.step,
+            greatestOf9(from, p.width * in.step, in.step, values));
+          continue;
+        }
         Lanes best = splat(-INFINITY);
         for (int64_t r = atLeast0(top); r < atMost(top + p.size, p.height); r++)
           for (int64_t q = atLeast0(left); q < atMost(left + p.size, p.width); q++)
@@ -61,6 +84,20 @@ INLINE void maxPoolGradientShare(Pool &pool) {
     for (int64_t row = 0; row < p.out_height; row++)
       for (int64_t column = 0; column < p.out_width; column++) {
         const int64_t top = row * p.stride - p.padding, left = column * p.stride - p.padding;
+        if (isWhole(p, top, left, width)) {
+          Lanes values[9];
+          const int64_t first = (top * p.width + left) * in.step, line = p.width * in.step;
+          const Lanes best = greatestOf9(x + first, line, in.step, values);
+          const Lanes flow = load(dy + (row * p.out_width + column) * out.step);
+          Mask open = Mask{} - 1;
+          for (int i = 0; i < 9; i++) {
+            const Mask here = (values[i] == best) & open;
+            open &= ~here;
+            T *to = dx + first + i / 3 * line + i % 3 * in.step;
+            store(to, load(to) + where(here, flow));
+          }
+          continue;
+        }
         Lanes best = splat(-INFINITY);
         Mask place = Mask{} - 1;
         for (int64_t r = atLeast0(top); r < atMost(top + p.size, p.height); r++)

@@ -39,7 +39,8 @@ struct Statistics {
 struct Normalize {
   ck_layout layout;
   const void *x, *residual;
-  const float *scale, *offset, *mean, *variance;
+  const float *scale, *offset;
+  float *mean, *variance;  // Written by the tasks that work channel block by channel block.
   float epsilon;
   int relu;
   void *y;
@@ -93,6 +94,12 @@ struct Update {
   X(sumShareOfBFloat16) \
   X(normalizeFloat32) \
   X(normalizeBFloat16) \
+  X(batchNormalizeFloat32) \
+  X(batchNormalizeBFloat16) \
+  X(gradientFloat32) \
+  X(gradientGatedFloat32) \
+  X(gradientBFloat16) \
+  X(gradientGatedBFloat16) \
   X(sumGradientFloat32) \
   X(sumGatedFloat32) \
   X(sumGradientBFloat16) \
@@ -145,14 +152,17 @@ extern const TaskBody baseTasks[taskCount];
 #if defined(__x86_64__)
 extern const TaskBody avx2Tasks[taskCount];
 extern const TaskBody avx512Tasks[taskCount];
+extern const TaskBody avx512BF16Tasks[taskCount];
 #endif
 
 /// The table for this processor.
 inline const TaskBody *tasks() {
 #if defined(__x86_64__)
-  static const TaskBody *const chosen = __builtin_cpu_supports("x86-64-v4")   ? avx512Tasks
-                                        : __builtin_cpu_supports("x86-64-v3") ? avx2Tasks
-                                                                              : baseTasks;
+  static const TaskBody *const chosen =
+    __builtin_cpu_supports("x86-64-v4")
+      ? (__builtin_cpu_supports("avx512bf16") ? avx512BF16Tasks : avx512Tasks)
+    : __builtin_cpu_supports("x86-64-v3") ? avx2Tasks
+                                          : baseTasks;
   return chosen;
 #else
   return baseTasks;

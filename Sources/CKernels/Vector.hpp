@@ -48,6 +48,12 @@ INLINE Lanes load(const bfloat16 *from) {
   return (Lanes)words;
 }
 INLINE void store(float *to, Lanes lanes) { memcpy(to, &lanes, 64); }
+#if defined(CK_NARROWS_BFLOAT16)
+INLINE void store(bfloat16 *to, Lanes lanes) {
+  const __m256bh narrow = _mm512_cvtneps_pbh((__m512)lanes);
+  memcpy(to, &narrow, 32);
+}
+#else
 INLINE void store(bfloat16 *to, Lanes lanes) {
   Words words = (Words)lanes;
   Words rounded = (words + 0x7FFF + ((words >> 16) & 1)) >> 16;
@@ -56,6 +62,7 @@ INLINE void store(bfloat16 *to, Lanes lanes) {
   Halves halves = __builtin_convertvector(rounded, Halves);
   memcpy(to, &halves, 32);
 }
+#endif
 /// `width` lanes, 1…16; the rest are 0.
 template <class T>
 INLINE Lanes load(const T *from, int64_t width) {

@@ -42,9 +42,8 @@ extension Compilation {
     let residual = unsafe inputs.count == 4 ? address(inputs[3]) : nil
     let workspace = unsafe memory.base(memory.workspace)
     try append(index) {
-      unsafe ck_statistics(layout, x, mean, variance, workspace)
-      unsafe ck_normalize(
-        layout, x, scale, offset, mean, variance, epsilon, residual, relu ? 1 : 0, y)
+      unsafe ck_batch_normalize(
+        layout, x, scale, offset, epsilon, residual, relu ? 1 : 0, mean, variance, y, workspace)
     }
   }
 

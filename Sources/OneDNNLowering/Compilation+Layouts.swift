@@ -69,6 +69,13 @@ extension Compilation {
     let result = Graph.Value(node: index)
     switch node.operation {
     case .convolution(let stride, let padding):
+      if let small = try smallConvolution(
+        x: node.inputs[0], w: node.inputs[1], y: result, stride: stride, padding: padding,
+        pixels: SmallPlane.product)
+      {
+        smallConvolutions[index] = small
+        return
+      }
       let kernel = try forwardKernel(
         x: node.inputs[0], w: node.inputs[1], y: result, stride: stride, padding: padding)
       settle(node.inputs[0], kernel.layout(dnnl_query_src_md))
@@ -76,14 +83,23 @@ extension Compilation {
       kernels[index] = kernel
     case .convolutionInputGradient(let stride, let padding, _):
       let (dy, w) = (node.inputs[0], node.inputs[1])
+      if let small = try smallConvolution(
+        x: result, w: w, y: dy, stride: stride, padding: padding, pixels: SmallPlane.product)
+      {
+        smallConvolutions[index] = small
+        return
+      }
       let hint = try forwardKernel(x: result, w: w, y: dy, stride: stride, padding: padding)
       let layouts = try layouts(x: result, w: w, y: dy)
       kernels[index] = try engine.inputGradient(
         layouts, stride: stride, padding: padding, forward: hint)
     case .convolutionWeightGradient(let stride, let padding, _):
       let (dy, x) = (node.inputs[0], node.inputs[1])
-      if let small = try smallGradient(of: index, stride: stride, padding: padding) {
-        smallGradients[index] = small
+      if let small = try smallConvolution(
+        x: x, w: result, y: dy, stride: stride, padding: padding,
+        pixels: SmallPlane.weightGradient)
+      {
+        smallConvolutions[index] = small
         return
       }
       let hint = try forwardKernel(x: x, w: result, y: dy, stride: stride, padding: padding)
@@ -94,30 +110,31 @@ extension Compilation {
     }
   }
 
-  /// The weight gradient whose planes are so small that our own kernel is faster, if this is one and
-  /// nothing has settled another layout of the weights.
-  private mutating func smallGradient(of index: Int, stride: Int, padding: Int)
-    throws(LoweringError) -> ck_convolution?
-  {
-    let (node, dw) = (graph.nodes[index], Graph.Value(node: index))
-    let (dy, x) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
+  /// The convolution of x, w and y, if its planes are so small that our own kernels are faster than oneDNN's,
+  /// and nothing has settled another layout of the weights.
+  private mutating func smallConvolution(
+    x: Graph.Value, w: Graph.Value, y: Graph.Value, stride: Int, padding: Int, pixels: Int
+  ) throws(LoweringError) -> ck_convolution? {
+    let (source, result, weight) = (graph.shape(of: x), graph.shape(of: y), graph.shape(of: w))
     guard
-      storage(of: node.inputs[0]) == .blocked(ck_bfloat16),
-      storage(of: node.inputs[1]) == .blocked(ck_bfloat16), dy[2] * dy[3] <= smallPlane,
-      ck_has_bfloat16() != 0
+      storage(of: x) == .blocked(ck_bfloat16), storage(of: y) == .blocked(ck_bfloat16),
+      result[2] * result[3] <= pixels, weight[2] <= 7, ck_has_bfloat16() != 0
     else { return nil }
-    let layout = try MemoryDescription(node.shapes[0], dnnl_f32, dnnl_ohwi)
-    settle(dw, layout)
-    guard storage(of: dw) == .kernel(layout) else { return nil }
-    let (images, weight) = (Int64(dy[0]), node.shapes[0])
+    let layout = try MemoryDescription(weight, dnnl_f32, dnnl_ohwi)
+    settle(w, layout)
+    guard storage(of: w) == .kernel(layout) else { return nil }
     return ck_convolution(
-      images: images, in_channels: Int64(x[1]), out_channels: Int64(dy[1]), height: Int64(x[2]),
-      width: Int64(x[3]), out_height: Int64(dy[2]), out_width: Int64(dy[3]),
-      size: Int64(weight[2]), stride: Int64(stride), padding: Int64(padding))
+      images: Int64(source[0]), in_channels: Int64(source[1]), out_channels: Int64(result[1]),
+      height: Int64(source[2]), width: Int64(source[3]), out_height: Int64(result[2]),
+      out_width: Int64(result[3]), size: Int64(weight[2]), stride: Int64(stride),
+      padding: Int64(padding))
   }
 
-  /// Pixels of a plane up to which our own weight gradient is faster than oneDNN's, as measured.
-  private var smallPlane: Int { 256 }
+  /// Pixels of y's plane up to which our own kernels are faster than oneDNN's, as measured.
+  private enum SmallPlane {
+    static let weightGradient = 256
+    static let product = 64
+  }
 
   /// Prefers writing the gradient in the layout that the weights already have.
   private mutating func weightGradientKernel(

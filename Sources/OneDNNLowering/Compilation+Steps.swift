@@ -30,8 +30,10 @@ extension Compilation {
   }
 
   /// Adds a step that cannot fail.
-  mutating func append(_ index: Int, _ body: @escaping () -> Void) throws(LoweringError) {
-    steps.append(Step(description: try step(index), run: body))
+  mutating func append(_ index: Int, kernel: String = "", _ body: @escaping () -> Void)
+    throws(LoweringError)
+  {
+    steps.append(Step(description: try step(index, kernel: kernel), run: body))
   }
 
   private mutating func append(_ description: ProgramStep, _ primitive: Primitive) {
@@ -60,7 +62,7 @@ extension Compilation {
   // MARK: Convolutions
 
   private mutating func appendConvolution(_ index: Int) throws(LoweringError) {
-    if let small = smallGradients[index] { return try appendSmallGradient(index, small) }
+    if let small = smallConvolutions[index] { return try appendSmallConvolution(index, small) }
     guard let kernel = kernels[index] else { preconditionFailure("%\(index) has no kernel.") }
     let inputs = graph.nodes[index].inputs
     let result = Graph.Value(node: index)
@@ -91,19 +93,6 @@ extension Compilation {
     default:
       try unsafe appendWeightGradient(index, kernel, step, scratch)
     }
-  }
-
-  private mutating func appendSmallGradient(_ index: Int, _ convolution: ck_convolution)
-    throws(LoweringError)
-  {
-    let inputs = graph.nodes[index].inputs
-    let (dy, x) = unsafe (address(inputs[0]), address(inputs[1]))
-    let dw = unsafe floats(.init(node: index))
-    let workspace = unsafe memory.base(memory.workspace)
-    steps.append(
-      Step(description: try step(index, kernel: "small planes")) { () throws(LoweringError) in
-        unsafe ck_weight_gradient(convolution, x, dy, dw, workspace)
-      })
   }
 
   private mutating func appendWeightGradient(
@@ -169,20 +158,41 @@ extension Compilation {
 
   // MARK: Matrices
 
-  /// Row-major `C = op(A)·op(B)`.
+  /// Row-major `C = op(A)·op(B)`. oneDNN's matrix primitive reads a transposed second operand as it lies;
+  /// its plain sgemm is faster in the other cases and several times slower in this one.
   private mutating func appendMatrixProduct(
     _ index: Int, _ transposeFirst: Bool, _ transposeSecond: Bool
   ) throws(LoweringError) {
     let node = graph.nodes[index]
     let (a, b) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
-    let (rows, columns) = (Int64(node.shapes[0][0]), Int64(node.shapes[0][1]))
-    let inner = Int64(transposeFirst ? a[0] : a[1])
     let (left, right) = unsafe (floats(node.inputs[0]), floats(node.inputs[1]))
     let product = unsafe floats(.init(node: index))
+    if transposeSecond, !transposeFirst {
+      let layouts = try (
+        a: Storage.plain.description(of: a),
+        b: MemoryDescription([b[1], b[0]], dnnl_f32, dnnl_ba),
+        c: Storage.plain.description(of: node.shapes[0])
+      )
+      let kernel = try engine.matrixProduct(layouts.a, layouts.b, layouts.c)
+      let scratch = memory.add(kernel.scratchByteCount)
+      let operands = unsafe [
+        (Int32(DNNL_ARG_SRC), layouts.a, UnsafeMutableRawPointer(left)),
+        (Int32(DNNL_ARG_WEIGHTS), layouts.b, UnsafeMutableRawPointer(right)),
+        (Int32(DNNL_ARG_DST), layouts.c, UnsafeMutableRawPointer(product)),
+        (
+          Int32(DNNL_ARG_SCRATCHPAD), kernel.layout(dnnl_query_scratchpad_md), memory.base(scratch)
+        ),
+      ]
+      let step = try step(index, kernel: kernel.kernelName)
+      try append(step, unsafe Primitive(kernel, engine: engine, name: step.name, operands))
+      return
+    }
+    let (rows, columns) = (Int64(node.shapes[0][0]), Int64(node.shapes[0][1]))
+    let inner = Int64(transposeFirst ? a[0] : a[1])
     let (first, second) = (CChar(transposeFirst ? 84 : 78), CChar(transposeSecond ? 84 : 78))
     let (strideA, strideB) = (Int64(a[1]), Int64(b[1]))
     steps.append(
-      Step(description: try step(index)) { () throws(LoweringError) in
+      Step(description: try step(index, kernel: "sgemm")) { () throws(LoweringError) in
         try unsafe check(
           dnnl_sgemm(
             first, second, rows, columns, inner, 1, left, strideA, right, strideB, 0, product,

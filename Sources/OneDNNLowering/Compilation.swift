@@ -18,8 +18,8 @@ struct Compilation {
   var storages: [Graph.Value: Storage] = [:]
   /// The kernel of each convolution or gradient of one, by node.
   var kernels: [Int: PrimitiveDescription] = [:]
-  /// The weight gradients that our own kernel makes, by node.
-  var smallGradients: [Int: ck_convolution] = [:]
+  /// The convolutions and gradients of ones that our own kernels compute, by node.
+  var smallConvolutions: [Int: ck_convolution] = [:]
   /// Variables whose bytes an assigned value takes over, by that value's root.
   var heirs: [Graph.Value: Int] = [:]
 

@@ -56,4 +56,15 @@ extension Engine {
     return try unsafe PrimitiveDescription(
       &descriptor, hint: forward, engine: self, "weight gradient")
   }
+
+  /// The kernel of the product of two matrices in the given layouts.
+  func matrixProduct(_ a: MemoryDescription, _ b: MemoryDescription, _ c: MemoryDescription)
+    throws(LoweringError) -> PrimitiveDescription
+  {
+    var (first, second, product) = (a.raw, b.raw, c.raw)
+    var descriptor = dnnl_matmul_desc_t()
+    try unsafe check(
+      dnnl_matmul_desc_init(&descriptor, &first, &second, nil, &product), "matrix product")
+    return try unsafe PrimitiveDescription(&descriptor, engine: self, "matrix product")
+  }
 }

@@ -98,6 +98,7 @@ extension Case {
       (3, 64, 7, 2, 3, 20), (5, 7, 3, 1, 1, 6), (24, 24, 3, 1, 1, 5),
       (16, 32, 3, 1, 1, 18), (48, 32, 3, 2, 1, 7), (32, 64, 3, 1, 1, 2), (64, 16, 3, 2, 1, 2),
       (64, 32, 1, 2, 0, 6), (32, 32, 3, 1, 1, 1), (16, 16, 5, 1, 2, 3),
+      (64, 48, 3, 1, 1, 7), (48, 64, 3, 2, 1, 8),
     ].map { c, o, k, stride, padding, side in
       Case(
         "convolution \(c)→\(o) \(k)×\(k)/\(stride) of \(side) px",
@@ -110,6 +111,9 @@ extension Case {
       ) {
         get($0, "x").convolved(with: get($0, "w1"), stride: 1, padding: 1)
           .convolved(with: get($0, "w2"), stride: 2, padding: 1)
+      },
+      Case("a convolution of eleven pictures", [("x", [11, 32, 3, 3]), ("w", [32, 32, 3, 3])]) {
+        get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)
       },
       Case("one weight in two convolutions", [("x", [2, 16, 8, 8]), ("w", [16, 16, 3, 3])]) {
         let once = get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)

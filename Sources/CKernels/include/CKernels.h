@@ -30,8 +30,11 @@ int ck_has_bfloat16(void);
 /// The bytes of workspace that a reduction over `channels` needs with `threads` threads.
 int64_t ck_workspace_bytes(int64_t channels, int threads);
 
-/// Mean and biased variance of each channel over all rows.
-void ck_statistics(ck_layout layout, const void *x, float *mean, float *variance, void *workspace);
+/// Normalisation by the batch's own statistics: the mean and biased variance of each channel over all rows,
+/// and y as of ck_normalize with them. y may be x or residual.
+void ck_batch_normalize(
+  ck_layout layout, const void *x, const float *scale, const float *offset, float epsilon,
+  const void *residual, int relu, float *mean, float *variance, void *y, void *workspace);
 
 /// y = scale·(x − mean)/√(variance + epsilon) + offset (+ residual unless NULL), rectified if relu. y may be x
 /// or residual.
@@ -61,7 +64,8 @@ void ck_average_pool(ck_layout layout, const void *x, float *y);
 /// Each row of `dy` spread evenly over its picture's pixels.
 void ck_average_pool_gradient(ck_layout layout, const float *dy, void *dx);
 
-/// A square convolution and the planes that it moves over. Channels are multiples of 16.
+/// A square convolution and the planes that it moves over. Channels are multiples of 16;
+/// the size is 7 at most.
 typedef struct {
   int64_t images, in_channels, out_channels, height, width, out_height, out_width, size, stride,
     padding;
@@ -73,6 +77,16 @@ int64_t ck_weight_gradient_bytes(ck_convolution convolution);
 /// that multiply bfloat16, and fast where planes are small.
 void ck_weight_gradient(
   ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace);
+
+/// The bytes of weights that ck_pack_weights packs.
+int64_t ck_packed_weights_bytes(ck_convolution convolution);
+/// Weights [out][row][column][in] in float32 as ck_small_convolution wants them, for the convolution itself
+/// or for the gradient of its input.
+void ck_pack_weights(ck_convolution convolution, int is_gradient, const float *w, void *packed);
+/// y from x, or dx from dy, in bfloat16 and the blocked layout. For processors that multiply bfloat16, and
+/// fast where planes are small.
+void ck_small_convolution(
+  ck_convolution convolution, int is_gradient, const void *source, const void *packed, void *result);
 
 /// Flat element-by-element operations over `count` elements; the result may be an operand.
 typedef enum { ck_add, ck_subtract, ck_multiply, ck_relu, ck_relu_gradient } ck_binary;

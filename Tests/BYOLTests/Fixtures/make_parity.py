@@ -2,6 +2,7 @@
 """Writes the parity fixture: what PyTorch computes for the BYOL update, in float64.
 
     python make_parity.py [--only CASE] [--folder FOLDER]
+    python make_parity.py --margins CASE     # how near to a kink each prefix of pictures comes
 
 Run it in a virtual environment with `torch` and `torchvision` (the versions used are in
 parity.json). It writes `parity.json` (the index, read by ParityFixture.swift) and one
@@ -41,7 +42,8 @@ jump, and then no float32 program can agree with float64. So in every case but t
 (`plain`) most offsets of the encoders' batch norms are +-3 +- 0.5: most elements lie away from the
 kink, and the thousands beyond it still test the mask. The script repeats everything in float32 and
 writes the relative difference beside each entry (`float32`), which shows what a tolerance of 1e-4
-means; the prefix of a case's pictures was chosen so that these differences are small. `controls`
+means; the prefix of a case's pictures was chosen, with `--margins`, so that no element comes near a
+kink: its distance relative to the tensor's deviation is well over what float32 rounds. `controls`
 says how much the end state of the ten updates moves if an update is wrong in one of the ways that
 other implementations are.
 """
@@ -70,9 +72,9 @@ CASES = [
     # so that no element lies within rounding of a kink, see above), optimizers
     ("plain", "resnet18", 0.25, "cifar", 16, 8, "", []),
     ("tiny", "resnet18", 0.25, "cifar", 16, 8, "", ["lars", "sgd"]),
-    ("resnet18-cifar-half", "resnet18", 0.5, "cifar", 32, 8, "", ["lars"]),
+    ("resnet18-cifar-half", "resnet18", 0.5, "cifar", 32, 8, "j.", ["lars"]),
     ("resnet18-cifar", "resnet18", 1, "cifar", 32, 8, "d.", ["lars"]),
-    ("resnet18", "resnet18", 1, "imagenet", 64, 8, "", ["lars", "sgd"]),
+    ("resnet18", "resnet18", 1, "imagenet", 64, 8, "f.", ["lars", "sgd"]),
     ("resnet50", "resnet50", 1, "imagenet", 64, 8, "", ["lars"]),
 ]
 BLOCKS = {"resnet18": (BasicBlock, [2, 2, 2, 2]), "resnet50": (Bottleneck, [3, 4, 6, 3])}
@@ -442,6 +444,30 @@ def distance(right, wrong):
     )
 
 
+def margins(name, architecture, width, stem, side, batch, _, optimizers):
+    """Prints, for each prefix, the least distance of any rectifier's input from 0 over its deviation:
+    in the gradient of the first update, and in the ten updates of each optimizer."""
+    net = Networks(architecture, width, stem, name == "plain")
+    net.side, net.batch = side, batch
+    least = [math.inf]
+
+    def hook(_, inputs):
+        x = inputs[0].detach()
+        least[0] = min(least[0], float(x.abs().min() / x.std()))
+
+    for module in net.online.modules():
+        if isinstance(module, nn.ReLU):
+            module.register_forward_pre_hook(hook)
+    for prefix in [""] + [f"{letter}." for letter in "abcdefghijklmnopqrstuvwxyz"]:
+        net.prefix = prefix
+        found = []
+        for work in [gradients] + [lambda n, d, o=o: run(n, o, d) for o in optimizers]:
+            least[0] = math.inf
+            work(net, torch.float64)
+            found.append(f"{least[0]:.1e}")
+        print(f"{name}, prefix {prefix!r}: {', '.join(found)}", flush=True)
+
+
 def make_case(folder, name, architecture, width, stem, side, batch, prefix, optimizers):
     net, writer = Networks(architecture, width, stem, name == "plain"), Writer()
     net.side, net.batch, net.prefix = side, batch, prefix
@@ -497,8 +523,11 @@ def main():
     here = pathlib.Path(__file__).parent
     parser.add_argument("--folder", type=pathlib.Path, default=here)
     parser.add_argument("--only", help="make this case anew, keep the others")
+    parser.add_argument("--margins", metavar="CASE", help="search this case's prefix; write nothing")
     options = parser.parse_args()
     torch.manual_seed(0)
+    if options.margins:
+        return margins(*next(c for c in CASES if c[0] == options.margins))
     path = options.folder / "parity.json"
     kept = {}
     if options.only:

@@ -1,0 +1,232 @@
+// A convolution and the gradient of its input in bfloat16 for small planes, as products of matrices.
+//
+// A tile is one pixel of eight pictures times 32 output channels. All its pictures meet the same taps of the
+// window, so taps that hang over the edge cost nothing. Pairs of the source's channels lie side by side in
+// the blocked layout and are broadcast from where they are; the weights are packed once an update.
+#include "Tasks.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+using namespace ck;
+
+#define BFLOAT16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+namespace {
+
+const int tilePictures = 8, tileChannels = 32, maximumTaps = 49;
+
+/// The product's terms: `source` channels are summed over, `result` channels are made.
+struct Roles {
+  int64_t source, result;
+};
+Roles roles(const ck_convolution &c, bool isGradient) {
+  return isGradient ? Roles{c.out_channels, c.in_channels} : Roles{c.in_channels, c.out_channels};
+}
+
+struct Packing {
+  ck_convolution c;
+  bool isGradient;
+  const float *w;  // [out][tap][in]
+  bfloat16 *packed;  // [result tile][16 source channels][tap][pair of them][result channel][2]
+};
+
+/// Two rows of sixteen, as sixteen pairs.
+BFLOAT16 ALWAYS_INLINE __m512i interleaved(const float *low, const float *high) {
+  const __m256i a = (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(low));
+  const __m256i b = (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(high));
+  return _mm512_or_si512(_mm512_cvtepu16_epi32(a), _mm512_slli_epi32(_mm512_cvtepu16_epi32(b), 16));
+}
+
+/// Exchanges rows and columns of sixteen times sixteen words.
+BFLOAT16 ALWAYS_INLINE void transpose(__m512i (&rows)[16]) {
+  __m512i a[16], b[16];
+  for (int i = 0; i < 8; i++) {
+    a[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+    a[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+  }
+  for (int i = 0; i < 4; i++) {
+    b[4 * i] = _mm512_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
+    b[4 * i + 1] = _mm512_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
+    b[4 * i + 2] = _mm512_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
+    b[4 * i + 3] = _mm512_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
+  }
+  for (int i = 0; i < 4; i++) {
+    a[i] = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
+    a[4 + i] = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
+    a[8 + i] = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
+    a[12 + i] = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
+  }
+  for (int i = 0; i < 4; i++) {
+    rows[i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0x88);
+    rows[4 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0x88);
+    rows[8 + i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0xdd);
+    rows[12 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0xdd);
+  }
+}
+
+/// Packs 16 result channels for all taps.
+BFLOAT16 void packSixteen(const Packing &p, int64_t result) {
+  const Roles channels = roles(p.c, p.isGradient);
+  const int64_t taps = p.c.size * p.c.size, in = p.c.in_channels;
+  const int64_t tile = result / tileChannels, left = channels.result - tile * tileChannels;
+  const int64_t width = left < tileChannels ? left : tileChannels;
+  bfloat16 *to = p.packed + tile * tileChannels * taps * channels.source
+    + (result - tile * tileChannels) * 2;
+  for (int64_t tap = 0; tap < taps; tap++)
+    for (int64_t s = 0; s < channels.source; s += p.isGradient ? 2 : 32) {
+      bfloat16 *pairs = to + ((s / 16 * taps + tap) * 16 + s % 16) * width;
+      if (p.isGradient) {
+        const float *from = p.w + (s * taps + tap) * in + result;
+        _mm512_storeu_si512(pairs, interleaved(from, from + taps * in));
+        continue;
+      }
+      // Sixteen pairs of input channels of sixteen output channels; 16 channels are half of that.
+      const bool half = channels.source - s < 32;
+      __m512i rows[16];
+      for (int i = 0; i < 16; i++) {
+        const float *from = p.w + ((result + i) * taps + tap) * in + s;
+        const __m512 low = _mm512_loadu_ps(from);
+        const __m512 high = half ? _mm512_setzero_ps() : _mm512_loadu_ps(from + 16);
+        rows[i] = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+      }
+      transpose(rows);
+      for (int i = 0; i < 8; i++) _mm512_storeu_si512(pairs + i * width * 2, rows[i]);
+      if (half) continue;
+      pairs += taps * 16 * width;
+      for (int i = 0; i < 8; i++) _mm512_storeu_si512(pairs + i * width * 2, rows[8 + i]);
+    }
+}
+
+BFLOAT16 void packShare(void *argument) {
+  const Packing &p = *(const Packing *)argument;
+  const int64_t units = roles(p.c, p.isGradient).result / 16;
+  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++)
+    packSixteen(p, u * 16);
+}
+
+struct Product {
+  ck_convolution c;
+  bool isGradient;
+  const bfloat16 *source, *weights;
+  bfloat16 *result;
+};
+
+/// A line of the source that a tap meets from a place of the result, or −1.
+int64_t met(int64_t place, int64_t tap, int64_t length, const ck_convolution &c, bool isGradient) {
+  if (!isGradient) {
+    const int64_t line = place * c.stride + tap - c.padding;
+    return line >= 0 && line < length ? line : -1;
+  }
+  const int64_t shifted = place + c.padding - tap;
+  if (shifted < 0 || shifted % c.stride != 0) return -1;
+  return shifted / c.stride < length ? shifted / c.stride : -1;
+}
+
+/// One pixel of eight pictures for a tile of channels. Pictures that are missing repeat the last one.
+template <int vectors>
+BFLOAT16 void tile(
+  const Product &p, int64_t firstPicture, int64_t channelTile, int64_t row, int64_t column) {
+  const ck_convolution &c = p.c;
+  const Roles channels = roles(c, p.isGradient);
+  const int64_t sourceHeight = p.isGradient ? c.out_height : c.height;
+  const int64_t sourceWidth = p.isGradient ? c.out_width : c.width;
+  const int64_t resultWidth = p.isGradient ? c.width : c.out_width;
+  const int64_t resultPixels = resultWidth * (p.isGradient ? c.height : c.out_height);
+  const int64_t sourcePixels = sourceHeight * sourceWidth;
+  const int64_t taps = c.size * c.size;
+  const int64_t present =
+    c.images - firstPicture < tilePictures ? c.images - firstPicture : tilePictures;
+  const bfloat16 *pictures[tilePictures];
+  for (int64_t i = 0; i < tilePictures; i++)
+    pictures[i] = p.source
+      + (firstPicture + (i < present ? i : present - 1)) * channels.source * sourcePixels;
+  const bfloat16 *weights = p.weights + channelTile * tileChannels * taps * channels.source;
+  __m512 sums[tilePictures][vectors];
+  for (int i = 0; i < tilePictures; i++)
+    for (int v = 0; v < vectors; v++) sums[i][v] = _mm512_setzero_ps();
+  // The taps that meet a pixel: where the pixel is, and the tap's number.
+  int64_t places[maximumTaps], numbers[maximumTaps], count = 0;
+  for (int64_t tap = 0; tap < taps; tap++) {
+    const int64_t line = met(row, tap / c.size, sourceHeight, c, p.isGradient);
+    const int64_t place = met(column, tap % c.size, sourceWidth, c, p.isGradient);
+    if (line < 0 || place < 0) continue;
+    places[count] = (line * sourceWidth + place) * 16;
+    numbers[count++] = tap * vectors * 16 * 16;
+  }
+  for (int64_t block = 0; block < channels.source; block += 16) {
+    for (int64_t tap = 0; tap < count; tap++) {
+      const bfloat16 *w = weights + block * taps * vectors * 16 + numbers[tap];
+      const int64_t offset = block * sourcePixels + places[tap];
+#pragma clang loop unroll(disable)
+      for (int64_t pair = 0; pair < 16; pair += 2) {
+        __m512bh columns[vectors];
+        for (int v = 0; v < vectors; v++) columns[v] = (__m512bh)_mm512_loadu_si512(w + v * 32);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < tilePictures; i++) {
+          int32_t both;
+          memcpy(&both, pictures[i] + offset + pair, 4);
+          const __m512bh picture = (__m512bh)_mm512_set1_epi32(both);
+#pragma clang loop unroll(full)
+          for (int v = 0; v < vectors; v++)
+            sums[i][v] = _mm512_dpbf16_ps(sums[i][v], picture, columns[v]);
+        }
+        w += vectors * 32;
+      }
+    }
+  }
+  for (int64_t i = 0; i < present; i++)
+    for (int v = 0; v < vectors; v++) {
+      const int64_t block = channelTile * tileChannels / 16 + v;
+      bfloat16 *to = p.result
+        + (((firstPicture + i) * (channels.result / 16) + block) * resultPixels
+           + row * resultWidth + column)
+          * 16;
+      _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(sums[i][v]));
+    }
+}
+
+BFLOAT16 void multiplyShare(void *argument) {
+  const Product &p = *(const Product *)argument;
+  const ck_convolution &c = p.c;
+  const int64_t channels = roles(c, p.isGradient).result;
+  const int64_t tiles = (channels + tileChannels - 1) / tileChannels;
+  const int64_t groups = (c.images + tilePictures - 1) / tilePictures;
+  const int64_t height = p.isGradient ? c.height : c.out_height;
+  const int64_t width = p.isGradient ? c.width : c.out_width;
+  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
+  const int64_t units = tiles * groups;
+  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++) {
+    const int64_t channelTile = u / groups, picture = u % groups * tilePictures;
+    const bool whole = channels - channelTile * tileChannels >= tileChannels;
+    for (int64_t row = 0; row < height; row++)
+      for (int64_t column = 0; column < width; column++)
+        whole ? tile<2>(p, picture, channelTile, row, column)
+              : tile<1>(p, picture, channelTile, row, column);
+  }
+}
+
+}  // namespace
+
+void ck_pack_weights(ck_convolution convolution, int is_gradient, const float *w, void *packed) {
+  Packing packing{convolution, is_gradient != 0, w, (bfloat16 *)packed};
+  GOMP_parallel(packShare, &packing, (unsigned)omp_get_max_threads(), 0);
+}
+
+void ck_small_convolution(
+  ck_convolution convolution, int is_gradient, const void *source, const void *packed,
+  void *result) {
+  Product product{convolution, is_gradient != 0, (const bfloat16 *)source,
+                  (const bfloat16 *)packed, (bfloat16 *)result};
+  GOMP_parallel(multiplyShare, &product, (unsigned)omp_get_max_threads(), 0);
+}
+#else
+void ck_pack_weights(ck_convolution, int, const float *, void *) {}
+void ck_small_convolution(ck_convolution, int, const void *, const void *, void *) {}
+#endif
+
+int64_t ck_packed_weights_bytes(ck_convolution c) {
+  return 2 * c.in_channels * c.out_channels * c.size * c.size;
+}
