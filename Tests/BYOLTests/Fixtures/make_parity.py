@@ -74,7 +74,7 @@ CASES = [
     ("tiny", "resnet18", 0.25, "cifar", 16, 8, "", ["lars", "sgd"]),
     ("resnet18-cifar-half", "resnet18", 0.5, "cifar", 32, 8, "j.", ["lars"]),
     ("resnet18-cifar", "resnet18", 1, "cifar", 32, 8, "d.", ["lars"]),
-    ("resnet18", "resnet18", 1, "imagenet", 64, 8, "f.", ["lars", "sgd"]),
+    ("resnet18", "resnet18", 1, "imagenet", 64, 8, "h.", ["lars", "sgd"]),
     ("resnet50", "resnet50", 1, "imagenet", 64, 8, "", ["lars"]),
 ]
 BLOCKS = {"resnet18": (BasicBlock, [2, 2, 2, 2]), "resnet50": (Bottleneck, [3, 4, 6, 3])}
