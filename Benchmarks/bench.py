@@ -42,8 +42,8 @@ def options():
     parser.add_argument("--environment", type=pathlib.Path,
                         default=pathlib.Path.home() / ".cache/byol-bench")
     parser.add_argument("--python", help="the interpreter of an environment that has torch")
-    parser.add_argument("--cases", default="small,base", help=f"of {', '.join(CASES)}")
-    parser.add_argument("--precisions", default="float32", help="byol's, such as float32,bfloat16")
+    parser.add_argument("--cases", default="small,base,large", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--precisions", default="float32,bfloat16", help="byol's, such as float32,bfloat16")
     parser.add_argument("--peer-precisions", default="float32,bfloat16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10, help="measured in each run")

@@ -25,6 +25,9 @@ struct EngineOptions: ParsableArguments {
   /// The threads to compute on.
   var budget: ThreadBudget { Machine.threads(threads) }
 
+  /// The number of threads for people.
+  var threadsInWords: String { budget.count == 1 ? "1 thread" : "\(budget.count) threads" }
+
   /// The precision asked for.
   ///
   /// - Throws: `ValidationError` where the processor does not multiply it.

@@ -51,7 +51,7 @@ struct EncoderBenchmark: ParsableCommand {
     guard measurement.json else {
       return print(
         "\(encoder.rawValue), \(stem.rawValue) stem, \(size) px, batch \(batch), \(precision), "
-          + "\(engine.budget.count) threads: "
+          + "\(engine.threadsInWords): "
           + String(format: "%.1f img/s, %.2f ms a call, ", speed, median * 1000)
           + "\(memory >> 20) MiB at most")
     }

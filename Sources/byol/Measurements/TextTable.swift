@@ -4,12 +4,17 @@ import Foundation
 enum TextTable {
   private static let widths = (first: 32, other: 12)
 
+  /// The place in a line where a cell ends.
+  private static func end(_ index: Int) -> Int { widths.first + widths.other * index }
+
   static func line(_ cells: [String]) -> String {
-    cells.enumerated().map { index, cell in
-      let width = index == 0 ? widths.first : max(widths.other, cell.count + 2)
-      let space = String(repeating: " ", count: max(0, width - cell.count))
-      return index == 0 ? cell + space : space + cell
-    }.joined().trimmingCharacters(in: .newlines)
+    var line = ""
+    for (index, cell) in cells.enumerated() where !cell.isEmpty {
+      let space = String(
+        repeating: " ", count: max(index == 0 ? 0 : 2, end(index) - cell.count - line.count))
+      line += index == 0 ? cell : space + cell
+    }
+    return line
   }
 }
 

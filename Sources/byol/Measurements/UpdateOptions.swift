@@ -66,6 +66,6 @@ struct UpdateOptions: ParsableArguments {
   func sentence(_ recipe: Recipe) -> String {
     let factor = width == 1 ? "" : " ×\(width)"
     return "\(encoder.rawValue)\(factor), \(stem.rawValue) stem, \(size) px, batch \(batch), "
-      + "\(recipe.precision.rawValue), \(engine.budget.count) threads"
+      + "\(recipe.precision.rawValue), \(engine.threadsInWords)"
   }
 }

@@ -1,0 +1,65 @@
+import Foundation
+import JSONTree
+import Testing
+
+/// The commands that measure and plan, as the real binary runs them.
+@Suite struct MeasurementTests {
+  /// Steps by operation of one update of ResNet-18, whatever the processor: forward passes of two networks on
+  /// two views, gradients of one, the optimizer, the target.
+  static let golden: [String: Int] = [
+    "convolution": 80, "convolutionWeightGradient": 40, "convolutionInputGradient": 38,
+    "batchNormalization": 86, "batchNormalizationGradient": 44, "matrixProduct": 28, "add": 89,
+    "optimizerUpdate": 70, "interpolate": 65, "runningAverage": 172, "globalAveragePool": 4,
+    "globalAveragePoolGradient": 2,
+  ]
+
+  @Test func `the plan of an update is the one that was planned`() throws {
+    let (status, text) = try ServiceProcess.run(
+      ["plan", "--size", "16", "--batch", "8", "--threads", "1", "--precision", "float32"])
+    #expect(status == 0)
+    var counts: [String: Int] = [:]
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      if words.count >= 3, let count = Int(words[1]) { counts[String(words[0])] = count }
+    }
+    for (operation, count) in MeasurementTests.golden {
+      #expect(counts[operation] == count, "\(operation)")
+    }
+    // Of the input no gradient is computed: two convolutions have none of their input.
+    #expect(counts["convolutionInputGradient"] == (counts["convolutionWeightGradient"] ?? 0) - 2)
+    #expect(text.contains("resnet18, cifar stem, 16 px, batch 8, float32, 1 thread"))
+    #expect(text.contains("arena "))
+  }
+
+  @Test func `a profile accounts for the whole update`() throws {
+    let (status, text) = try ServiceProcess.run(
+      ["profile", "--size", "16", "--batch", "8", "--width", "0.25", "--updates", "1"])
+    #expect(status == 0)
+    #expect(text.contains("GFLOP/s") && text.contains("in all"))
+  }
+
+  @Test(arguments: [
+    ["step", "--size", "16", "--batch", "4", "--width", "0.25", "--precision", "float32"],
+    ["encoder", "--encoder", "resnet18", "--size", "32", "--batch", "2", "--precision", "auto"],
+  ])
+  func `a benchmark prints one line of figures`(_ arguments: [String]) throws {
+    let (status, text) = try ServiceProcess.run(
+      ["benchmark"] + arguments + ["--threads", "1", "--seconds", "0", "--json"])
+    #expect(status == 0)
+    let figures = try JSONValue(parsing: Array(text.utf8)).objectValue
+    let speed = try #require(figures?["images_per_second"]?.doubleValue)
+    #expect(speed > 0)
+    #expect(try #require(figures?["peak_memory_bytes"]?.doubleValue) > 1e6)
+    #expect(["float32", "bfloat16"].contains(figures?["precision"]?.stringValue))
+  }
+
+  @Test(arguments: [
+    ["benchmark", "step", "--precision", "float16"], ["benchmark", "step", "--size", "7000"],
+    ["benchmark", "encoder", "--batch", "0"], ["benchmark", "views", "--input", "/nowhere.jpg"],
+    ["profile", "--updates", "0"], ["plan", "--width", "9"], ["plan", "--threads", "0"],
+  ])
+  func `what cannot be measured is refused in words`(_ arguments: [String]) throws {
+    let (status, text) = try ServiceProcess.run(arguments)
+    #expect(status != 0 && text.contains("Error: "))
+  }
+}
