@@ -25,7 +25,7 @@ enum ServeDemo {
     request.epochs = .value(50)
     request.warmupEpochs = .value(1)
     request.optimizer = .value(.lars)
-    request.baseLearningRate = .value(16)
+    request.baseLearningRate = .value(6)
     request.weightDecay = .value(1e-6)
     request.baseTau = .value(0.98)
     request.projectorHidden = .value(512)
