@@ -98,28 +98,36 @@ INLINE void sumGradientShare(Gradient &g) {
     });
 }
 
+/// The factors of dx = a·dz + b·x + d for `width` channels from `c` on, once their sums are known.
+struct Factors {
+  Lanes a, b, d;
+};
+INLINE Factors factorsOfGradient(const Gradient &g, int64_t c, int64_t width) {
+  Factors f{};
+  const float count = (float)g.layout.rows;
+  for (int64_t i = 0; i < width; i++) {
+    const float inverse = 1 / sqrtf(g.variance[c + i] + g.epsilon);
+    f.a[i] = g.scale[c + i] * inverse;
+    f.b[i] = -f.a[i] * inverse * g.dscale[c + i] / count;
+    f.d[i] = -f.a[i] * g.doffset[c + i] / count - f.b[i] * g.mean[c + i];
+  }
+  return f;
+}
+
 template <class T, bool relu, bool hasResidual>
 INLINE void applyGradientShare(Gradient &g) {
   const Share mine = share(g.layout.rows);
   const T *dy = (const T *)g.dy, *x = (const T *)g.x, *y = (const T *)g.y;
   T *dx = (T *)g.dx, *dresidual = (T *)g.dresidual;
-  const float count = (float)g.layout.rows;
   forEachPiece(
     g.layout, mine.first, mine.last,
     [&](int64_t offset, int64_t stride, int64_t rows, int64_t c, int64_t width) INLINE_LAMBDA {
-      // dx = a·dz + b·x + d
-      Lanes a{}, b{}, d{};
-      for (int64_t i = 0; i < width; i++) {
-        const float inverse = 1 / sqrtf(g.variance[c + i] + g.epsilon);
-        a[i] = g.scale[c + i] * inverse;
-        b[i] = -a[i] * inverse * g.dscale[c + i] / count;
-        d[i] = -a[i] * g.doffset[c + i] / count - b[i] * g.mean[c + i];
-      }
+      const Factors f = factorsOfGradient(g, c, width);
       for (int64_t i = 0; i < rows; i++) {
         const int64_t at = offset + i * stride;
         Lanes dz = load(dy + at, width);
         if (relu) dz = where(load(y + at, width) > Lanes{}, dz);
-        const Lanes result = a * dz + (b * load(x + at, width) + d);
+        const Lanes result = f.a * dz + (f.b * load(x + at, width) + f.d);
         store(dx + at, result, width);
         if (hasResidual) store(dresidual + at, dz, width);
       }
@@ -149,8 +157,8 @@ struct Sums {
   INLINE_LAMBDA void add(Lanes lanes) { total += __builtin_convertvector(lanes, Doubles); }
 };
 
-/// Sums `value(at)` and `product(at)` over all pixels of the block of channels from `c` on. `term` gives both
-/// for the element at an offset.
+/// Two sums over all pixels of the block of channels from `c` on; `term` adds what the elements at an offset
+/// give to both.
 template <class Term>
 INLINE void sumBlock(const ck_layout &layout, int64_t c, Sums &first, Sums &second, Term term) {
   const int64_t images = layout.rows / layout.pixels, pieceRows = 64;
@@ -232,7 +240,6 @@ INLINE void gradientBlocks(Gradient &g) {
   const Share mine = share(g.layout.channels / 16);
   const T *dy = (const T *)g.dy, *x = (const T *)g.x, *y = (const T *)g.y;
   T *dx = (T *)g.dx, *dresidual = (T *)g.dresidual;
-  const float count = (float)g.layout.rows;
   for (int64_t c = mine.first * 16; c < mine.last * 16; c += 16) {
     const Lanes mean = load(g.mean + c);
     Sums sums{}, products{};
@@ -242,20 +249,16 @@ INLINE void gradientBlocks(Gradient &g) {
       a += dz;
       b += dz * (load(x + at) - mean);
     });
-    // dx = a·dz + b·x + d
-    Lanes a{}, b{}, d{};
     for (int i = 0; i < 16; i++) {
       const float inverse = 1 / sqrtf(g.variance[c + i] + g.epsilon);
       g.doffset[c + i] = (float)sums.total[i];
       g.dscale[c + i] = (float)(products.total[i] * inverse);
-      a[i] = g.scale[c + i] * inverse;
-      b[i] = -a[i] * inverse * g.dscale[c + i] / count;
-      d[i] = -a[i] * g.doffset[c + i] / count - b[i] * g.mean[c + i];
     }
+    const Factors f = factorsOfGradient(g, c, 16);
     forEachOfBlock(g.layout, c, [&](int64_t at) INLINE_LAMBDA {
       Lanes dz = load(dy + at);
       if (relu) dz = where(load(y + at) > Lanes{}, dz);
-      const Lanes result = a * dz + (b * load(x + at) + d);
+      const Lanes result = f.a * dz + (f.b * load(x + at) + f.d);
       store(dx + at, result);
       if (hasResidual) store(dresidual + at, dz);
     });

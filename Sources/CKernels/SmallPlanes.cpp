@@ -101,9 +101,8 @@ BFLOAT16 void packSixteen(const Packing &p, int64_t result) {
 
 BFLOAT16 void packShare(void *argument) {
   const Packing &p = *(const Packing *)argument;
-  const int64_t units = roles(p.c, p.isGradient).result / 16;
-  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++)
+  const Share mine = share(roles(p.c, p.isGradient).result / 16);
+  for (int64_t u = mine.first; u < mine.last; u++)
     packSixteen(p, u * 16);
 }
 
@@ -196,9 +195,8 @@ BFLOAT16 void multiplyShare(void *argument) {
   const int64_t groups = (c.images + tilePictures - 1) / tilePictures;
   const int64_t height = p.isGradient ? c.height : c.out_height;
   const int64_t width = p.isGradient ? c.width : c.out_width;
-  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-  const int64_t units = tiles * groups;
-  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++) {
+  const Share mine = share(tiles * groups);
+  for (int64_t u = mine.first; u < mine.last; u++) {
     const int64_t channelTile = u / groups, picture = u % groups * tilePictures;
     const bool whole = channels - channelTile * tileChannels >= tileChannels;
     for (int64_t row = 0; row < height; row++)

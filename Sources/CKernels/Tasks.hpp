@@ -169,6 +169,16 @@ inline const TaskBody *tasks() {
 #endif
 }
 
+/// The share `[first, last)` of `count` that falls to one thread of the team.
+struct Share {
+  int64_t first, last;
+  int thread, threads;
+};
+inline Share share(int64_t count) {
+  int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+  return {count * thread / threads, count * (thread + 1) / threads, thread, threads};
+}
+
 /// Runs a task on the team, or on this thread alone where `work` (elements) is small.
 template <class Argument>
 void parallel(int64_t work, Task task, Argument &argument) {

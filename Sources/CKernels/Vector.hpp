@@ -84,16 +84,6 @@ INLINE float sum(Lanes lanes) {
   return total;
 }
 
-/// The share `[first, last)` of `count` that falls to one thread of the team.
-struct Share {
-  int64_t first, last;
-  int thread, threads;
-};
-INLINE Share share(int64_t count) {
-  int thread = omp_get_thread_num(), threads = omp_get_num_threads();
-  return {count * thread / threads, count * (thread + 1) / threads, thread, threads};
-}
-
 /// Calls `body(offset, stride, rows, channel, width)` for pieces of the rows `[first, last)`: `rows` rows of
 /// `width` channels from `channel` on, row i at element `offset + i·stride`. A piece fits the first cache.
 template <class Body>

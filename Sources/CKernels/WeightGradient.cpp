@@ -28,27 +28,31 @@ struct Job {
   bfloat16 *columns, *rows;
 };
 
-/// One pixel of all pictures, 16 channels: pairs of pictures side by side, the missing last one 0.
+/// 16 channels of one pixel of pictures n and n + 1, side by side; a picture beyond the last is 0.
+BFLOAT16 inline __attribute__((always_inline)) __m512i pairAt(
+  const bfloat16 *from, int64_t pictureStride, bool hasSecond) {
+  const __m512i first = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
+  if (!hasSecond) return first;
+  const __m256i second = _mm256_loadu_si256((const __m256i *)(from + pictureStride));
+  return _mm512_or_si512(first, _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
+}
+
+/// One pixel of all pictures, 16 channels, in pairs of pictures.
 BFLOAT16 void packPixel(
   const bfloat16 *from, int64_t pictureStride, int64_t images, bfloat16 *to, int64_t pairStride) {
   for (int64_t n = 0; n < images; n += 2) {
-    const __m512i even = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
-    __m512i odd = _mm512_setzero_si512();
-    if (n + 1 < images)
-      odd = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(from + pictureStride)));
-    _mm512_storeu_si512(to, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+    _mm512_storeu_si512(to, pairAt(from, pictureStride, n + 1 < images));
     from += 2 * pictureStride;
     to += pairStride;
   }
 }
 
-/// Packs a blocked tensor of `channels` and `pixels` into tiles of `tile` channels, 16 or 32 at a time.
+/// Packs x into tiles of 32 channels, the last of which may have 16.
 BFLOAT16 void packColumns(Job &job) {
   const ck_convolution &c = job.c;
   const int64_t pixels = c.height * c.width, blocks = c.in_channels / 16;
-  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-  const int64_t units = blocks * pixels;
-  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++) {
+  const Share mine = share(blocks * pixels);
+  for (int64_t u = mine.first; u < mine.last; u++) {
     const int64_t block = u / pixels, pixel = u % pixels;
     if (c.size == 1 && (pixel / c.width % c.stride != 0 || pixel % c.width % c.stride != 0))
       continue;  // No window of one pixel reads it.
@@ -62,23 +66,20 @@ BFLOAT16 void packColumns(Job &job) {
   }
 }
 
+/// Packs dy into tiles of 8 channels.
 BFLOAT16 void packRows(Job &job) {
   const ck_convolution &c = job.c;
   const int64_t places = c.out_height * c.out_width, blocks = c.out_channels / 16;
-  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-  const int64_t units = blocks * places, count = pairs(c.images);
-  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++) {
+  const Share mine = share(blocks * places);
+  const int64_t count = pairs(c.images);
+  for (int64_t u = mine.first; u < mine.last; u++) {
     const int64_t block = u / places, place = u % places;
     const bfloat16 *from = job.dy + (block * places + place) * 16;
     bfloat16 *low = job.rows + (2 * block * places + place) * count * tileRows * 2;
     bfloat16 *high = low + places * count * tileRows * 2;
     const int64_t stride = c.out_channels * places;
     for (int64_t n = 0; n < c.images; n += 2) {
-      const __m512i even = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
-      __m512i odd = _mm512_setzero_si512();
-      if (n + 1 < c.images)
-        odd = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(from + stride)));
-      const __m512i both = _mm512_or_si512(even, _mm512_slli_epi32(odd, 16));
+      const __m512i both = pairAt(from, stride, n + 1 < c.images);
       _mm256_storeu_si256((__m256i *)low, _mm512_castsi512_si256(both));
       _mm256_storeu_si256((__m256i *)high, _mm512_extracti64x4_epi64(both, 1));
       from += 2 * stride;
@@ -170,9 +171,8 @@ void multiplyTiles(void *argument) {
   const ck_convolution &c = job.c;
   const int64_t rowTiles = c.out_channels / tileRows;
   const int64_t columnTiles = (c.in_channels + tileColumns - 1) / tileColumns;
-  const int64_t threads = omp_get_num_threads(), thread = omp_get_thread_num();
-  const int64_t units = rowTiles * columnTiles;
-  for (int64_t u = units * thread / threads; u < units * (thread + 1) / threads; u++) {
+  const Share mine = share(rowTiles * columnTiles);
+  for (int64_t u = mine.first; u < mine.last; u++) {
     const int64_t columnTile = u / rowTiles, rowTile = u % rowTiles;
     const bool whole = c.in_channels - columnTile * tileColumns >= tileColumns;
     for (int64_t r = 0; r < c.size; r++)
