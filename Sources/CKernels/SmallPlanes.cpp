@@ -3,27 +3,15 @@
 // A tile is one pixel of eight pictures times 32 output channels. All its pictures meet the same taps of the
 // window, so taps that hang over the edge cost nothing. Pairs of the source's channels lie side by side in
 // the blocked layout and are broadcast from where they are; the weights are packed once an update.
-#include "Tasks.hpp"
+#include "Products.hpp"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 
 using namespace ck;
 
-#define BFLOAT16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define ALWAYS_INLINE inline __attribute__((always_inline))
-
 namespace {
 
-const int tilePictures = 8, tileChannels = 32, maximumTaps = 49;
-
-/// The product's terms: `source` channels are summed over, `result` channels are made.
-struct Roles {
-  int64_t source, result;
-};
-Roles roles(const ck_convolution &c, bool isGradient) {
-  return isGradient ? Roles{c.out_channels, c.in_channels} : Roles{c.in_channels, c.out_channels};
-}
+const int tilePictures = tileRows, tileChannels = tileColumns, maximumTaps = 49;
 
 struct Packing {
   ck_convolution c;
@@ -31,40 +19,6 @@ struct Packing {
   const float *w;  // [out][tap][in]
   bfloat16 *packed;  // [result tile][16 source channels][tap][pair of them][result channel][2]
 };
-
-/// Two rows of sixteen, as sixteen pairs.
-BFLOAT16 ALWAYS_INLINE __m512i interleaved(const float *low, const float *high) {
-  const __m256i a = (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(low));
-  const __m256i b = (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(high));
-  return _mm512_or_si512(_mm512_cvtepu16_epi32(a), _mm512_slli_epi32(_mm512_cvtepu16_epi32(b), 16));
-}
-
-/// Exchanges rows and columns of sixteen times sixteen words.
-BFLOAT16 ALWAYS_INLINE void transpose(__m512i (&rows)[16]) {
-  __m512i a[16], b[16];
-  for (int i = 0; i < 8; i++) {
-    a[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
-    a[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
-  }
-  for (int i = 0; i < 4; i++) {
-    b[4 * i] = _mm512_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
-    b[4 * i + 1] = _mm512_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
-    b[4 * i + 2] = _mm512_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
-    b[4 * i + 3] = _mm512_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
-  }
-  for (int i = 0; i < 4; i++) {
-    a[i] = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
-    a[4 + i] = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
-    a[8 + i] = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
-    a[12 + i] = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
-  }
-  for (int i = 0; i < 4; i++) {
-    rows[i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0x88);
-    rows[4 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0x88);
-    rows[8 + i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0xdd);
-    rows[12 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0xdd);
-  }
-}
 
 /// Packs 16 result channels for all taps.
 BFLOAT16 void packSixteen(const Packing &p, int64_t result) {
@@ -79,7 +33,7 @@ BFLOAT16 void packSixteen(const Packing &p, int64_t result) {
       bfloat16 *pairs = to + ((s / 16 * taps + tap) * 16 + s % 16) * width;
       if (p.isGradient) {
         const float *from = p.w + (s * taps + tap) * in + result;
-        _mm512_storeu_si512(pairs, interleaved(from, from + taps * in));
+        _mm512_storeu_si512(pairs, interleaved(_mm512_loadu_ps(from), _mm512_loadu_ps(from + taps * in)));
         continue;
       }
       // Sixteen pairs of input channels of sixteen output channels; 16 channels are half of that.
@@ -143,9 +97,9 @@ BFLOAT16 void tile(
     pictures[i] = p.source
       + (firstPicture + (i < present ? i : present - 1)) * channels.source * sourcePixels;
   const bfloat16 *weights = p.weights + channelTile * tileChannels * taps * channels.source;
-  __m512 sums[tilePictures][vectors];
-  for (int i = 0; i < tilePictures; i++)
-    for (int v = 0; v < vectors; v++) sums[i][v] = _mm512_setzero_ps();
+  TileSums<vectors> sums;
+  for (int i = 0; i < tileRows; i++)
+    for (int v = 0; v < vectors; v++) sums.lanes[i][v] = _mm512_setzero_ps();
   // The taps that meet a pixel: where the pixel is, and the tap's number.
   int64_t places[maximumTaps], numbers[maximumTaps], count = 0;
   for (int64_t tap = 0; tap < taps; tap++) {
@@ -161,17 +115,9 @@ BFLOAT16 void tile(
       const int64_t offset = block * sourcePixels + places[tap];
 #pragma clang loop unroll(disable)
       for (int64_t pair = 0; pair < 16; pair += 2) {
-        __m512bh columns[vectors];
-        for (int v = 0; v < vectors; v++) columns[v] = (__m512bh)_mm512_loadu_si512(w + v * 32);
-#pragma clang loop unroll(full)
-        for (int i = 0; i < tilePictures; i++) {
-          int32_t both;
-          memcpy(&both, pictures[i] + offset + pair, 4);
-          const __m512bh picture = (__m512bh)_mm512_set1_epi32(both);
-#pragma clang loop unroll(full)
-          for (int v = 0; v < vectors; v++)
-            sums[i][v] = _mm512_dpbf16_ps(sums[i][v], picture, columns[v]);
-        }
+        addProducts<vectors>(sums, w, [&](int i) __attribute__((always_inline)) {
+          return pictures[i] + offset + pair;
+        });
         w += vectors * 32;
       }
     }
@@ -183,7 +129,7 @@ BFLOAT16 void tile(
         + (((firstPicture + i) * (channels.result / 16) + block) * resultPixels
            + row * resultWidth + column)
           * 16;
-      _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(sums[i][v]));
+      _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(sums.lanes[i][v]));
     }
 }
 

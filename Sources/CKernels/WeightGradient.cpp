@@ -3,20 +3,15 @@
 // For each tap (r, s) of the window, dw[:, r, s, :] is the sum over the places where the tap meets a pixel
 // of dy(place)ᵀ · x(pixel), matrices with a row a picture. A tap that hangs over the edge costs nothing,
 // which on a plane of 2×2 is more than half of all multiplications.
-#include "Tasks.hpp"
+#include "Products.hpp"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 
 using namespace ck;
 
-#define BFLOAT16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
-
 namespace {
 
-// A tile of the result: rows are output channels, columns input channels. Sixteen accumulators hide the
-// latency of two multiplications a cycle.
-const int tileRows = 8, tileColumns = 32;
+// A tile of the result: rows are output channels, columns input channels.
 
 int64_t pairs(int64_t images) { return (images + 1) / 2; }
 
@@ -29,7 +24,7 @@ struct Job {
 };
 
 /// 16 channels of one pixel of pictures n and n + 1, side by side; a picture beyond the last is 0.
-BFLOAT16 inline __attribute__((always_inline)) __m512i pairAt(
+BFLOAT16 ALWAYS_INLINE __m512i pairAt(
   const bfloat16 *from, int64_t pictureStride, bool hasSecond) {
   const __m512i first = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
   if (!hasSecond) return first;
@@ -91,20 +86,11 @@ BFLOAT16 void packRows(Job &job) {
 
 /// Adds the products of `count` pairs of pictures to the tile.
 template <int vectors>
-BFLOAT16 inline __attribute__((always_inline)) void multiply(
-  const bfloat16 *rows, const bfloat16 *columns, int64_t count, __m512 (&sums)[tileRows][vectors]) {
+BFLOAT16 ALWAYS_INLINE void multiply(
+  const bfloat16 *rows, const bfloat16 *columns, int64_t count, TileSums<vectors> &sums) {
   for (int64_t k = 0; k < count; k++) {
-    __m512bh column[vectors];
-    for (int v = 0; v < vectors; v++)
-      column[v] = (__m512bh)_mm512_loadu_si512(columns + v * 32);
-#pragma clang loop unroll(full)
-    for (int r = 0; r < tileRows; r++) {
-      int32_t pair;
-      memcpy(&pair, rows + 2 * r, 4);
-      const __m512bh row = (__m512bh)_mm512_set1_epi32(pair);
-#pragma clang loop unroll(full)
-      for (int v = 0; v < vectors; v++) sums[r][v] = _mm512_dpbf16_ps(sums[r][v], row, column[v]);
-    }
+    addProducts<vectors>(
+      sums, columns, [&](int i) __attribute__((always_inline)) { return rows + 2 * i; });
     rows += tileRows * 2;
     columns += vectors * 32;
   }
@@ -132,9 +118,9 @@ BFLOAT16 void tile(const Job &job, int64_t rowTile, int64_t columnTile, int64_t 
   const bfloat16 *rows = job.rows + rowTile * places * count * tileRows * 2;
   const bfloat16 *columns = job.columns + columnTile * tileColumns * pixels * count * 2;
   const int64_t rowStride = count * tileRows * 2, columnStride = count * vectors * 32;
-  __m512 sums[tileRows][vectors];
+  TileSums<vectors> sums;
   for (int i = 0; i < tileRows; i++)
-    for (int v = 0; v < vectors; v++) sums[i][v] = _mm512_setzero_ps();
+    for (int v = 0; v < vectors; v++) sums.lanes[i][v] = _mm512_setzero_ps();
   const Range down = meeting(r, c.out_height, c.height, c);
   const Range across = meeting(s, c.out_width, c.width, c);
   for (int64_t i = down.first; i < down.last; i++) {
@@ -156,7 +142,7 @@ BFLOAT16 void tile(const Job &job, int64_t rowTile, int64_t columnTile, int64_t 
     float *to = job.dw
       + (((rowTile * tileRows + i) * c.size + r) * c.size + s) * c.in_channels
       + columnTile * tileColumns;
-    for (int v = 0; v < vectors; v++) _mm512_storeu_ps(to + v * 16, sums[i][v]);
+    for (int v = 0; v < vectors; v++) _mm512_storeu_ps(to + v * 16, sums.lanes[i][v]);
   }
 }
 

@@ -69,13 +69,9 @@ extension Compilation {
     let result = Graph.Value(node: index)
     switch node.operation {
     case .convolution(let stride, let padding):
-      if let small = try smallConvolution(
-        x: node.inputs[0], w: node.inputs[1], y: result, stride: stride, padding: padding,
-        pixels: SmallPlane.product)
-      {
-        smallConvolutions[index] = small
-        return
-      }
+      own[index] = try ownConvolution(
+        x: node.inputs[0], w: node.inputs[1], y: result, stride: stride, padding: padding)
+      if own[index] != nil { return }
       let kernel = try forwardKernel(
         x: node.inputs[0], w: node.inputs[1], y: result, stride: stride, padding: padding)
       settle(node.inputs[0], kernel.layout(dnnl_query_src_md))
@@ -83,57 +79,23 @@ extension Compilation {
       kernels[index] = kernel
     case .convolutionInputGradient(let stride, let padding, _):
       let (dy, w) = (node.inputs[0], node.inputs[1])
-      if let small = try smallConvolution(
-        x: result, w: w, y: dy, stride: stride, padding: padding, pixels: SmallPlane.product)
-      {
-        smallConvolutions[index] = small
-        return
-      }
+      own[index] = try ownConvolution(x: result, w: w, y: dy, stride: stride, padding: padding)
+      if own[index] != nil { return }
       let hint = try forwardKernel(x: result, w: w, y: dy, stride: stride, padding: padding)
       let layouts = try layouts(x: result, w: w, y: dy)
       kernels[index] = try engine.inputGradient(
         layouts, stride: stride, padding: padding, forward: hint)
     case .convolutionWeightGradient(let stride, let padding, _):
       let (dy, x) = (node.inputs[0], node.inputs[1])
-      if let small = try smallConvolution(
-        x: x, w: result, y: dy, stride: stride, padding: padding,
-        pixels: SmallPlane.weightGradient)
-      {
-        smallConvolutions[index] = small
-        return
-      }
+      own[index] = try ownConvolution(
+        x: x, w: result, y: dy, stride: stride, padding: padding, isWeightGradient: true)
+      if own[index] != nil { return }
       let hint = try forwardKernel(x: x, w: result, y: dy, stride: stride, padding: padding)
       settle(x, hint.layout(dnnl_query_src_md))
       kernels[index] = try weightGradientKernel(
         x: x, dw: result, dy: dy, stride: stride, padding: padding, hint)
     default: break
     }
-  }
-
-  /// The convolution of x, w and y, if its planes are so small that our own kernels are faster than oneDNN's,
-  /// and nothing has settled another layout of the weights.
-  private mutating func smallConvolution(
-    x: Graph.Value, w: Graph.Value, y: Graph.Value, stride: Int, padding: Int, pixels: Int
-  ) throws(LoweringError) -> ck_convolution? {
-    let (source, result, weight) = (graph.shape(of: x), graph.shape(of: y), graph.shape(of: w))
-    guard
-      storage(of: x) == .blocked(ck_bfloat16), storage(of: y) == .blocked(ck_bfloat16),
-      result[2] * result[3] <= pixels, weight[2] <= 7, ck_has_bfloat16() != 0
-    else { return nil }
-    let layout = try MemoryDescription(weight, dnnl_f32, dnnl_ohwi)
-    settle(w, layout)
-    guard storage(of: w) == .kernel(layout) else { return nil }
-    return ck_convolution(
-      images: Int64(source[0]), in_channels: Int64(source[1]), out_channels: Int64(result[1]),
-      height: Int64(source[2]), width: Int64(source[3]), out_height: Int64(result[2]),
-      out_width: Int64(result[3]), size: Int64(weight[2]), stride: Int64(stride),
-      padding: Int64(padding))
-  }
-
-  /// Pixels of y's plane up to which our own kernels are faster than oneDNN's, as measured.
-  private enum SmallPlane {
-    static let weightGradient = 256
-    static let product = 64
   }
 
   /// Prefers writing the gradient in the layout that the weights already have.
@@ -182,7 +144,7 @@ extension Compilation {
     return try storage.description(of: shape)
   }
 
-  private mutating func settle(_ value: Graph.Value, _ layout: MemoryDescription) {
+  mutating func settle(_ value: Graph.Value, _ layout: MemoryDescription) {
     let representative = classes.representative(value)
     if storages[representative] == nil { storages[representative] = .kernel(layout) }
   }

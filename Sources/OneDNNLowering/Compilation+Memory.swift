@@ -90,8 +90,7 @@ extension Compilation {
     }
     let channels = graph.nodes.flatMap(\.shapes).map { $0.rank > 1 ? $0[1] : 1 }.max() ?? 1
     let reductions = ck_workspace_bytes(Int64(channels), Int32(lowering.threads.count))
-    let packed = smallConvolutions.values.map(ck_weight_gradient_bytes).max() ?? 0
-    memory.workspace = memory.add(Int(max(reductions, packed)))
+    memory.workspace = memory.add(max(Int(reductions), ownWorkspaceByteCount))
     memory.scratch = memory.add(kernels.values.map(\.scratchByteCount).max() ?? 0)
   }
 
@@ -126,8 +125,8 @@ struct ProgramMemory {
   var leaves: [Int: Int] = [:]
   /// Copies of values in a kernel's layout.
   var copies: [Copy] = []
-  /// Weights packed for our own kernels, by the weights' root: for the convolution and for the gradient.
-  var packed: [[Graph.Value: Int]] = [[:], [:]]
+  /// The blocks of weights packed for our own kernels.
+  var packed: [PackedWeights: Int] = [:]
 
   /// A value in another layout than its own.
   struct Copy {

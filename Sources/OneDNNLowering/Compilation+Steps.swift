@@ -62,7 +62,7 @@ extension Compilation {
   // MARK: Convolutions
 
   private mutating func appendConvolution(_ index: Int) throws(LoweringError) {
-    if let small = smallConvolutions[index] { return try appendSmallConvolution(index, small) }
+    if let convolution = own[index] { return try appendOwnConvolution(index, convolution) }
     guard let kernel = kernels[index] else { preconditionFailure("%\(index) has no kernel.") }
     let inputs = graph.nodes[index].inputs
     let result = Graph.Value(node: index)

@@ -19,7 +19,7 @@ struct Compilation {
   /// The kernel of each convolution or gradient of one, by node.
   var kernels: [Int: PrimitiveDescription] = [:]
   /// The convolutions and gradients of ones that our own kernels compute, by node.
-  var smallConvolutions: [Int: ck_convolution] = [:]
+  var own: [Int: OwnConvolution] = [:]
   /// Variables whose bytes an assigned value takes over, by that value's root.
   var heirs: [Graph.Value: Int] = [:]
 

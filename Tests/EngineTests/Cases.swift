@@ -10,6 +10,8 @@ struct Case: Sendable, CustomTestStringConvertible {
   var leaves: [(name: String, shape: Shape)]
   /// Leaves whose gradient is compared too.
   var differentiated: [String]
+  /// Whether it is too large to repeat for finite differences, and so compared between lowerings alone.
+  var isLarge = false
   /// The normalised squared error that bfloat16 may make.
   var bfloat16Tolerance: Double
   /// Records the tensor from the leaves.
@@ -19,12 +21,13 @@ struct Case: Sendable, CustomTestStringConvertible {
 
   init(
     _ name: String, _ leaves: [(String, Shape)], differentiated: [String]? = nil,
-    bfloat16Tolerance: Double = 1e-4,
+    isLarge: Bool = false, bfloat16Tolerance: Double = 1e-4,
     _ record: @escaping @Sendable ([String: Tensor]) -> Tensor
   ) {
     self.name = name
     self.leaves = leaves.map { (name: $0.0, shape: $0.1) }
     self.differentiated = differentiated ?? leaves.map(\.0)
+    self.isLarge = isLarge
     self.bfloat16Tolerance = bfloat16Tolerance
     self.record = record
   }
@@ -98,7 +101,7 @@ extension Case {
       (3, 64, 7, 2, 3, 20), (5, 7, 3, 1, 1, 6), (24, 24, 3, 1, 1, 5),
       (16, 32, 3, 1, 1, 18), (48, 32, 3, 2, 1, 7), (32, 64, 3, 1, 1, 2), (64, 16, 3, 2, 1, 2),
       (64, 32, 1, 2, 0, 6), (32, 32, 3, 1, 1, 1), (16, 16, 5, 1, 2, 3),
-      (64, 48, 3, 1, 1, 7), (48, 64, 3, 2, 1, 8),
+      (64, 48, 3, 1, 1, 7), (48, 64, 3, 2, 1, 8), (32, 64, 3, 1, 1, 5), (64, 32, 3, 1, 1, 4),
     ].map { c, o, k, stride, padding, side in
       Case(
         "convolution \(c)→\(o) \(k)×\(k)/\(stride) of \(side) px",
@@ -115,6 +118,15 @@ extension Case {
       Case("a convolution of eleven pictures", [("x", [11, 32, 3, 3]), ("w", [32, 32, 3, 3])]) {
         get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)
       },
+      // More places than one piece of our own gradients of weights holds.
+      Case(
+        "a convolution of many places", [("x", [3, 32, 27, 26]), ("w", [32, 32, 3, 3])],
+        isLarge: true
+      ) { get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1) },
+      Case(
+        "a pointwise convolution of many places", [("x", [3, 48, 27, 25]), ("w", [32, 48, 1, 1])],
+        isLarge: true
+      ) { get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 0) },
       Case("one weight in two convolutions", [("x", [2, 16, 8, 8]), ("w", [16, 16, 3, 3])]) {
         let once = get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)
         return once.convolved(with: get($0, "w"), stride: 1, padding: 1)

@@ -88,6 +88,32 @@ void ck_pack_weights(ck_convolution convolution, int is_gradient, const float *w
 void ck_small_convolution(
   ck_convolution convolution, int is_gradient, const void *source, const void *packed, void *result);
 
+/// The bytes of transformed filters that ck_pack_winograd packs.
+int64_t ck_winograd_filter_bytes(ck_convolution convolution);
+/// The bytes of workspace that ck_winograd needs with `threads` threads.
+int64_t ck_winograd_bytes(ck_convolution convolution, int threads);
+/// Weights [out][row][column][in] in float32 as ck_winograd wants them, for the convolution itself or for the
+/// gradient of its input.
+void ck_pack_winograd(ck_convolution convolution, int is_gradient, const float *w, void *packed);
+/// y from x, or dx from dy, in bfloat16 and the blocked layout, with 16 multiplications in place of 36: for
+/// windows of 3×3, stride and padding 1, channels in multiples of 32. For processors that multiply bfloat16.
+void ck_winograd(
+  ck_convolution convolution, int is_gradient, const void *source, const void *packed,
+  void *result, void *workspace);
+
+/// The bytes of workspace that ck_winograd_gradient needs with `threads` threads.
+int64_t ck_winograd_gradient_bytes(ck_convolution convolution, int threads);
+/// dw [out][row][column][in] in float32 of a convolution that ck_winograd computes.
+void ck_winograd_gradient(
+  ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace);
+
+/// The bytes of workspace that ck_pointwise_gradient needs with `threads` threads.
+int64_t ck_pointwise_gradient_bytes(ck_convolution convolution, int threads);
+/// dw [out][in] in float32 from x and dy in bfloat16 and the blocked layout, for windows of one pixel
+/// without padding. For processors that multiply bfloat16.
+void ck_pointwise_gradient(
+  ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace);
+
 /// Flat element-by-element operations over `count` elements; the result may be an operand.
 typedef enum { ck_add, ck_subtract, ck_multiply, ck_relu, ck_relu_gradient } ck_binary;
 void ck_elementwise(ck_binary kind, ck_type type, int64_t count, const void *a, const void *b, void *y);

@@ -1,0 +1,90 @@
+// What our own convolutions in bfloat16 share: a tile of a product of matrices in registers, and the ways
+// in which sixteen channels are put side by side for it.
+#pragma once
+#include "Tasks.hpp"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define BFLOAT16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+namespace ck {
+
+/// A tile of a product: sixteen accumulators or more hide the latency of two multiplications a cycle.
+const int tileRows = 8, tileColumns = 32;
+
+/// `tileRows` times 16 · `vectors` sums.
+template <int vectors>
+struct TileSums {
+  __m512 lanes[tileRows][vectors];
+};
+
+/// Two elements of every row meet two of every column: adds `rows[i]`'s pair times `columns`' pairs.
+template <int vectors, class Row>
+BFLOAT16 ALWAYS_INLINE void addProducts(
+  TileSums<vectors> &sums, const bfloat16 *columns, Row row) {
+  __m512bh column[vectors];
+  for (int v = 0; v < vectors; v++) column[v] = (__m512bh)_mm512_loadu_si512(columns + v * 32);
+#pragma clang loop unroll(full)
+  for (int i = 0; i < tileRows; i++) {
+    int32_t pair;
+    memcpy(&pair, row(i), 4);
+    const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; v++)
+      sums.lanes[i][v] = _mm512_dpbf16_ps(sums.lanes[i][v], both, column[v]);
+  }
+}
+
+/// Two rows of sixteen, rounded, as sixteen pairs.
+BFLOAT16 ALWAYS_INLINE __m512i interleaved(__m512 low, __m512 high) {
+  const __m512i order = _mm512_set_epi16(
+    31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
+    18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+}
+
+/// Sixteen elements widened.
+BFLOAT16 ALWAYS_INLINE __m512 widened(const bfloat16 *from) {
+  const __m256i halves = _mm256_loadu_si256((const __m256i *)from);
+  return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
+}
+
+/// Exchanges rows and columns of sixteen times sixteen words.
+BFLOAT16 ALWAYS_INLINE void transpose(__m512i (&rows)[16]) {
+  __m512i a[16], b[16];
+  for (int i = 0; i < 8; i++) {
+    a[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
+    a[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
+  }
+  for (int i = 0; i < 4; i++) {
+    b[4 * i] = _mm512_unpacklo_epi64(a[4 * i], a[4 * i + 2]);
+    b[4 * i + 1] = _mm512_unpackhi_epi64(a[4 * i], a[4 * i + 2]);
+    b[4 * i + 2] = _mm512_unpacklo_epi64(a[4 * i + 1], a[4 * i + 3]);
+    b[4 * i + 3] = _mm512_unpackhi_epi64(a[4 * i + 1], a[4 * i + 3]);
+  }
+  for (int i = 0; i < 4; i++) {
+    a[i] = _mm512_shuffle_i32x4(b[i], b[4 + i], 0x88);
+    a[4 + i] = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0x88);
+    a[8 + i] = _mm512_shuffle_i32x4(b[i], b[4 + i], 0xdd);
+    a[12 + i] = _mm512_shuffle_i32x4(b[8 + i], b[12 + i], 0xdd);
+  }
+  for (int i = 0; i < 4; i++) {
+    rows[i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0x88);
+    rows[4 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0x88);
+    rows[8 + i] = _mm512_shuffle_i32x4(a[i], a[4 + i], 0xdd);
+    rows[12 + i] = _mm512_shuffle_i32x4(a[8 + i], a[12 + i], 0xdd);
+  }
+}
+
+/// The roles of a convolution's channels: `source` channels are summed over, `result` channels are made.
+struct Roles {
+  int64_t source, result;
+};
+inline Roles roles(const ck_convolution &c, bool isGradient) {
+  return isGradient ? Roles{c.out_channels, c.in_channels} : Roles{c.in_channels, c.out_channels};
+}
+
+}  // namespace ck
+#endif

@@ -1,0 +1,151 @@
+// The gradient of the weights of a convolution of 3×3 windows in steps of one pixel, in bfloat16:
+//   dg = Gᵀ [ Σ over tiles of (A dY Aᵀ) ⊙ (Bᵀ d B) ] G,
+// the transpose of Winograd.hpp's formula: outer products for each of sixteen positions.
+#include "OuterProducts.hpp"
+#include "Winograd.hpp"
+
+#if defined(__x86_64__)
+
+using namespace ck;
+
+namespace {
+
+struct Job {
+  ck_convolution c;
+  const bfloat16 *x, *dy;
+  float *dw;
+  void *workspace;
+  Tiles tiles;
+  OuterProducts outer;
+};
+
+/// One row or column of A dY.
+BFLOAT16 ALWAYS_INLINE void gradientsAcross(__m512 a, __m512 b, __m512 (&to)[4]) {
+  to[0] = a;
+  to[1] = _mm512_add_ps(a, b);
+  to[2] = _mm512_sub_ps(a, b);
+  to[3] = _mm512_sub_ps(_mm512_setzero_ps(), b);
+}
+
+/// A dY Aᵀ of 16 channels of one tile.
+BFLOAT16 ALWAYS_INLINE void transformGradients(
+  const bfloat16 *plane, const ck_convolution &c, const Tiles::Place &at,
+  __m512 (&to)[positions]) {
+  __m512 columns[2][4];
+  for (int s = 0; s < 2; s++) {
+    __m512 d[2];
+    for (int r = 0; r < 2; r++)
+      d[r] = at.row + r < c.height && at.column + s < c.width
+        ? widened(plane + ((at.row + r) * c.width + at.column + s) * 16)
+        : _mm512_setzero_ps();
+    gradientsAcross(d[0], d[1], columns[s]);
+  }
+  for (int r = 0; r < 4; r++) {
+    __m512 rows[4];
+    gradientsAcross(columns[0][r], columns[1][r], rows);
+    for (int s = 0; s < 4; s++) to[r * 4 + s] = rows[s];
+  }
+}
+
+/// Packs 16 channels of the tiles [first, last); `isPixels` tells x from dy.
+template <bool isPixels>
+BFLOAT16 void packChannels(
+  const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last, int64_t channel) {
+  const ck_convolution &c = job.c;
+  const OuterProducts &o = job.outer;
+  const int64_t channels = isPixels ? c.in_channels : c.out_channels;
+  const bfloat16 *planes = (isPixels ? job.x : job.dy) + channel * c.height * c.width;
+  PixelColumns columns;
+  for (int64_t pair = 0; pair < (last - first + 1) / 2; pair++) {
+    __m512 tile[2][positions];
+    for (int64_t i = 0; i < 2; i++) {
+      const int64_t number = first + 2 * pair + i;
+      if (number >= last) {
+        for (int p = 0; p < positions; p++) tile[i][p] = _mm512_setzero_ps();
+        continue;
+      }
+      const Tiles::Place at = job.tiles.place(number);
+      const bfloat16 *plane = planes + at.picture * channels * c.height * c.width;
+      if (isPixels) {
+        columns.move(plane, c, at, number > first);
+        columns.transform(tile[i]);
+      } else {
+        transformGradients(plane, c, at, tile[i]);
+      }
+    }
+    bfloat16 *to = isPixels ? o.column(part, 0, channel, pair) : o.row(part, 0, channel, pair);
+    for (int p = 0; p < positions; p++) {
+      const __m512i both = interleaved(tile[0][p], tile[1][p]);
+      if (isPixels)
+        _mm512_storeu_si512(to + p * o.columnStride(), both);
+      else
+        o.storeRows(to + p * o.rowStride(), both);
+    }
+  }
+}
+
+void addShare(void *argument) {
+  const Job &job = *(const Job *)argument;
+  job.outer.addShare(
+    job.workspace, [&](const OuterProducts::Part &part, int64_t first, int64_t last) {
+      for (int64_t channel = 0; channel < job.c.in_channels; channel += 16)
+        packChannels<true>(job, part, first, last, channel);
+      for (int64_t channel = 0; channel < job.c.out_channels; channel += 16)
+        packChannels<false>(job, part, first, last, channel);
+    });
+}
+
+/// One row or column of Gᵀ m.
+BFLOAT16 ALWAYS_INLINE void weightsAcross(const __m512 (&m)[4], __m512 (&to)[3]) {
+  const __m512 half = _mm512_set1_ps(0.5f);
+  const __m512 ends = _mm512_mul_ps(half, _mm512_add_ps(m[1], m[2]));
+  to[0] = _mm512_add_ps(m[0], ends);
+  to[1] = _mm512_mul_ps(half, _mm512_sub_ps(m[1], m[2]));
+  to[2] = _mm512_add_ps(ends, m[3]);
+}
+
+/// dw of a thread's share of the output channels.
+BFLOAT16 void finishShare(void *argument) {
+  const Job &job = *(const Job *)argument;
+  const int64_t in = job.c.in_channels, stride = job.c.out_channels * in;
+  const Share mine = share(job.c.out_channels);
+  for (int64_t out = mine.first; out < mine.last; out++)
+    for (int64_t i = 0; i < in; i += 16) {
+      __m512 columns[4][3];
+      for (int s = 0; s < 4; s++) {
+        __m512 m[4];
+        for (int r = 0; r < 4; r++)
+          m[r] = job.outer.total(job.workspace, mine.threads, (r * 4 + s) * stride + out * in + i);
+        weightsAcross(m, columns[s]);
+      }
+      for (int r = 0; r < 3; r++) {
+        const __m512 m[4] = {columns[0][r], columns[1][r], columns[2][r], columns[3][r]};
+        __m512 row[3];
+        weightsAcross(m, row);
+        for (int s = 0; s < 3; s++)
+          _mm512_storeu_ps(job.dw + (out * 9 + r * 3 + s) * in + i, row[s]);
+      }
+    }
+}
+
+OuterProducts outerProducts(const ck_convolution &c) {
+  return OuterProducts(positions, c.out_channels, c.in_channels, Tiles(c).count);
+}
+
+}  // namespace
+
+void ck_winograd_gradient(
+  ck_convolution c, const void *x, const void *dy, float *dw, void *workspace) {
+  Job job{c, (const bfloat16 *)x, (const bfloat16 *)dy, dw, workspace, Tiles(c), outerProducts(c)};
+  const unsigned threads = (unsigned)omp_get_max_threads();
+  GOMP_parallel(addShare, &job, threads, 0);
+  GOMP_parallel(finishShare, &job, threads, 0);
+}
+
+int64_t ck_winograd_gradient_bytes(ck_convolution c, int threads) {
+  return threads * outerProducts(c).partByteCount();
+}
+#else
+void ck_winograd_gradient(ck_convolution, const void *, const void *, float *, void *) {}
+int64_t ck_winograd_gradient_bytes(ck_convolution, int) { return 0; }
+#endif

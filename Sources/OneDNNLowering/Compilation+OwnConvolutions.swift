@@ -1,0 +1,168 @@
+import CKernels
+import COneDNN
+import TensorGraph
+import Tensors
+
+/// A convolution or a gradient of one that our own kernels compute.
+struct OwnConvolution {
+  /// Which of them.
+  enum Kernel: String {
+    case winograd
+    case pointwise
+    case smallPlanes = "small planes"
+  }
+
+  var kernel: Kernel
+  var shape: ck_convolution
+
+  /// Bytes of workspace that a run of the kernel needs.
+  func workspaceByteCount(isWeightGradient: Bool, threads: ThreadBudget) -> Int {
+    switch (kernel, isWeightGradient) {
+    case (.winograd, false): Int(ck_winograd_bytes(shape, Int32(threads.count)))
+    case (.winograd, true): Int(ck_winograd_gradient_bytes(shape, Int32(threads.count)))
+    case (.pointwise, _): Int(ck_pointwise_gradient_bytes(shape, Int32(threads.count)))
+    case (.smallPlanes, false): 0
+    case (.smallPlanes, true): Int(ck_weight_gradient_bytes(shape))
+    }
+  }
+}
+
+/// Weights packed for one of our own kernels.
+struct PackedWeights: Hashable {
+  /// The weights' root.
+  var weights: Graph.Value
+  /// For the gradient of the input rather than for the convolution.
+  var isGradient: Bool
+  var kernel: OwnConvolution.Kernel
+}
+
+// MARK: Our own convolutions
+
+extension Compilation {
+  /// Where our own kernels are faster than oneDNN's, or than one another, as measured.
+  private enum Faster {
+    /// The most pixels of y's plane for a gradient of weights, and for the other two, of small planes.
+    static let smallWeightGradient = 256
+    static let smallProduct = 64
+    /// The most pixels of a plane on which the edge is so much of it that Winograd's kernels do not pay.
+    static let tinyPlane = 4
+    /// The most sums of outer products that a thread keeps, while small planes are an alternative.
+    static let outerSums = 1 << 20
+  }
+
+  /// Our own kernel for the convolution of x and w to y or a gradient of it, if it is faster than oneDNN's and
+  /// nothing has settled another layout of the weights than `[out][row][column][in]`.
+  mutating func ownConvolution(
+    x: Graph.Value, w: Graph.Value, y: Graph.Value, stride: Int, padding: Int,
+    isWeightGradient: Bool = false
+  ) throws(LoweringError) -> OwnConvolution? {
+    guard
+      ck_has_bfloat16() != 0, storage(of: x) == .blocked(ck_bfloat16),
+      storage(of: y) == .blocked(ck_bfloat16)
+    else { return nil }
+    let (source, result, weight) = (graph.shape(of: x), graph.shape(of: y), graph.shape(of: w))
+    guard
+      let kernel = ownKernel(
+        weight: weight, pixels: result[2] * result[3], stride: stride, padding: padding,
+        isWeightGradient: isWeightGradient)
+    else { return nil }
+    let layout = try MemoryDescription(weight, dnnl_f32, dnnl_ohwi)
+    settle(w, layout)
+    guard storage(of: w) == .kernel(layout) else { return nil }
+    let shape = ck_convolution(
+      images: Int64(source[0]), in_channels: Int64(source[1]), out_channels: Int64(result[1]),
+      height: Int64(source[2]), width: Int64(source[3]), out_height: Int64(result[2]),
+      out_width: Int64(result[3]), size: Int64(weight[2]), stride: Int64(stride),
+      padding: Int64(padding))
+    return OwnConvolution(kernel: kernel, shape: shape)
+  }
+
+  private func ownKernel(
+    weight: Shape, pixels: Int, stride: Int, padding: Int, isWeightGradient: Bool
+  ) -> OwnConvolution.Kernel? {
+    let (channels, size) = (weight[0] * weight[1], weight[2])
+    let isSmall =
+      size <= 7
+      && pixels <= (isWeightGradient ? Faster.smallWeightGradient : Faster.smallProduct)
+    func areFew(_ sums: Int) -> Bool { !isSmall || sums <= Faster.outerSums }
+    let isWinograd =
+      size == 3 && stride == 1 && padding == 1 && pixels > Faster.tinyPlane
+      && weight[0] % 32 == 0 && weight[1] % 32 == 0
+    if isWinograd, !isWeightGradient || areFew(16 * channels) { return .winograd }
+    if isWeightGradient, size == 1, padding == 0, areFew(channels) { return .pointwise }
+    return isSmall ? .smallPlanes : nil
+  }
+
+  /// Bytes of workspace that our own convolutions need.
+  var ownWorkspaceByteCount: Int {
+    own.map { index, convolution in
+      convolution.workspaceByteCount(
+        isWeightGradient: isWeightGradient(index), threads: lowering.threads)
+    }.max() ?? 0
+  }
+
+  private func isWeightGradient(_ index: Int) -> Bool {
+    if case .convolutionWeightGradient = graph.nodes[index].operation { true } else { false }
+  }
+
+  /// Binds our own kernel of a convolution or of a gradient of one.
+  mutating func appendOwnConvolution(_ index: Int, _ convolution: OwnConvolution)
+    throws(LoweringError)
+  {
+    let inputs = graph.nodes[index].inputs
+    let result = Graph.Value(node: index)
+    let (kernel, shape) = (convolution.kernel, convolution.shape)
+    let source = unsafe address(inputs[0])
+    let workspace = unsafe memory.base(memory.workspace)
+    if isWeightGradient(index) {
+      let x = unsafe address(inputs[1])
+      let dw = unsafe floats(result)
+      return try append(index, kernel: kernel.rawValue) {
+        switch kernel {
+        case .winograd: unsafe ck_winograd_gradient(shape, x, source, dw, workspace)
+        case .pointwise: unsafe ck_pointwise_gradient(shape, x, source, dw, workspace)
+        case .smallPlanes: unsafe ck_weight_gradient(shape, x, source, dw, workspace)
+        }
+      }
+    }
+    var isGradient = true
+    if case .convolution = graph.nodes[index].operation { isGradient = false }
+    let packed = try unsafe packedWeights(inputs[1], convolution, isGradient, index)
+    let (to, flag) = unsafe (address(result), Int32(isGradient ? 1 : 0))
+    try append(index, kernel: kernel.rawValue) {
+      if kernel == .winograd {
+        unsafe ck_winograd(shape, flag, source, packed, to, workspace)
+      } else {
+        unsafe ck_small_convolution(shape, flag, source, packed, to)
+      }
+    }
+  }
+
+  /// Where packed weights lie; they are packed at their first use in a run, since weights change only at its
+  /// end.
+  private mutating func packedWeights(
+    _ value: Graph.Value, _ convolution: OwnConvolution, _ isGradient: Bool, _ index: Int
+  ) throws(LoweringError) -> UnsafeMutableRawPointer {
+    let (kernel, shape) = (convolution.kernel, convolution.shape)
+    let key = PackedWeights(weights: root(value), isGradient: isGradient, kernel: kernel)
+    if let block = memory.packed[key] { return unsafe memory.base(block) }
+    let byteCount = Int(
+      kernel == .winograd ? ck_winograd_filter_bytes(shape) : ck_packed_weights_bytes(shape))
+    let block = memory.add(byteCount)
+    memory.packed[key] = block
+    let (w, packed) = unsafe (floats(key.weights), memory.base(block))
+    let flag: Int32 = isGradient ? 1 : 0
+    let description = ProgramStep(
+      name: "reorder", kernel: kernel.rawValue, node: index, shape: graph.shape(of: value),
+      byteCount: try description(of: value).byteCount + byteCount, multiplicationCount: 0)
+    steps.append(
+      Step(description: description) { () throws(LoweringError) in
+        if kernel == .winograd {
+          unsafe ck_pack_winograd(shape, flag, w, packed)
+        } else {
+          unsafe ck_pack_weights(shape, flag, w, packed)
+        }
+      })
+    return unsafe packed
+  }
+}
