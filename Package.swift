@@ -136,7 +136,7 @@ let package = Package(
         "NeuralNetworks", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),
-    .testTarget(name: "ServiceTests", dependencies: ["byol", "Datasets", "Images", "JSONTree"]),
+    .testTarget(name: "ServiceTests", dependencies: ["byol", "Datasets", "Images", "JSONTree"], exclude: ["Golden"]),
   ]
 )
 

@@ -23,6 +23,14 @@ public struct Recipe: Hashable, Sendable, Codable {
     case constant
   }
 
+  /// What an update keeps in memory.
+  public enum Memory: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Every activation that a gradient reads.
+    case full
+    /// The inputs of residual blocks; the rest is computed again where a gradient reads it, to the same bits.
+    case lean
+  }
+
   /// The version of this layout; a newer one is refused.
   public static let currentFormatVersion = 1
 
@@ -72,6 +80,8 @@ public struct Recipe: Hashable, Sendable, Codable {
   public var checkpointEverySeconds: Double
   /// The number format of activations; weights and statistics are always float32.
   public var precision: Precision
+  /// What an update keeps in memory; the results do not depend on it.
+  public var memory: Memory = .full
 }
 
 extension Recipe {

@@ -10,7 +10,7 @@ extension RecipeRequest {
     "projector_output", "predictor_hidden", "batch_size", "epochs", "optimizer",
     "base_learning_rate", "weight_decay", "momentum", "trust_coefficient", "warmup_epochs",
     "base_tau", "tau_schedule", "augmentations", "checkpoint_every_steps",
-    "checkpoint_every_seconds", "precision",
+    "checkpoint_every_seconds", "precision", "memory",
   ]
 
   /// Reads a request from the members of a JSON object.
@@ -73,6 +73,7 @@ extension RecipeRequest {
       "checkpoint_every_seconds", into: &checkpointEverySeconds,
       in: RecipeLimits.checkpointEverySeconds)
     reader.choice("precision", into: &precision)
+    reader.choice("memory", into: &memory)
     if let value = reader.given("augmentations") {
       var read = Augmentations()
       reader.augmentations("augmentations", value, into: &read)

@@ -62,6 +62,8 @@ public struct RecipeRequest: Hashable, Sendable {
   public var checkpointEverySeconds: Setting<Double> = .auto
   /// `precision`
   public var precision: Setting<Precision> = .auto
+  /// `memory`
+  public var memory: Setting<Recipe.Memory> = .auto
 
   /// A request that leaves everything open.
   public init() {}

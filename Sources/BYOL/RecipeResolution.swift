@@ -104,7 +104,7 @@ extension RecipeRequest {
       checkpointEverySteps: checkpointEverySteps.given ?? 0,
       checkpointEverySeconds: checkpointEverySeconds.given
         ?? AutomaticChoice.checkpointEverySeconds,
-      precision: precision.given ?? machine.precision)
+      precision: precision.given ?? machine.precision, memory: memory.given ?? .full)
   }
 
   private func encoder(_ values: PresetValues, imageSize: Int) -> EncoderConfiguration {

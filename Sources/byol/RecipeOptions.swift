@@ -47,6 +47,12 @@ struct RecipeOptions: ParsableArguments {
   @Option(help: "float32 or bfloat16; default: bfloat16 where the processor multiplies it.")
   var precision: Precision?
 
+  @Option(
+    help: """
+      full, or lean: activations are computed again where a gradient reads them, for less memory and the same results.
+      """)
+  var memory: Recipe.Memory?
+
   @Option(help: "Seed of every random number.")
   var seed: UInt64?
 
@@ -68,6 +74,7 @@ struct RecipeOptions: ParsableArguments {
     set(&request.predictorHidden, hidden)
     set(&request.checkpointEverySeconds, checkpointEverySeconds)
     set(&request.precision, precision)
+    set(&request.memory, memory)
     set(&request.seed, seed)
     return request
   }
@@ -84,3 +91,4 @@ extension EncoderConfiguration.Architecture: ExpressibleByArgument {}
 extension EncoderConfiguration.Stem: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension Recipe.Optimizer: ExpressibleByArgument {}
+extension Recipe.Memory: ExpressibleByArgument {}

@@ -31,6 +31,23 @@ import Testing
     #expect(text.contains("arena "))
   }
 
+  /// Bytes depend on the layouts that a processor's kernels take: these are those of AVX-512 with bfloat16.
+  private static let isGoldenProcessor =
+    (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.contains("avx512_bf16") == true
+
+  @Test(
+    .enabled(if: isGoldenProcessor, "the golden plans are those of a processor with avx512_bf16"),
+    arguments: ["float32", "bfloat16"], ["full", "lean"])
+  func `the plan is the golden one to the byte`(_ precision: String, _ memory: String) throws {
+    let (status, text) = try ServiceProcess.run(
+      ["plan", "--width", "0.25", "--size", "32", "--batch", "8", "--threads", "1"]
+        + ["--precision", precision, "--memory", memory])
+    #expect(status == 0)
+    let golden = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "Golden/plan-\(precision)-\(memory).txt")
+    #expect(text == (try String(contentsOf: golden, encoding: .utf8)))
+  }
+
   @Test func `a profile accounts for the whole update`() throws {
     let (status, text) = try ServiceProcess.run(
       ["profile", "--size", "16", "--batch", "8", "--width", "0.25", "--updates", "1"])

@@ -57,9 +57,8 @@ public final class Trainer {
     self.recipe = recipe
     update = Update(recipe)
     do { program = try lowering.compile(update.graph) } catch { throw .engine(error) }
-    let state = state ?? TrainingState(update, seed: recipe.seed)
-    step = state.step
-    try load(state)
+    step = state?.step ?? 0
+    if let state { try load(state) } else { begin() }
   }
 
   /// One update on a batch of view pairs, each `[N, S, S, 3]` and normalised; `afterEachStep` is told each
@@ -101,6 +100,13 @@ public final class Trainer {
 
   /// What an update does, in order.
   public var steps: [ProgramStep] { program.steps }
+
+  /// Draws the first values, one variable after the other: the state is never held a second time.
+  private func begin() {
+    for (index, variable) in update.variables.enumerated() {
+      program.write(variable.firstValues(index: index, seed: recipe.seed), to: variable.name)
+    }
+  }
 
   private func load(_ state: TrainingState) throws(TrainingError) {
     let tensors = Dictionary(state.tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })

@@ -26,9 +26,9 @@ public struct TrainingState: Sendable, Equatable {
   init(_ update: Update, seed: UInt64) {
     step = 0
     tensors = update.variables.enumerated().map { index, variable in
-      var stream = RandomStream(seed: seed, purpose: .weights, index: index)
-      let values = variable.initializer.values(variable.shape.elementCount, from: &stream)
-      return NamedTensor(name: variable.name, shape: variable.shape, values: values)
+      NamedTensor(
+        name: variable.name, shape: variable.shape,
+        values: variable.firstValues(index: index, seed: seed))
     }
   }
 
@@ -39,5 +39,13 @@ public struct TrainingState: Sendable, Equatable {
       NamedTensor(
         name: String($0.name.dropFirst(prefix.count)), shape: $0.shape, values: $0.values)
     }
+  }
+}
+
+extension Parameter {
+  /// Its values before the first update, as the `index`-th variable of an update.
+  func firstValues(index: Int, seed: UInt64) -> [Float] {
+    var stream = RandomStream(seed: seed, purpose: .weights, index: index)
+    return initializer.values(shape.elementCount, from: &stream)
   }
 }

@@ -69,7 +69,7 @@ struct Update {
 
     recorder.output("loss", loss1 + loss2)
     recorder.output("representation", y1)
-    graph = recorder.graph
+    graph = recipe.memory == .lean ? recorder.graph.rematerialized() : recorder.graph
     variables = online.scope.parameters + target.scope.parameters + velocities
   }
 }

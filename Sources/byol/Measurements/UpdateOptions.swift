@@ -22,6 +22,9 @@ struct UpdateOptions: ParsableArguments {
   @Option(help: "Pictures an update.")
   var batch = 64
 
+  @Option(help: "full, or lean: activations are computed again where a gradient reads them.")
+  var memory = Recipe.Memory.full
+
   @OptionGroup var engine: EngineOptions
 
   mutating func validate() throws {
@@ -43,6 +46,7 @@ struct UpdateOptions: ParsableArguments {
     request.imageSize = .value(size)
     request.batchSize = .value(batch)
     request.precision = .value(try engine.resolvedPrecision)
+    request.memory = .value(memory)
     do {
       return try request.resolve(
         dataset: DatasetSize(pictures: 100 * batch, medianShortSide: size),
@@ -66,6 +70,7 @@ struct UpdateOptions: ParsableArguments {
   func sentence(_ recipe: Recipe) -> String {
     let factor = width == 1 ? "" : " ×\(width)"
     return "\(encoder.rawValue)\(factor), \(stem.rawValue) stem, \(size) px, batch \(batch), "
-      + "\(recipe.precision.rawValue), \(engine.threadsInWords)"
+      + "\(recipe.precision.rawValue), "
+      + (memory == .lean ? "lean memory, " : "") + engine.threadsInWords
   }
 }
