@@ -52,6 +52,17 @@ tsan: packages ## the same with the thread sanitizer, without the engine's tests
 	swift test --sanitize=thread --scratch-path .build-tsan \
 	  --skip EngineTests --skip BYOLTests --skip ServiceTests $(if $(FILTER),--filter '$(FILTER)')
 
+# The same binary serves processors that this machine is not: their kernels run here in an emulator, slowly.
+.PHONY: processors
+processors: packages ## the engine's cases on emulated processors with AVX2 and with SSE4 alone (qemu-user)
+	swift build --build-tests
+	for processor in Haswell Nehalem; do \
+	  echo "== $$processor"; \
+	  qemu-x86_64 -cpu "$$processor" "$$(swift build --show-bin-path)/byolPackageTests.xctest" \
+	    --testing-library swift-testing --filter 'float32 agrees|bfloat16 is refused|the same bits in less' \
+	    2>&1 | grep -v "TCG doesn't support"; \
+	done
+
 .PHONY: fuzz
 fuzz: packages ## decoders, archives, packs and the HTTP core under random bytes, FUZZ_SECONDS each
 	for target in Fuzz/*.swift; do Fuzz/run "$$(basename "$$target" .swift)" $(FUZZ_SECONDS); done

@@ -118,12 +118,18 @@ extension Compilation {
     return bound
   }
 
+  /// The kernel of a convolution. Where oneDNN, free to choose the pictures' layout, ends at its plain loops
+  /// (as it does with AVX2), channels last may still have a kernel.
   private func forwardKernel(
     x: Graph.Value, w: Graph.Value, y: Graph.Value, stride: Int, padding: Int
   ) throws(LoweringError) -> PrimitiveDescription {
-    try engine.forward(
-      layouts(x: x, w: w, y: y), stride: stride, padding: padding,
-      training: !graph.assignments.isEmpty)
+    let training = !graph.assignments.isEmpty
+    var layouts = try layouts(x: x, w: w, y: y)
+    let free = try engine.forward(layouts, stride: stride, padding: padding, training: training)
+    guard free.isPlainLoops, storages[classes.representative(x)] == nil else { return free }
+    layouts.x = try Storage.channelsLast(activationType).description(of: graph.shape(of: x))
+    let last = try engine.forward(layouts, stride: stride, padding: padding, training: training)
+    return last.isPlainLoops ? free : last
   }
 
   /// The layouts of a convolution's three tensors: those settled, with the rest left to oneDNN. The

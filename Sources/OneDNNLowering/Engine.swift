@@ -80,6 +80,9 @@ final class PrimitiveDescription {
   /// The bytes of scratchpad that a run needs.
   var scratchByteCount: Int { layout(dnnl_query_scratchpad_md).byteCount }
 
+  /// Whether it is the kernel that oneDNN takes where it has no fast one.
+  var isPlainLoops: Bool { kernelName.hasPrefix("ref") }
+
   /// oneDNN's name of the kernel, such as `jit:avx512_core`.
   var kernelName: String {
     var text: UnsafePointer<CChar>?
