@@ -142,7 +142,9 @@ let package = Package(
         "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),
-    .testTarget(name: "ServiceTests", dependencies: ["byol", "Datasets", "Images", "JSONTree"], exclude: ["Golden"]),
+    .testTarget(
+      name: "ServiceTests", dependencies: ["byol", "Datasets", "Images", "JSONTree"],
+      exclude: ["Golden"]),
   ]
 )
 

@@ -125,7 +125,8 @@ extension Case {
         isLarge: true
       ) { get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1) },
       Case(
-        "a pointwise convolution of many places", [("x", [3, 48, 27, 25]), ("w", [32, 48, 1, 1])],
+        "a pointwise convolution of many places",
+        [("x", [3, 48, 27, 25]), ("w", [32, 48, 1, 1])],
         isLarge: true
       ) { get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 0) },
       Case("one weight in two convolutions", [("x", [2, 16, 8, 8]), ("w", [16, 16, 3, 3])]) {
