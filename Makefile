@@ -69,8 +69,10 @@ fuzz: packages ## decoders, archives, packs and the HTTP core under random bytes
 	Fuzz/HTTP/run $(FUZZ_SECONDS)
 
 .PHONY: bench
-bench: build ## step times beside PyTorch, in a virtual environment that it makes
+bench: build ## times beside peers, in a virtual environment that it makes (PICTURES=archive of JPEGs: training too)
 	python3 Benchmarks/bench.py
+	python3 Benchmarks/embedding.py
+	$(if $(PICTURES),python3 Benchmarks/training.py --pictures $(PICTURES))
 
 .PHONY: lint
 lint: ## format, layers, documents, tests' expectations, counts, scripts

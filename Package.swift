@@ -80,7 +80,7 @@ let package = Package(
       name: "API",
       dependencies: [
         "HTTP", "Runs", "Embeddings", "Datasets", "Images", "BYOL", "JSONTree", "Checkpoints",
-        "NeuralNetworks", .product(name: "Logging", package: "swift-log"),
+        "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
       ]),
     .executableTarget(
       name: "byol",
@@ -116,6 +116,12 @@ let package = Package(
       name: "ImagesTests", dependencies: ["Images", "Randomness", "Tensors"], exclude: ["Fixtures"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Images", "Randomness"]),
     .testTarget(name: "HouseTests"),
+    .testTarget(
+      name: "EmbeddingsTests",
+      dependencies: [
+        "Embeddings", "NeuralNetworks", "TensorGraph", "Tensors", "ReferenceLowering",
+        "OneDNNLowering", "Datasets", "Images",
+      ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors", "CDigest"]),
     .testTarget(
@@ -133,7 +139,7 @@ let package = Package(
       name: "APITests",
       dependencies: [
         "API", "HTTP", "Runs", "Embeddings", "Datasets", "Images", "BYOL", "JSONTree",
-        "NeuralNetworks", .product(name: "Logging", package: "swift-log"),
+        "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),
     .testTarget(

@@ -52,16 +52,17 @@ def options():
     return parser.parse_args()
 
 
-def interpreter(o):
-    """The peer's Python, with torch in it."""
+def interpreter(o, packages=("torch", "torchvision")):
+    """The peer's Python, with these packages in it."""
     if o.python:
         return o.python
     python = o.environment / "bin/python"
     if not python.exists():
         print(f"Making a virtual environment in {o.environment} …", file=sys.stderr)
         venv.create(o.environment, with_pip=True)
-    if subprocess.run([python, "-c", "import torch, torchvision"], capture_output=True).returncode:
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "torch", "torchvision"], check=True)
+    if subprocess.run(
+            [python, "-c", f"import {', '.join(packages)}"], capture_output=True).returncode:
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
     return str(python)
 
 
@@ -140,18 +141,23 @@ def processor():
     return platform.machine()
 
 
+def commit():
+    """The checkout's commit, shortened."""
+    done = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 def report(o, python, tables):
     torch = subprocess.run(
         [python, "-c", "import torch; print(torch.__version__)"], capture_output=True, text=True)
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     return "\n\n".join([
         "# One update, against PyTorch",
         "Two views through both networks, loss, gradient, LARS, the target's move; pictures drawn "
         "beforehand. Images per second count pictures, each of which is two views. Written by "
         "`Benchmarks/bench.py`; run it again on your machine.",
         f"{datetime.date.today()} · {processor()}, {o.threads} threads · commit "
-        f"{commit.stdout.strip()} · torch {torch.stdout.strip()} (channels last; bfloat16 is "
+        f"{commit()} · torch {torch.stdout.strip()} (channels last; bfloat16 is "
         f"autocast) · {o.rounds} rounds of {o.seconds:g} s each, the programs in turn.",
         *tables,
     ]) + "\n"

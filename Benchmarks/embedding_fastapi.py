@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """The peer of `POST /v1/embeddings`: JPEG to embedding over HTTP with FastAPI and ONNX Runtime.
 
-    pip install torch torchvision onnx onnxscript onnxruntime fastapi uvicorn pillow
-    python Benchmarks/embedding_fastapi.py --encoder resnet18 --port 8090
+    pip install torch torchvision onnx onnxruntime fastapi uvicorn pillow
+    python Benchmarks/embedding_fastapi.py --encoder resnet18 --port 8090 --mode pool
 
 and, from another shell, `python Benchmarks/load.py http://127.0.0.1:8090/v1/embeddings picture.jpg`.
-The ready time is printed on standard error.
+`--mode serial` computes each picture on all threads, one after another; `--mode pool` computes as many pictures at
+once as there are threads, on one thread each. The ready time is printed on standard error.
 """
 
 import argparse
+import asyncio
+import concurrent.futures
 import contextlib
 import io
 import sys
@@ -36,7 +39,8 @@ def session(name, threads):
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/encoder.onnx"
         torch.onnx.export(
-            encoder, (torch.zeros(1, 3, 224, 224),), path, input_names=["x"], output_names=["y"])
+            encoder, (torch.zeros(1, 3, 224, 224),), path, input_names=["x"], output_names=["y"],
+            dynamo=False)
         return onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
 
 
@@ -55,22 +59,29 @@ def main():
     parser.add_argument("--encoder", default="resnet18")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--mode", default="pool", choices=["serial", "pool"])
     o = parser.parse_args()
-    encoder = session(o.encoder, o.threads)
+    encoder = session(o.encoder, o.threads if o.mode == "serial" else 1)
+    pool = concurrent.futures.ThreadPoolExecutor(o.threads)
 
     @contextlib.asynccontextmanager
     async def ready(_):
-        print(f"ready after {time.perf_counter() - BEGIN:.2f} s", file=sys.stderr)
+        print(f"ready after {time.perf_counter() - BEGIN:.2f} s", file=sys.stderr, flush=True)
         yield
 
     app = FastAPI(lifespan=ready)
 
+    def vector(data):
+        return encoder.run(None, {"x": prepared(data)})[0][0].tolist()
+
     @app.post("/v1/embeddings")
     async def embed(request: Request):
         data = await request.body()
-        return {"embedding": encoder.run(None, {"x": prepared(data)})[0][0].tolist()}
+        if o.mode == "serial":
+            return {"embedding": vector(data)}
+        return {"embedding": await asyncio.get_running_loop().run_in_executor(pool, vector, data)}
 
-    uvicorn.run(app, host="127.0.0.1", port=o.port, log_level="warning")
+    uvicorn.run(app, host="127.0.0.1", port=o.port, log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":

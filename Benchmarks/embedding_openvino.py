@@ -1,21 +1,39 @@
 #!/usr/bin/env python3
-"""The peer of `byol benchmark embedding`: a ResNet's representations by OpenVINO on the processor.
+"""The peer of `byol benchmark encoder`: a ResNet's representations by OpenVINO on the processor.
 
     pip install torch torchvision openvino
     python Benchmarks/embedding_openvino.py --encoder resnet50 --batch 16 --precision bf16
 
-Prints one line of JSON with `images_per_second` (synchronous calls, one after another).
+Measures both of OpenVINO's ways and prints the faster: one request on all threads (LATENCY), and as many requests
+at once as it recommends (THROUGHPUT). Inputs are shared, not copied. Prints one line of JSON.
 """
 
 import argparse
 import json
-import statistics
 import time
 
 import numpy as np
 import openvino
 import torch
 import torchvision
+
+
+def rate(compiled, pictures, seconds):
+    """Pictures a second with as many requests under way as OpenVINO recommends."""
+    queue = openvino.AsyncInferQueue(
+        compiled, compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    tensor = openvino.Tensor(pictures, shared_memory=True)
+    begin, calls, warm = time.perf_counter(), 0, False
+    while True:
+        queue.start_async({0: tensor}, share_inputs=True)
+        calls += 1
+        now = time.perf_counter()
+        if not warm and calls >= 4:
+            queue.wait_all()
+            begin, calls, warm = time.perf_counter(), 0, True
+        elif warm and now - begin > seconds and calls >= 5:
+            queue.wait_all()
+            return calls * len(pictures) / (time.perf_counter() - begin)
 
 
 def main():
@@ -33,22 +51,19 @@ def main():
     core = openvino.Core()
     model = openvino.convert_model(encoder, example_input=torch.from_numpy(pictures))
     model.reshape([o.batch, 3, o.size, o.size])
-    compiled = core.compile_model(model, "CPU", {
-        "INFERENCE_PRECISION_HINT": o.precision, "INFERENCE_NUM_THREADS": o.threads,
-        "PERFORMANCE_HINT": "LATENCY"})
-    for _ in range(3):
+    rates = {}
+    for hint in ("LATENCY", "THROUGHPUT"):
+        compiled = core.compile_model(model, "CPU", {
+            "INFERENCE_PRECISION_HINT": o.precision, "INFERENCE_NUM_THREADS": o.threads,
+            "PERFORMANCE_HINT": hint})
         vectors = compiled(pictures)[0]
-    times, end = [], time.monotonic() + o.seconds
-    while len(times) < 5 or time.monotonic() < end:
-        start = time.perf_counter()
-        vectors = compiled(pictures)[0]
-        times.append(time.perf_counter() - start)
-    assert vectors.shape[0] == o.batch and np.isfinite(vectors).all()
-    median = statistics.median(times)
+        assert vectors.shape[0] == o.batch and np.isfinite(vectors).all()
+        rates[hint] = rate(compiled, pictures, o.seconds / 2)
+    best = max(rates, key=rates.get)
     print(json.dumps({
         "program": "openvino", "version": openvino.__version__, "encoder": o.encoder,
         "size": o.size, "batch": o.batch, "precision": o.precision, "threads": o.threads,
-        "images_per_second": o.batch / median, "step_seconds": median, "steps": len(times),
+        "hint": best, "images_per_second": rates[best], "all": rates,
     }))
 
 

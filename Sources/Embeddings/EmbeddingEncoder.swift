@@ -4,7 +4,7 @@ public import TensorGraph
 import Tensors
 
 /// Computes representations: the online encoder y = f(x), before the projector, batch normalisation with
-/// the running statistics.
+/// the running statistics folded into the convolutions when the weights are written.
 ///
 /// The program is compiled for a fixed number of pictures, so a picture's bits do not depend on what it
 /// is embedded with. Used by one thread at a time.
@@ -31,16 +31,25 @@ public final class EmbeddingEncoder: PictureEncoder {
     let side = model.imageSize
     let pictures = recorder.input("pictures", [batchSize, 3, side, side])
     recorder.output("representation", scope.resNet("encoder", pictures, model.encoder))
-    program = try lowering.compile(recorder.graph)
+    let folded = recorder.graph.folded()
+    var values: [String: [Float]] = [:]
     let tensors = Dictionary(model.tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for parameter in scope.parameters {
       let name = String(parameter.name.dropFirst("encoder.".count))
       guard let tensor = tensors[name], tensor.shape == parameter.shape else {
         throw EncoderModelError.tensor(name: name)
       }
-      program.write(tensor.values, to: parameter.name)
+      values[parameter.name] = tensor.values
+    }
+    folded.fold(&values)
+    program = try lowering.compile(folded.graph)
+    for variable in folded.graph.variables {
+      program.write(values[variable.name] ?? [], to: variable.name)
     }
   }
+
+  /// What a run does, in order.
+  public var steps: [ProgramStep] { program.steps }
 
   /// Opens a model file.
   ///
@@ -60,20 +69,41 @@ public final class EmbeddingEncoder: PictureEncoder {
   /// - Throws: `LoweringError` if a kernel fails; the encoder can be used again.
   public func embed(_ images: [RGBImage]) throws -> [[Float]] {
     var results: [[Float]] = []
-    let size = transform.elementCount
     for first in stride(from: 0, to: images.count, by: batchSize) {
       let group = images[first..<min(first + batchSize, images.count)]
-      var input = [Float](repeating: 0, count: batchSize * size)
-      for (place, image) in group.enumerated() {
-        input.replaceSubrange(place * size..<(place + 1) * size, with: transform(image))
-      }
-      program.write(channelsLast: input.span, to: "pictures")
-      try program.run()
-      let vectors = program.read("representation")
+      let vectors = try represent(prepared(group))
       for place in 0..<group.count {
         results.append(Array(vectors[place * dimension..<(place + 1) * dimension]))
       }
     }
     return results
+  }
+
+  /// At most `batchSize` pictures as `represent` takes them: resized, cut out, normalised, a plane a colour; 0 in the places that
+  /// are left over.
+  public func prepared(_ images: some Collection<RGBImage>) -> [Float] {
+    precondition(images.count <= batchSize, "\(images.count) pictures for \(batchSize) places.")
+    var input: [Float] = []
+    input.reserveCapacity(batchSize * transform.elementCount)
+    for image in images {
+      let pixels = transform(image)
+      for channel in 0..<3 {
+        for place in stride(from: channel, to: pixels.count, by: 3) { input.append(pixels[place]) }
+      }
+    }
+    input += repeatElement(0, count: batchSize * transform.elementCount - input.count)
+    return input
+  }
+
+  /// The representations of `batchSize` prepared pictures, one after another. `afterEachStep` is told each step's
+  /// place in `steps` when it has ended.
+  ///
+  /// - Throws: `LoweringError` if a kernel fails; the encoder can be used again.
+  public func represent(_ prepared: [Float], afterEachStep: (Int) -> Void = { _ in }) throws
+    -> [Float]
+  {
+    program.write(prepared, to: "pictures")
+    try program.run(afterEachStep: afterEachStep)
+    return program.read("representation")
   }
 }

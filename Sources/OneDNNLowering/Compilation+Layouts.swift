@@ -25,7 +25,8 @@ extension Compilation {
   }
 
   private func activationStorage(channels: Int) -> Storage {
-    let blocks = ck_has_avx512() != 0 && channels % 16 == 0
+    let products = activationType == ck_bfloat16 && Compilation.isFolded(graph)
+    let blocks = ck_has_avx512() != 0 && channels % 16 == 0 && !products
     return blocks ? .blocked(activationType) : .channelsLast(activationType)
   }
 
@@ -34,7 +35,7 @@ extension Compilation {
     var weights: Set<Graph.Value> = []
     for (index, node) in graph.nodes.enumerated() {
       switch node.operation {
-      case .convolution, .convolutionInputGradient:
+      case .convolution, .convolutionInputGradient, .convolutionWithBias:
         weights.insert(classes.representative(node.inputs[1]))
       case .interpolate, .runningAverage, .optimizerUpdate:
         weights.insert(classes.representative(.init(node: index)))
@@ -54,7 +55,8 @@ extension Compilation {
       let readers = graph.nodes.filter { $0.inputs.contains(value) }
       let onlyConvolutions = readers.allSatisfy { reader in
         switch reader.operation {
-        case .convolution: reader.inputs[0] == value && reader.inputs[1] != value
+        case .convolution, .convolutionWithBias:
+          reader.inputs[0] == value && !reader.inputs.dropFirst().contains(value)
         case .convolutionWeightGradient: reader.inputs[1] == value && reader.inputs[0] != value
         default: false
         }
@@ -94,6 +96,7 @@ extension Compilation {
       settle(x, hint.layout(dnnl_query_src_md))
       kernels[index] = try weightGradientKernel(
         x: x, dw: result, dy: dy, stride: stride, padding: padding, hint)
+    case .convolutionWithBias: try chooseInferenceKernel(of: index)
     default: break
     }
   }
@@ -134,7 +137,7 @@ extension Compilation {
 
   /// The layouts of a convolution's three tensors: those settled, with the rest left to oneDNN. The
   /// weights are always left to it: they are copied into the kernel's layout once a run where they differ.
-  private func layouts(x: Graph.Value, w: Graph.Value, y: Graph.Value) throws(LoweringError)
+  func layouts(x: Graph.Value, w: Graph.Value, y: Graph.Value) throws(LoweringError)
     -> Convolution.Layouts
   {
     let weights = try MemoryDescription(
@@ -157,7 +160,7 @@ extension Compilation {
 
   /// In float32 the parameters live in the forward kernel's layout; in bfloat16, where the kernels read
   /// a narrower copy anyway, in that of the weight gradient (or plain where there is none).
-  private mutating func settleWeights(_ value: Graph.Value, _ layout: MemoryDescription) {
+  mutating func settleWeights(_ value: Graph.Value, _ layout: MemoryDescription) {
     if activationType == ck_float32 { settle(value, layout) }
   }
 }

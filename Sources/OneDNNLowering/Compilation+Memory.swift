@@ -45,6 +45,7 @@ extension Compilation {
   )] {
     switch graph.nodes[node].operation {
     case .batchNormalization: [(0, 0)] + (graph.nodes[node].inputs.count == 4 ? [(0, 3)] : [])
+    case .convolutionWithBias: graph.nodes[node].inputs.count == 4 ? [(0, 3)] : []
     case .batchNormalizationInference:
       [(0, 0)] + (graph.nodes[node].inputs.count == 6 ? [(0, 5)] : [])
     case .batchNormalizationGradient:

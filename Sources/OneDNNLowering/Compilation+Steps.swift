@@ -14,6 +14,7 @@ extension Compilation {
     case .constant(let value): try appendConstant(value, index)
     case .convolution, .convolutionInputGradient, .convolutionWeightGradient:
       try appendConvolution(index)
+    case .convolutionWithBias: try appendConvolutionWithBias(index)
     case .batchNormalization, .batchNormalizationGradient, .batchNormalizationInference:
       try appendNormalization(index)
     case .maxPool, .maxPoolGradient, .globalAveragePool, .globalAveragePoolGradient:
@@ -36,7 +37,7 @@ extension Compilation {
     steps.append(Step(description: try step(index, kernel: kernel), run: body))
   }
 
-  private mutating func append(_ description: ProgramStep, _ primitive: Primitive) {
+  mutating func append(_ description: ProgramStep, _ primitive: Primitive) {
     steps.append(
       Step(description: description) { () throws(LoweringError) in try primitive.run() })
   }
@@ -121,7 +122,7 @@ extension Compilation {
 
   /// Where a kernel finds an operand in the layout it wants: the value's own bytes, or a copy made at its
   /// first use in a run. Weights change only at the end of a run, so their copies serve all kernels.
-  private mutating func operand(_ value: Graph.Value, _ wanted: MemoryDescription, _ index: Int)
+  mutating func operand(_ value: Graph.Value, _ wanted: MemoryDescription, _ index: Int)
     throws(LoweringError) -> UnsafeMutableRawPointer
   {
     let stored = try description(of: value)

@@ -32,20 +32,38 @@ final class PrimitiveDescription {
   private let engine: Engine
 
   /// The kernel for a filled-in operation descriptor; `hint` is the forward kernel of a gradient.
+  ///
+  /// `epilogue` is what the kernel does to each result before it writes it, in order. Of oneDNN's kernels it is the
+  /// first whose name does not contain `avoided`, unless only slow ones are left.
   init(
     _ descriptor: UnsafeRawPointer, hint: PrimitiveDescription? = nil, engine: Engine,
-    _ what: @autoclosure () -> String
+    epilogue: [Epilogue] = [], avoiding avoided: String? = nil, _ what: @autoclosure () -> String
   ) throws(LoweringError) {
     var attributes: dnnl_primitive_attr_t?
     try unsafe check(dnnl_primitive_attr_create(&attributes), what())
     defer { unsafe dnnl_primitive_attr_destroy(attributes) }
     try unsafe check(
       dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), what())
-    var description: dnnl_primitive_desc_t?
+    try unsafe Epilogue.set(epilogue, on: attributes)
+    var iterator: dnnl_primitive_desc_iterator_t?
     try unsafe check(
-      dnnl_primitive_desc_create(&description, descriptor, attributes, engine.raw, hint?.raw),
-      what())
-    guard let description = unsafe description else { throw .unsupported(what()) }
+      dnnl_primitive_desc_iterator_create(
+        &iterator, descriptor, attributes, engine.raw, hint?.raw), what())
+    defer { unsafe dnnl_primitive_desc_iterator_destroy(iterator) }
+    guard var description = unsafe dnnl_primitive_desc_iterator_fetch(iterator) else {
+      throw .unsupported(what())
+    }
+    while let avoided, unsafe PrimitiveDescription.name(description).contains(avoided) {
+      guard unsafe dnnl_primitive_desc_iterator_next(iterator) == dnnl_success,
+        let next = unsafe dnnl_primitive_desc_iterator_fetch(iterator)
+      else { break }
+      if unsafe !PrimitiveDescription.name(next).contains("jit_bf16") {
+        unsafe dnnl_primitive_desc_destroy(next)
+        break
+      }
+      unsafe dnnl_primitive_desc_destroy(description)
+      unsafe description = next
+    }
     unsafe raw = description
     self.engine = engine
   }
@@ -84,7 +102,9 @@ final class PrimitiveDescription {
   var isPlainLoops: Bool { kernelName.hasPrefix("ref") }
 
   /// oneDNN's name of the kernel, such as `jit:avx512_core`.
-  var kernelName: String {
+  var kernelName: String { unsafe PrimitiveDescription.name(raw) }
+
+  private static func name(_ raw: dnnl_primitive_desc_t) -> String {
     var text: UnsafePointer<CChar>?
     let status = unsafe withUnsafeMutablePointer(to: &text) {
       unsafe dnnl_primitive_desc_query(raw, dnnl_query_impl_info_str, 0, $0)
@@ -129,6 +149,11 @@ final class Primitive {
     for index in unsafe arguments.indices { unsafe dnnl_memory_destroy(arguments[index].memory) }
     unsafe arguments.deallocate()
     unsafe dnnl_primitive_destroy(raw)
+  }
+
+  /// Points one of the operands, by its place in the list, at other memory of the same layout.
+  func move(operand: Int, to base: UnsafeMutableRawPointer) throws(LoweringError) {
+    try unsafe check(dnnl_memory_set_data_handle(arguments[operand].memory, base), name)
   }
 
   /// Runs the kernel and waits for it.

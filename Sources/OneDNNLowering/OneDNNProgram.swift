@@ -44,6 +44,7 @@ final class OneDNNProgram: Program {
   private let bound: [Step]
   private let leaves: [String: HostPlace]
   private let outputs: [String: HostPlace]
+  private var hostCopies: [HostCopy.Key: HostCopy] = [:]
 
   init(
     graph: Graph, engine: Engine, threads: ThreadBudget, arena: MemoryPlan, memory: ProgramMemory,
@@ -77,10 +78,9 @@ final class OneDNNProgram: Program {
     let place = leaf(name)
     precondition(
       values.count == place.shape.elementCount, "\(name) is not \(values.count) values.")
-    var values = values
-    unsafe values.withUnsafeMutableBytes { bytes in
+    unsafe values.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      unsafe copy(from: (rowMajor(place.shape), base), to: (place.layout, place.base))
+      unsafe copy(.rowMajorIn, name, place, UnsafeMutableRawPointer(mutating: base))
     }
   }
 
@@ -91,11 +91,7 @@ final class OneDNNProgram: Program {
       "\(name) is not \(values.count) values of rank 4.")
     unsafe values.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      let layout = host { () throws(LoweringError) in
-        try Storage.channelsLast(ck_float32).description(of: place.shape)
-      }
-      unsafe copy(
-        from: (layout, UnsafeMutableRawPointer(mutating: base)), to: (place.layout, place.base))
+      unsafe copy(.channelsLastIn, name, place, UnsafeMutableRawPointer(mutating: base))
     }
   }
 
@@ -106,7 +102,7 @@ final class OneDNNProgram: Program {
     var values = [Float](repeating: 0, count: place.shape.elementCount)
     unsafe values.withUnsafeMutableBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      unsafe copy(from: (place.layout, place.base), to: (rowMajor(place.shape), base))
+      unsafe copy(.rowMajorOut, name, place, base)
     }
     return values
   }
@@ -118,29 +114,16 @@ final class OneDNNProgram: Program {
     return place
   }
 
-  private func rowMajor(_ shape: Shape) -> MemoryDescription {
-    host { () throws(LoweringError) in try Storage.plain.description(of: shape) }
-  }
-
-  /// Copies between the host's layout and the program's; outside the hot path, so it may allocate.
+  /// Copies between the host's layout and the program's. A kernel is made at the first copy of its kind.
   private func copy(
-    from: (MemoryDescription, UnsafeMutableRawPointer),
-    to: (MemoryDescription, UnsafeMutableRawPointer)
+    _ kind: HostCopy.Kind, _ name: String, _ place: HostPlace, _ base: UnsafeMutableRawPointer
   ) {
-    if unsafe from.0 == to.0 {
-      unsafe to.1.copyMemory(from: from.1, byteCount: from.0.byteCount)
-      return
-    }
     host { () throws(LoweringError) in
-      let kernel = try unsafe PrimitiveDescription(from: from.0, to: to.0, engine: engine)
-      let scratch = Buffer(byteCount: kernel.scratchByteCount)
-      let operands = unsafe [
-        (Int32(DNNL_ARG_FROM), from.0, from.1), (Int32(DNNL_ARG_TO), to.0, to.1),
-        (
-          Int32(DNNL_ARG_SCRATCHPAD), kernel.layout(dnnl_query_scratchpad_md), scratch.pointer
-        ),
-      ]
-      try unsafe Primitive(kernel, engine: engine, name: "host reorder", operands).run()
+      let key = HostCopy.Key(kind: kind, name: name)
+      if let copy = hostCopies[key] { return try unsafe copy.run(base) }
+      let copy = try unsafe HostCopy(kind, place, base, engine: engine)
+      hostCopies[key] = copy
+      try unsafe copy.run(base)
     }
   }
 

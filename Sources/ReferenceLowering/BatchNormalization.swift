@@ -48,7 +48,7 @@ func batchNormalizationGradient(_ operands: [Operand], epsilon: Double, relu: Bo
   return [dx, dscale, doffset, dz]
 }
 
-private func channel(_ index: Int, _ x: Operand) -> Int { index / x.channelStride % x.shape[1] }
+func channel(_ index: Int, _ x: Operand) -> Int { index / x.channelStride % x.shape[1] }
 
 private func channelSums(_ x: Operand, _ value: (Int) -> Double) -> [Double] {
   var sums = [Double](repeating: 0, count: x.shape[1])

@@ -30,6 +30,18 @@ func evaluate(_ operation: Operation, _ operands: [Operand], _ shapes: [Shape]) 
     }
     return [dw.values]
 
+  case .convolutionWithBias(let stride, let padding, let relu):
+    var y = shapes[0].zeros
+    forEachTap(operands[0].shape, operands[1], y, stride, padding) { x, w, out in
+      y.values[out] += operands[0].values[x] * operands[1].values[w]
+    }
+    for index in y.values.indices {
+      y.values[index] += operands[2].values[channel(index, y)]
+      if operands.count == 4 { y.values[index] += operands[3].values[index] }
+      if relu { y.values[index] = max(y.values[index], 0) }
+    }
+    return [y.values]
+
   case .batchNormalization(let epsilon, let relu):
     return batchNormalization(operands, epsilon: Double(epsilon), relu: relu)
   case .batchNormalizationGradient(let epsilon, let relu):

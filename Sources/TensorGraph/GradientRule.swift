@@ -87,7 +87,8 @@ enum GradientRule {
 
     case .convolutionInputGradient, .convolutionWeightGradient, .batchNormalizationGradient,
       .maxPoolGradient, .globalAveragePoolGradient, .reluGradient, .l2NormalizeGradient,
-      .batchNormalizationInference, .broadcast, .interpolate, .runningAverage, .optimizerUpdate:
+      .batchNormalizationInference, .convolutionWithBias, .broadcast, .interpolate, .runningAverage,
+      .optimizerUpdate:
       preconditionFailure("\(context.operation) has no gradient rule: it is never on a loss's way.")
     }
   }

@@ -22,6 +22,9 @@ public enum Operation: Hashable, Sendable {
   case convolutionInputGradient(stride: Int, padding: Int, input: Shape)
   /// `(dy, x) → dw`, where `dw` has shape `weight`.
   case convolutionWeightGradient(stride: Int, padding: Int, weight: Shape)
+  /// `(x, w, bias [O][, residual]) → x ∗ w + bias (+ residual)`, rectified if `relu`: what ``Graph/folded()``
+  /// makes of a convolution and its normalisation. It has no gradient.
+  case convolutionWithBias(stride: Int, padding: Int, relu: Bool)
 
   // MARK: Batch normalisation (Ioffe & Szegedy 2015, arXiv 1502.03167)
 

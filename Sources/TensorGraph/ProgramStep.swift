@@ -34,7 +34,7 @@ extension Graph {
   public func multiplicationCount(of node: Int) -> Int {
     let node = nodes[node]
     switch node.operation {
-    case .convolution:
+    case .convolution, .convolutionWithBias:
       // Each output element is a sum over the weight's other extents.
       let weight = shape(of: node.inputs[1])
       return node.shapes[0].elementCount * (weight.elementCount / weight[0])

@@ -38,6 +38,13 @@ enum ShapeRule {
           == [operands[0]])
       return [weight]
 
+    case .convolutionWithBias(let stride, let padding, _):
+      require(operands.count == 3 || operands.count == 4)
+      let y = results(
+        of: .convolution(stride: stride, padding: padding), operands: Array(operands[..<2]))
+      require(operands[2] == [y[0][1]] && (operands.count == 3 || operands[3] == y[0]))
+      return y
+
     case .batchNormalization:
       require(operands.count == 3 || operands.count == 4)
       requireChannels(operands[0], operands[1...2], require)

@@ -8,6 +8,16 @@ extension Tensor {
     one(.convolution(stride: stride, padding: padding), weight)
   }
 
+  /// Cross-correlation with `weight [O,C,k,k]`, plus `bias [O]`, plus `residual`, rectified if `relu`.
+  public func convolved(
+    with weight: Tensor, bias: Tensor, residual: Tensor? = nil, stride: Int, padding: Int,
+    relu: Bool
+  ) -> Tensor {
+    let operands = [self, weight, bias] + (residual.map { [$0] } ?? [])
+    return recorder.record(
+      .convolutionWithBias(stride: stride, padding: padding, relu: relu), operands)[0]
+  }
+
   /// The normalised batch with the statistics it was normalised by.
   public struct BatchNormalized {
     /// The result, of the input's shape.

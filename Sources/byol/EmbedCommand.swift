@@ -4,7 +4,6 @@ import Embeddings
 import Foundation
 import Images
 import JSONTree
-import OneDNNLowering
 
 /// `byol embed`: representations of pictures, one JSON line each.
 struct EmbedCommand: ParsableCommand {
@@ -14,7 +13,7 @@ struct EmbedCommand: ParsableCommand {
       byol embed --model FOLDER/checkpoints/STEP/model.safetensors cat.jpg dog.png
 
       Each line is {"file": …, "embedding": […]}: the online encoder's output before the projector, of length 1 \
-      unless --no-normalize. The same picture and model give the same bits as over HTTP. A picture that does not \
+      unless --no-normalize. The same picture, model and precision give the same bits as over HTTP. A picture that does not \
       decode gives {"file": …, "error": {"code": …, "detail": …}}, and the exit code 1 at the end.
       """)
 
@@ -24,15 +23,13 @@ struct EmbedCommand: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Scale each embedding to length 1.")
   var normalize = true
 
-  @Option(help: "Threads; default: one a processor.")
-  var threads: Int?
+  @OptionGroup var engine: EngineOptions
 
   @Argument(help: "Picture files.")
   var files: [String]
 
   func run() throws {
-    let encoder = try EmbeddingEncoder(
-      modelFile: model, lowering: OneDNNLowering(threads: Machine.threads(threads)))
+    let encoder = try EmbeddingEncoder(modelFile: model, lowering: engine.lowering())
     var failed = false
     for file in files {
       let bytes = try contents(of: file)

@@ -8,6 +8,19 @@ enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
   case auto, float32, bfloat16
 }
 
+extension PrecisionChoice {
+  /// The precision to compute in.
+  ///
+  /// - Throws: `ValidationError` where the processor does not multiply it.
+  func resolved() throws -> Precision {
+    let best = OneDNNLowering.bestPrecision
+    guard self != .bfloat16 || best == .bfloat16 else {
+      throw ValidationError("This processor does not multiply bfloat16; take auto or float32.")
+    }
+    return self == .float32 ? .float32 : best
+  }
+}
+
 /// How the engine computes.
 struct EngineOptions: ParsableArguments {
   @Option(help: "auto (bfloat16 where the processor multiplies it), float32 or bfloat16.")
@@ -32,13 +45,7 @@ struct EngineOptions: ParsableArguments {
   ///
   /// - Throws: `ValidationError` where the processor does not multiply it.
   var resolvedPrecision: Precision {
-    get throws {
-      let best = OneDNNLowering.bestPrecision
-      guard precision != .bfloat16 || best == .bfloat16 else {
-        throw ValidationError("This processor does not multiply bfloat16; take auto or float32.")
-      }
-      return precision == .float32 ? .float32 : best
-    }
+    get throws { try precision.resolved() }
   }
 
   /// A lowering with these choices.

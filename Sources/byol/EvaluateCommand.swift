@@ -3,7 +3,6 @@ import BYOL
 import Datasets
 import Embeddings
 import Foundation
-import OneDNNLowering
 import Tensors
 
 /// `byol evaluate`: how well embeddings find pictures of the same label.
@@ -34,8 +33,7 @@ struct EvaluateCommand: ParsableCommand {
   @Flag(help: "Also fit a linear classifier (L-BFGS).")
   var linear = false
 
-  @Option(help: "Threads; default: one a processor.")
-  var threads: Int?
+  @OptionGroup var engine: EngineOptions
 
   @Flag(help: "Print JSON.")
   var json = false
@@ -48,11 +46,11 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     let pack = try Pack(directory: dataset)
-    let budget = Machine.threads(threads)
+    let budget = engine.budget
     var source = try EncoderModel(reading: model)
     if random { source = source.randomized(seed: 1) }
     let encoder = try EmbeddingEncoder(
-      source, batchSize: 32, lowering: OneDNNLowering(threads: budget))
+      source, batchSize: 32, lowering: engine.lowering())
     let began = monotonicSeconds()
     let train = try embeddings(.train, pack, encoder)
     let test = try embeddings(.test, pack, encoder)

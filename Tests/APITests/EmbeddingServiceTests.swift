@@ -1,6 +1,7 @@
 import Embeddings
 import Images
 import Synchronization
+import TensorGraph
 import Testing
 
 /// The service around the encoder: threads, models, queue.
@@ -47,6 +48,37 @@ import Testing
     gate.open()
     #expect(try await first.vectors.count == 2)
     #expect(try await service.embed([plain(red: 3)], with: source("m")).vectors.count == 1)
+  }
+
+  @Test func `several pictures are computed at once, in order, and a lone one opens one worker`()
+    async throws
+  {
+    let loads = Counter()
+    let gate = Gate()
+    let (began, beganNow) = AsyncStream.makeStream(of: Void.self)
+    let loader = EncoderLoader(
+      precision: .bfloat16,
+      load: { _ in
+        loads.add()
+        return FakeEncoder(gate: gate, started: { beganNow.yield() })
+      }, fingerprint: { $0 })
+    let service = EmbeddingService(loader: loader, workerCount: 2)
+    var options = EmbeddingOptions()
+    options.normalize = false
+    async let reply = service.embed(
+      (1...5).map { plain(red: $0) }, with: source("m"), options: options)
+    var started = 0
+    for await _ in began {
+      started += 1
+      if started == 2 { break }  // Two of them have begun, and neither has ended.
+    }
+    // Facts are told while every worker is busy.
+    #expect(try await service.facts(of: source("m")).precision == .bfloat16)
+    gate.open()
+    #expect(try await reply.vectors.map { $0[0] } == [1, 2, 3, 4, 5])
+    #expect(loads.value == 2)
+    _ = try await service.embed([plain(red: 1)], with: source("other"))
+    #expect(loads.value == 3)
   }
 
   @Test func `a model that cannot be opened is tried again by the next request`() async throws {

@@ -45,6 +45,8 @@ import Testing
     #expect(abs(vector.reduce(0) { $0 + $1 * $1 } - 1) < 1e-6)
     #expect(abs(vector[0] / vector[1] - 20) < 1e-4)
     #expect(response.headers["X-Model-Fingerprint"] == "print-5")
+    #expect(response.headers["X-Model-Precision"] == "float32")
+    #expect(try response.object()["precision"] == "float32")
     let timing = try #require(response.headers["Server-Timing"])
     #expect(timing.contains("decode;dur=") && timing.contains("infer;dur="))
   }

@@ -88,7 +88,8 @@ extension Float {
 
 extension Case {
   /// The table of cases: every operation that a graph of BYOL holds, in several shapes and layouts.
-  static let all: [Case] = convolutions + normalizations + poolings + matrices + elementwise
+  static let all: [Case] =
+    convolutions + biasedConvolutions + normalizations + poolings + matrices + elementwise
 
   private static func get(_ leaves: [String: Tensor], _ name: String) -> Tensor {
     guard let tensor = leaves[name] else { preconditionFailure("No leaf \(name).") }
@@ -131,6 +132,61 @@ extension Case {
       Case("one weight in two convolutions", [("x", [2, 16, 8, 8]), ("w", [16, 16, 3, 3])]) {
         let once = get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)
         return once.convolved(with: get($0, "w"), stride: 1, padding: 1)
+      },
+    ]
+
+  private static let biasedConvolutions: [Case] =
+    [
+      (3, 64, 7, 2, 3, 20), (16, 32, 3, 1, 1, 9), (32, 16, 1, 1, 0, 6), (16, 48, 1, 2, 0, 7),
+      (5, 7, 3, 1, 1, 6), (64, 32, 3, 2, 1, 8), (32, 32, 3, 1, 1, 1),
+    ].flatMap { c, o, k, stride, padding, side -> [Case] in
+      let y = (side + 2 * padding - k) / stride + 1
+      let leaves: [(String, Shape)] = [
+        ("x", [3, c, side, side]), ("w", [o, c, k, k]), ("bias", [o]),
+      ]
+      let name = "\(c)→\(o) \(k)×\(k)/\(stride) of \(side) px"
+      return [
+        Case("convolution with bias \(name)", leaves, differentiated: []) {
+          get($0, "x").convolved(
+            with: get($0, "w"), bias: get($0, "bias"), stride: stride, padding: padding, relu: false
+          )
+        },
+        Case("convolution with bias, rectified, \(name)", leaves, differentiated: []) {
+          get($0, "x").convolved(
+            with: get($0, "w"), bias: get($0, "bias"), stride: stride, padding: padding, relu: true)
+        },
+        Case(
+          "convolution with bias plus residual, rectified, \(name)",
+          leaves + [("residual", [3, o, y, y])], differentiated: []
+        ) {
+          get($0, "x").convolved(
+            with: get($0, "w"), bias: get($0, "bias"), residual: get($0, "residual"),
+            stride: stride, padding: padding, relu: true)
+        },
+      ]
+    } + [
+      Case(
+        "a folded residual block",
+        [("x", [2, 16, 6, 6]), ("w1", [16, 16, 3, 3]), ("bias", [16])],
+        differentiated: []
+      ) {
+        // The sum goes into bytes that nothing else reads any more.
+        let first = get($0, "x").relu()
+        let second = first.convolved(
+          with: get($0, "w1"), bias: get($0, "bias"), stride: 1, padding: 1, relu: true)
+        return second.convolved(
+          with: get($0, "w1"), bias: get($0, "bias"), residual: first, stride: 1, padding: 1,
+          relu: true)
+      },
+      Case(
+        "a residual that is read again",
+        [("x", [2, 16, 6, 6]), ("w1", [16, 16, 3, 3]), ("bias", [16])], differentiated: []
+      ) {
+        let first = get($0, "x").relu()
+        let second = first.convolved(
+          with: get($0, "w1"), bias: get($0, "bias"), residual: first, stride: 1, padding: 1,
+          relu: true)
+        return second + first
       },
     ]
 

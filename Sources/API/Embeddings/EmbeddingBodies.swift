@@ -1,6 +1,7 @@
 import Embeddings
 import Foundation
 import JSONTree
+import TensorGraph
 
 /// OpenAI's list of embeddings, written directly: a tree of a million numbers would cost more than the model.
 func openAI(_ reply: EmbeddingReply, _ model: String, _ format: EncodingFormat) -> [UInt8] {
@@ -13,6 +14,7 @@ func openAI(_ reply: EmbeddingReply, _ model: String, _ format: EncodingFormat) 
   }
   let rest: JSONValue = [
     "model": .string(model), "fingerprint": .string(reply.fingerprint),
+    "precision": .string(reply.precision.rawValue),
     "usage": [
       "prompt_tokens": 0, "total_tokens": 0, "images": .integer(Int64(reply.vectors.count)),
     ],

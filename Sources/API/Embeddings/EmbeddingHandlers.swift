@@ -2,6 +2,7 @@ import Embeddings
 import HTTP
 import Images
 import JSONTree
+import TensorGraph
 
 /// `/v1/embeddings`
 struct EmbeddingHandlers: Sendable {
@@ -25,6 +26,7 @@ struct EmbeddingHandlers: Sendable {
     var response = body(reply, model.name, type, order.format)
     response.headers.set("Cache-Control", "no-store")
     response.headers.set("X-Model-Fingerprint", reply.fingerprint)
+    response.headers.set("X-Model-Precision", reply.precision.rawValue)
     response.headers.set(
       "Server-Timing",
       "decode;dur=\(milliseconds(decoding)), queue;dur=\(milliseconds(reply.queued)), "

@@ -1,5 +1,6 @@
 public import Images
 import Synchronization
+public import TensorGraph
 
 /// What a caller asks of an embedding besides the pictures.
 public struct EmbeddingOptions: Hashable, Sendable {
@@ -20,6 +21,8 @@ public struct EmbeddingReply: Sendable {
   public var vectors: [[Float]]
   /// The digest of weights and preprocessing.
   public var fingerprint: String
+  /// What was computed in; another precision gives other bits.
+  public var precision: Precision
   /// The time between asking and computing.
   public var queued: Duration
   /// The time of computing.
@@ -34,15 +37,18 @@ public struct EncoderFacts: Hashable, Sendable {
   public var inputSize: Int
   /// The digest of weights and preprocessing.
   public var fingerprint: String
+  /// What is computed in; another precision gives other bits.
+  public var precision: Precision
 }
 
 /// Keeps the models that were used last in memory and puts pictures through them.
 ///
-/// Each model computes on a thread of its own. A model that is taken out while it works finishes what it was
+/// Each model computes on some threads of its own, a picture at a time on each, so that a picture's bits never
+/// depend on what else was asked for. A model that is taken out while it works finishes what it was
 /// given: its weights live as long as a request holds it.
 public final class EmbeddingService: Sendable {
   private struct State {
-    var models: [(source: EncoderSource, encoder: LoadedEncoder)] = []  // last used last
+    var models: [(source: EncoderSource, encoder: EncoderWorkers)] = []  // last used last
     var waiting = 0
     var secondsPerPicture = 0.05
   }
@@ -50,6 +56,7 @@ public final class EmbeddingService: Sendable {
   private let loader: EncoderLoader
   private let queueLimit: Int
   private let modelLimit: Int
+  private let workerCount: Int
   private let state = Mutex(State())
 
   /// A service without models in memory.
@@ -58,8 +65,12 @@ public final class EmbeddingService: Sendable {
   ///   - loader: What opens model files.
   ///   - queueLimit: Pictures that may wait or be computed at once.
   ///   - modelLimit: Models kept in memory.
-  public init(loader: EncoderLoader, queueLimit: Int = 512, modelLimit: Int = 2) {
+  ///   - workerCount: Pictures of one model that are computed at once; each has the weights to itself.
+  public init(
+    loader: EncoderLoader, queueLimit: Int = 512, modelLimit: Int = 2, workerCount: Int = 1
+  ) {
     precondition(queueLimit > 0 && modelLimit > 0, "\(queueLimit) and \(modelLimit)")
+    self.workerCount = workerCount
     self.loader = loader
     self.queueLimit = queueLimit
     self.modelLimit = modelLimit
@@ -78,23 +89,22 @@ public final class EmbeddingService: Sendable {
     defer { state.withLock { $0.waiting -= images.count } }
     let asked = ContinuousClock.now
     let model = loaded(source)
-    let facts = try await facts(of: model, source)
+    let facts = try await facts(of: source, model)
     try check(options, facts)
     let (vectors, began) = try await model.embed(images)
     let ended = ContinuousClock.now
     record(images.count, began.duration(to: ended))
     return EmbeddingReply(
       vectors: try finished(vectors, options), fingerprint: facts.fingerprint,
-      queued: asked.duration(to: began), computed: began.duration(to: ended))
+      precision: facts.precision, queued: asked.duration(to: began),
+      computed: began.duration(to: ended))
   }
 
   /// What a model is; opens it if it is not in memory.
   ///
   /// - Throws: `EmbeddingServiceError.modelNotLoadable`.
   public func facts(of source: EncoderSource) async throws -> EncoderFacts {
-    let facts = try await facts(of: loaded(source), source)
-    return EncoderFacts(
-      dimension: facts.dimension, inputSize: facts.inputSize, fingerprint: facts.fingerprint)
+    try await facts(of: source, loaded(source))
   }
 
   /// Whether the model is in memory; nothing is loaded.
@@ -119,7 +129,7 @@ extension EmbeddingService {
   }
 
   private func check(
-    _ options: EmbeddingOptions, _ facts: LoadedEncoder.Facts
+    _ options: EmbeddingOptions, _ facts: EncoderFacts
   ) throws(EmbeddingServiceError) {
     if let required = options.requiredFingerprint, required != facts.fingerprint {
       throw .fingerprintMismatch(required: required, actual: facts.fingerprint)
@@ -131,7 +141,7 @@ extension EmbeddingService {
 
   private func record(_ count: Int, _ duration: Duration) {
     guard count > 0 else { return }
-    let seconds = duration / .seconds(1) / Double(count)
+    let seconds = duration / .seconds(1) / Double(count * workerCount)
     state.withLock { $0.secondsPerPicture += (seconds - $0.secondsPerPicture) * 0.2 }
   }
 }
@@ -140,14 +150,14 @@ extension EmbeddingService {
 
 extension EmbeddingService {
   /// The model in memory, made if need be; the one used longest ago leaves.
-  private func loaded(_ source: EncoderSource) -> LoadedEncoder {
+  private func loaded(_ source: EncoderSource) -> EncoderWorkers {
     state.withLock { state in
       if let index = state.models.firstIndex(where: { $0.source == source }) {
         let model = state.models.remove(at: index)
         state.models.append(model)
         return model.encoder
       }
-      let encoder = LoadedEncoder(source: source, loader: loader)
+      let encoder = EncoderWorkers(source: source, loader: loader, count: workerCount)
       state.models.append((source, encoder))
       if state.models.count > modelLimit { state.models.removeFirst() }
       return encoder
@@ -156,12 +166,12 @@ extension EmbeddingService {
 
   /// Opens a model; one that cannot be opened is forgotten, so that the next request tries again.
   private func facts(
-    of model: LoadedEncoder, _ source: EncoderSource
-  ) async throws(EmbeddingServiceError) -> LoadedEncoder.Facts {
+    of source: EncoderSource, _ model: EncoderWorkers
+  ) async throws(EmbeddingServiceError) -> EncoderFacts {
     do throws(EmbeddingServiceError) {
       return try await model.facts()
     } catch {
-      state.withLock { $0.models.removeAll { $0.encoder === model } }
+      state.withLock { state in state.models.removeAll { $0.encoder === model } }
       throw error
     }
   }

@@ -1,4 +1,5 @@
 public import Images
+public import TensorGraph
 
 /// Turns pictures into representations. Used by one thread only; need not be thread-safe.
 public protocol PictureEncoder {
@@ -32,13 +33,17 @@ public struct EncoderLoader: Sendable {
   public var load: @Sendable (_ modelFile: String) throws -> any PictureEncoder
   /// The digest of the weights and of the preprocessing in a model file, in hexadecimal.
   public var fingerprint: @Sendable (_ modelFile: String) throws -> String
+  /// What the encoders compute in.
+  public var precision: Precision
 
   /// A loader of two functions.
   public init(
+    precision: Precision = .float32,
     load: @escaping @Sendable (_ modelFile: String) throws -> any PictureEncoder,
     fingerprint: @escaping @Sendable (_ modelFile: String) throws -> String =
       modelFingerprint
   ) {
+    self.precision = precision
     self.load = load
     self.fingerprint = fingerprint
   }

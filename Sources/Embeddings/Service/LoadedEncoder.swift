@@ -1,18 +1,12 @@
 import Images
 
-/// One model in memory: an actor on a thread of its own, which opens the file, then computes.
+/// One worker of a model: an actor on a thread of its own, which opens the file, then computes.
 actor LoadedEncoder {
-  /// What is known of a model once it is open.
-  struct Facts: Sendable {
-    var dimension: Int
-    var inputSize: Int
-    var fingerprint: String
-  }
-
   private let executor: ThreadExecutor
   private let source: EncoderSource
   private let loader: EncoderLoader
-  private var opened: Result<(encoder: any PictureEncoder, facts: Facts), EmbeddingServiceError>?
+  private var opened:
+    Result<(encoder: any PictureEncoder, facts: EncoderFacts), EmbeddingServiceError>?
 
   nonisolated var unownedExecutor: UnownedSerialExecutor {
     unsafe executor.asUnownedSerialExecutor()
@@ -27,18 +21,20 @@ actor LoadedEncoder {
   /// Opens the file if it is not open.
   ///
   /// - Throws: `EmbeddingServiceError.modelNotLoadable`.
-  func facts() throws(EmbeddingServiceError) -> Facts { try open().facts }
+  func facts() throws(EmbeddingServiceError) -> EncoderFacts { try open().facts }
 
-  /// The representations of some pictures, and when computing began.
+  /// The representation of a picture, and when computing began.
   ///
   /// - Throws: `EmbeddingServiceError`; whatever the encoder throws.
-  func embed(_ images: [RGBImage]) throws -> (vectors: [[Float]], began: ContinuousClock.Instant) {
+  func embed(_ image: RGBImage) throws -> (vector: [Float], began: ContinuousClock.Instant) {
     let encoder = try open().encoder
     let began = ContinuousClock.now
-    return (try images.map { try encoder.embed($0) }, began)
+    return (try encoder.embed(image), began)
   }
 
-  private func open() throws(EmbeddingServiceError) -> (encoder: any PictureEncoder, facts: Facts) {
+  private func open() throws(EmbeddingServiceError) -> (
+    encoder: any PictureEncoder, facts: EncoderFacts
+  ) {
     if let opened { return try opened.get() }
     let result = load()
     opened = result
@@ -46,13 +42,14 @@ actor LoadedEncoder {
   }
 
   private func load() -> Result<
-    (encoder: any PictureEncoder, facts: Facts), EmbeddingServiceError
+    (encoder: any PictureEncoder, facts: EncoderFacts), EmbeddingServiceError
   > {
     do {
       let fingerprint = try loader.fingerprint(source.modelFile)
       let encoder = try loader.load(source.modelFile)
-      let facts = Facts(
-        dimension: encoder.dimension, inputSize: encoder.inputSize, fingerprint: fingerprint)
+      let facts = EncoderFacts(
+        dimension: encoder.dimension, inputSize: encoder.inputSize, fingerprint: fingerprint,
+        precision: loader.precision)
       return .success((encoder, facts))
     } catch {
       return .failure(.modelNotLoadable(name: source.name, reason: "\(error)"))

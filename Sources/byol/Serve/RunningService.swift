@@ -38,7 +38,9 @@ final class RunningService: Sendable {
       publicFolder: command.publicFolder, contract: command.contract)
     let service = Service(
       runs: coordinator, library: library,
-      embeddings: EmbeddingService(loader: encoderLoader(threads: threads)), metrics: metrics,
+      embeddings: EmbeddingService(
+        loader: encoderLoader(threads: threads, precision: try command.precision.resolved()),
+        workerCount: embeddingWorkers(threads: threads)), metrics: metrics,
       readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
       files: resources.files, logger: logger)
     server = Server(

@@ -38,6 +38,10 @@ struct ServeCommand: AsyncParsableCommand {
   var threads: Int?
 
   @Option(
+    help: "What embeddings are computed in: auto (bfloat16 where it pays), float32, bfloat16.")
+  var precision = PrecisionChoice.auto
+
+  @Option(
     help: "A command to start training with, such as \"ssh trainer\"; see docs/operations.md.")
   var launcher = ""
 
@@ -62,6 +66,7 @@ struct ServeCommand: AsyncParsableCommand {
 
   mutating func validate() throws {
     guard (0...65_535).contains(port) else { throw ValidationError("--port must be 0…65535.") }
+    _ = try precision.resolved()
     guard (1...86_400).contains(exitTimeout) else {
       throw ValidationError("--exit-timeout must be 1…86400 seconds.")
     }

@@ -1,0 +1,70 @@
+import Images
+import Synchronization
+
+/// One model in memory: some workers that compute the same bits. A worker opens the file at its first picture,
+/// so a model that is asked for one picture at a time is in memory once.
+final class EncoderWorkers: Sendable {
+  private struct State {
+    /// Pictures that each worker has been given and not ended.
+    var pending: [Int]
+    var facts: EncoderFacts?
+  }
+
+  private let workers: [LoadedEncoder]
+  private let state: Mutex<State>
+
+  /// Workers that have opened nothing yet.
+  init(source: EncoderSource, loader: EncoderLoader, count: Int) {
+    precondition(count > 0, "\(count) workers")
+    workers = (0..<count).map { _ in LoadedEncoder(source: source, loader: loader) }
+    state = Mutex(State(pending: Array(repeating: 0, count: count)))
+  }
+
+  /// What the model is; opens it at the first call, and waits for nobody's pictures later.
+  ///
+  /// - Throws: `EmbeddingServiceError.modelNotLoadable`.
+  func facts() async throws(EmbeddingServiceError) -> EncoderFacts {
+    if let facts = state.withLock({ $0.facts }) { return facts }
+    let facts = try await workers[0].facts()
+    state.withLock { $0.facts = facts }
+    return facts
+  }
+
+  /// The representations of some pictures in order, and when computing began.
+  ///
+  /// - Throws: `EmbeddingServiceError`; whatever the encoder throws.
+  func embed(_ images: [RGBImage]) async throws -> (
+    vectors: [[Float]], began: ContinuousClock.Instant
+  ) {
+    if images.count == 1 {
+      let (vector, began) = try await embed(images[0])
+      return ([vector], began)
+    }
+    return try await withThrowingTaskGroup { group in
+      for (index, image) in images.enumerated() {
+        group.addTask { (index, try await self.embed(image)) }
+      }
+      var vectors: [[Float]] = Array(repeating: [], count: images.count)
+      var first: ContinuousClock.Instant?
+      for try await (index, result) in group {
+        vectors[index] = result.vector
+        first = min(first ?? result.began, result.began)
+      }
+      return (vectors, first ?? .now)
+    }
+  }
+
+  /// One picture on the worker that has the fewest; the first of several, so that others may stay unopened.
+  private func embed(_ image: RGBImage) async throws -> (
+    vector: [Float], began: ContinuousClock.Instant
+  ) {
+    let worker = state.withLock { state in
+      let least = state.pending.min() ?? 0
+      let worker = state.pending.firstIndex(of: least) ?? 0
+      state.pending[worker] += 1
+      return worker
+    }
+    defer { state.withLock { $0.pending[worker] -= 1 } }
+    return try await workers[worker].embed(image)
+  }
+}
