@@ -38,8 +38,9 @@ test: packages ## build and run the tests (FILTER=HTTPTests for some)
 	@Scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: faults
-faults: packages ## kill services and workers at random moments, fail every write, fill the database
-	BYOL_FAULT_ROUNDS=100 BYOL_SLOW_TESTS=1 swift test --filter 'RunsTests|CheckpointsTests'
+faults: packages ## kill services and workers at random, fail every write, fill disk and database
+	swift build --build-tests
+	Scripts/faults.sh
 
 # XCTest and Foundation leak a few bytes of their own, so leaks are not looked for.
 .PHONY: asan
@@ -73,6 +74,7 @@ bench: build ## times beside peers, in a virtual environment that it makes (PICT
 	python3 Benchmarks/bench.py
 	python3 Benchmarks/embedding.py
 	$(if $(PICTURES),python3 Benchmarks/training.py --pictures $(PICTURES))
+	python3 Benchmarks/service.py
 
 .PHONY: lint
 lint: ## format, layers, documents, tests' expectations, counts, scripts

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, element, setText } from "./dom.js";
-import { bytes, count } from "./format.js";
+import { bytes, count, duration } from "./format.js";
 
 const automatic = "automatic";
 
@@ -122,7 +122,8 @@ function showPlan(answer) {
   }
   byId("plan").replaceChildren(
     element("span", {}, `${count(answer.pictures)} pictures, ${count(answer.steps)} updates`
-      + (answer.disk_bytes ? `, about ${bytes(answer.disk_bytes)} of checkpoints.` : ".")),
+      + (answer.seconds ? `, about ${duration(answer.seconds)} at ${count(Math.round(answer.images_per_second))} pictures a second` : "")
+      + `, ${bytes(answer.memory_bytes)} of memory, ${bytes(answer.disk_bytes)} of disk.`),
     ...(answer.warnings ?? []).map((warning) => element("span", { class: "warning" }, warning)));
 }
 

@@ -150,7 +150,8 @@ export class RunView {
     const { step, steps, epoch, epochs, images_per_second: speed, eta_seconds: eta } = run.progress;
     p.bar.value = share(run);
     setText(p.percent, `${Math.floor(share(run) * 100)} %`);
-    setText(p.eta, run.state === "running" && Number.isFinite(eta) ? `${duration(eta)} left` : "");
+    const waits = `${count(run.queue_position ?? 0)} before it` + (run.estimated_start ? `, starts about ${clock(run.estimated_start)}` : "");
+    setText(p.eta, run.state === "queued" ? waits : run.state === "running" && Number.isFinite(eta) ? `${duration(eta)} left` : "");
     const metrics = run.metrics ?? {};
     const tiles = [
       ["Step", `${count(step)} of ${count(steps)}`],

@@ -19,8 +19,10 @@ public struct RecipeEstimate: Hashable, Sendable, Codable {
 extension Recipe {
   /// Checkpoints on disk at once: two that are kept and one being written.
   private static let checkpointsOnDisk = 3
-  /// Bytes of one update's row in the history.
+  /// Bytes of one report's row in the history.
   private static let historyByteCount = 100
+  /// Reports a second, at most.
+  private static let reportsPerSecond = 5.0
 
   /// What the run will need, given the speed that this machine was measured to have.
   public func estimate(imagesPerSecond: Double? = nil) -> RecipeEstimate {
@@ -33,13 +35,15 @@ extension Recipe {
     // θ, its momentum, and ξ, which has no predictor.
     let state = 4 * (2 * online + encoderCount + projectorCount)
     let checkpoint = state + 4 * encoderCount
+    let seconds = imagesPerSecond.map { Double(totalSteps * batchSize) / $0 }
+    let reports = seconds.map { min(Double(totalSteps), $0 * Recipe.reportsPerSecond) }
     return RecipeEstimate(
       steps: totalSteps, parameters: online,
       memoryBytes: encoder.trainingByteCount(imageSize: imageSize, batchSize: batchSize)
         + state + 4 * online,
-      diskBytes: Recipe.checkpointsOnDisk * checkpoint + totalSteps * Recipe.historyByteCount,
-      imagesPerSecond: imagesPerSecond,
-      seconds: imagesPerSecond.map { Double(totalSteps * batchSize) / $0 })
+      diskBytes: Recipe.checkpointsOnDisk * checkpoint
+        + Int(reports ?? Double(totalSteps)) * Recipe.historyByteCount,
+      imagesPerSecond: imagesPerSecond, seconds: seconds)
   }
 
   /// Linear with bias, batch norm, linear without bias.

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -62,6 +63,16 @@ static int spawn(const char *const *arguments, const char *const *environment, i
   return code;
 }
 
+// The new program has one thread at this point or a few; those it makes later inherit both.
+static void lower_priority(pid_t process, int niceness) {
+  if (niceness >= 0) {
+    setpriority(PRIO_PGRP, (id_t)process, niceness);
+  } else {
+    const struct sched_param none = {0};
+    sched_setscheduler(process, SCHED_IDLE, &none);
+  }
+}
+
 int byol_start_process(const char *const *arguments, const char *const *environment, int lock,
                        int niceness, struct byol_process *started) {
   int ends[PIPES][2] = {{-1, -1}, {-1, -1}, {-1, -1}};
@@ -72,8 +83,7 @@ int byol_start_process(const char *const *arguments, const char *const *environm
     close_all(ends);
     return code;
   }
-  // The new program has one thread at this point or a few; those it makes later inherit the value.
-  setpriority(PRIO_PGRP, (id_t)started->process, niceness);
+  lower_priority(started->process, niceness);
   close(ends[0][0]);
   close(ends[1][1]);
   close(ends[2][1]);

@@ -51,6 +51,9 @@ public struct FileSystemError: Error, Hashable, Sendable, CustomStringConvertibl
   /// Whether the disk, or the user's share of it, is full.
   public var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
 
+  /// Whether the place can only be read, or the disk does not take what is written.
+  public var isNotWritable: Bool { [EROFS, EACCES, EPERM, EIO].contains(code) }
+
   /// The value as text.
   public var description: String {
     "\(operation) \(path): \(unsafe String(cString: strerror(code)))"

@@ -54,9 +54,25 @@ public struct DataFolderBackup {
   private func make() throws {
     try SQLiteRunStore(path: source + "/byol.sqlite").backUp(to: target + "/byol.sqlite")
     try copyRuns(of: SQLiteRunStore(path: target + "/byol.sqlite"))
-    for name in ["datasets", "models"]
-    where FileManager.default.fileExists(atPath: "\(source)/\(name)") {
-      try FileManager.default.copyItem(atPath: "\(source)/\(name)", toPath: "\(target)/\(name)")
+    for name in ["datasets", "models"] where DiskFileSystem().isDirectory("\(source)/\(name)") {
+      try copyFinished(in: "\(source)/\(name)", to: "\(target)/\(name)")
+    }
+    // One flush of everything instead of one for each file, before the copy gets its name.
+    sync()
+  }
+
+  /// Copies what is finished: names that begin with a dot are on their way in or out. What is removed while it is
+  /// copied is left out of the copy.
+  private func copyFinished(in folder: String, to copy: String) throws {
+    try DiskFileSystem().createDirectory(copy)
+    for name in try DiskFileSystem().names(in: folder) where !name.hasPrefix(".") {
+      let (from, to) = ("\(folder)/\(name)", "\(copy)/\(name)")
+      do {
+        try FileManager.default.copyItem(atPath: from, toPath: to)
+      } catch {
+        guard !FileManager.default.fileExists(atPath: from) else { throw error }
+        try DiskFileSystem().removeAll(to)
+      }
     }
   }
 

@@ -28,6 +28,13 @@ enum RunMigrations {
           CREATE INDEX idempotency_by_run ON idempotency (run);
           """)
     }
+    migrator.registerMigration("2 steps of events, replies to idempotency keys") { database in
+      try database.execute(
+        sql: """
+          ALTER TABLE event ADD COLUMN step INTEGER;
+          ALTER TABLE idempotency ADD COLUMN reply TEXT;
+          """)
+    }
     return migrator
   }
 }

@@ -6,14 +6,30 @@ public import Runs
 extension SQLiteRunStore {
   func insert(_ event: RunEvent, _ database: Database) throws -> RunEvent {
     try database.execute(
-      sql: "INSERT INTO event (run, at, kind, state, code, detail) VALUES (?, ?, ?, ?, ?, ?)",
+      sql: """
+        INSERT INTO event (run, at, kind, state, code, detail, step) VALUES (?, ?, ?, ?, ?, ?, ?)
+        """,
       arguments: [
         event.run.description, event.at.milliseconds, event.kind, event.state.rawValue,
-        event.reason?.code, event.reason?.detail,
+        event.reason?.code, event.reason?.detail, event.step,
       ])
     var numbered = event
     numbered.sequence = database.lastInsertedRowID
+    if numbered.sequence.isMultiple(of: SQLiteRunStore.eventPruningInterval) {
+      try forgetOldEvents(of: event.run, database)
+    }
     return numbered
+  }
+
+  /// Events of all runs between two looks at whether a run has too many.
+  private static let eventPruningInterval: Int64 = 64
+
+  private func forgetOldEvents(of run: RunID, _ database: Database) throws {
+    try database.execute(
+      sql: """
+        DELETE FROM event WHERE run = :run AND sequence <= (
+          SELECT sequence FROM event WHERE run = :run ORDER BY sequence DESC LIMIT 1 OFFSET :kept)
+        """, arguments: ["run": run.description, "kept": retention.events])
   }
 
   /// A run's events after a sequence number, in order.
@@ -22,7 +38,7 @@ extension SQLiteRunStore {
       let rows = try Row.fetchAll(
         database,
         sql: """
-          SELECT sequence, at, kind, state, code, detail FROM event
+          SELECT sequence, at, kind, state, code, detail, step FROM event
           WHERE run = ? AND sequence > ? ORDER BY sequence LIMIT ?
           """, arguments: [id.description, sequence, limit])
       return rows.compactMap { row in
@@ -31,7 +47,7 @@ extension SQLiteRunStore {
         return RunEvent(
           run: id, at: Timestamp(milliseconds: row["at"]), kind: row["kind"], state: state,
           reason: code.map { RunReason(code: $0, detail: row["detail"] ?? "") },
-          sequence: row["sequence"])
+          step: row["step"], sequence: row["sequence"])
       }
     }
   }

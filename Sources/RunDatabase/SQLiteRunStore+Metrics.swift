@@ -29,7 +29,29 @@ extension SQLiteRunStore {
         ])
       }
       try updatePeaks(of: run, steps: samples.map(\.step), database)
+      if let first = samples.first?.step, let last = samples.last?.step {
+        try thin(run, for: first...max(first, last), database)
+      }
     }
+  }
+
+  /// Of steps that are `retention.steps` or more behind the newest only the peaks stay, each time a stretch of
+  /// them is complete.
+  private func thin(_ run: Int64, for steps: ClosedRange<Int>, _ database: Database) throws {
+    let (fine, coarse) = (SQLiteRunStore.widths[0], SQLiteRunStore.widths[1])
+    let end = max(0, steps.upperBound - retention.steps) / coarse * coarse
+    guard end > 0 else { return }
+    let before = try Int.fetchOne(
+      database, sql: "SELECT MAX(step) FROM metric WHERE run = ? AND step < ?",
+      arguments: [run, steps.lowerBound])
+    let begin = max(0, (before ?? 0) - retention.steps) / coarse * coarse
+    guard begin < end else { return }
+    try database.execute(
+      sql: """
+        DELETE FROM metric WHERE run = :run AND step >= :begin AND step < :end AND step NOT IN (
+          SELECT step FROM metric_peak
+          WHERE run = :run AND width = :width AND step >= :begin AND step < :end)
+        """, arguments: ["run": run, "begin": begin, "end": end, "width": fine])
   }
 
   /// Removes a run's samples of steps greater than `step`.

@@ -3,6 +3,7 @@ import Foundation
 import GRDB
 import JSONTree
 public import Runs
+import Synchronization
 
 // The tables, and what each is for:
 //
@@ -18,11 +19,16 @@ public import Runs
 /// Runs in a SQLite file.
 public final class SQLiteRunStore: RunStore {
   private let pool: DatabasePool
+  let retention: RunRetention
+  /// Runs by the text they were decoded from: a list is asked for again and again, and most of a row never changes.
+  private let decoded = Mutex<[String: Run]>([:])
+  private static let decodedLimit = 1000
 
   /// Opens or makes the file and brings its tables up to date.
   ///
   /// - Throws: `RunStoreError.newerFormat` if a newer version of this product made it; `DatabaseError`.
-  public init(path: String) throws {
+  public init(path: String, retention: RunRetention = RunRetention()) throws {
+    self.retention = retention
     var configuration = Configuration()
     configuration.busyMode = .timeout(5)
     configuration.prepareDatabase { database in
@@ -49,8 +55,19 @@ public final class SQLiteRunStore: RunStore {
   func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
     do {
       return try pool.write(body)
-    } catch let error as DatabaseError where error.resultCode == .SQLITE_FULL {
-      throw FileSystemError(operation: "write", path: pool.path, code: ENOSPC)
+    } catch let error as DatabaseError {
+      guard let code = SQLiteRunStore.systemCode(of: error) else { throw error }
+      throw FileSystemError(operation: "write", path: pool.path, code: code)
+    }
+  }
+
+  /// The system's error number behind a failed write, where it is the disk's fault.
+  private static func systemCode(of error: DatabaseError) -> Int32? {
+    switch error.resultCode {
+    case .SQLITE_FULL: ENOSPC
+    case .SQLITE_READONLY, .SQLITE_CANTOPEN: EROFS
+    case .SQLITE_IOERR: EIO
+    default: nil
     }
   }
 
@@ -84,8 +101,11 @@ extension SQLiteRunStore {
 
   private func insert(_ entry: IdempotencyEntry, _ database: Database) throws {
     try database.execute(
-      sql: "INSERT INTO idempotency (key, digest, run, at) VALUES (?, ?, ?, ?)",
-      arguments: [entry.key, entry.bodyDigest, entry.run.description, entry.at.milliseconds])
+      sql: "INSERT INTO idempotency (key, digest, run, at, reply) VALUES (?, ?, ?, ?, ?)",
+      arguments: [
+        entry.key, entry.bodyDigest, entry.run.description, entry.at.milliseconds,
+        try entry.reply.map { try text($0) },
+      ])
   }
 
   /// Replaces a run's record and adds events.
@@ -113,12 +133,14 @@ extension SQLiteRunStore {
 
   /// Runs, newest first.
   public func page(state: RunState?, limit: Int, after: RunID?) throws -> RunPage {
+    // Without the state in the text of the query its index could not be used.
+    let isWanted = state == nil ? ":state IS NULL" : "state = :state"
     let rows = try read { database in
       try Row.fetchAll(
         database,
         sql: """
           SELECT run, status FROM run
-          WHERE (:state IS NULL OR state = :state) AND id < :after ORDER BY id DESC LIMIT :limit
+          WHERE \(isWanted) AND id < :after ORDER BY id DESC LIMIT :limit
           """,
         arguments: [
           "state": state?.rawValue, "after": after?.description ?? "~",
@@ -166,18 +188,30 @@ extension SQLiteRunStore {
   }
 
   private func record(_ row: Row) throws -> RunRecord {
-    RunRecord(
-      run: try value(Run.self, row["run"]), status: try value(RunStatus.self, row["status"]))
+    RunRecord(run: try run(row["run"]), status: try value(RunStatus.self, row["status"]))
+  }
+
+  private func run(_ text: String) throws -> Run {
+    if let run = decoded.withLock({ $0[text] }) { return run }
+    let run = try value(Run.self, text)
+    decoded.withLock { decoded in
+      if decoded.count >= SQLiteRunStore.decodedLimit { decoded = [:] }
+      decoded[text] = run
+    }
+    return run
   }
 
   /// What was remembered for an idempotency key.
   public func idempotencyEntry(_ key: String) throws -> IdempotencyEntry? {
     try read { database in
       let row = try Row.fetchOne(
-        database, sql: "SELECT digest, run, at FROM idempotency WHERE key = ?", arguments: [key])
+        database, sql: "SELECT digest, run, at, reply FROM idempotency WHERE key = ?",
+        arguments: [key])
       guard let row, let run = RunID(row["run"]) else { return nil }
+      let reply: String? = row["reply"]
       return IdempotencyEntry(
-        key: key, bodyDigest: row["digest"], run: run, at: Timestamp(milliseconds: row["at"]))
+        key: key, bodyDigest: row["digest"], run: run, at: Timestamp(milliseconds: row["at"]),
+        reply: try reply.map { try value(RunRecord.self, $0) })
     }
   }
 

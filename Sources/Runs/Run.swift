@@ -13,20 +13,36 @@ public struct Run: Hashable, Sendable, Codable, Identifiable {
   public let dataset: String
   /// The frozen recipe.
   public let recipe: Recipe
+  /// What its worker may use.
+  public let resources: RunResources
   /// When it was accepted.
   public let createdAt: Timestamp
 
   /// A run.
   public init(
     id: RunID, name: String, metadata: [String: String], dataset: String, recipe: Recipe,
-    createdAt: Timestamp
+    resources: RunResources = RunResources(), createdAt: Timestamp
   ) {
     self.id = id
     self.name = name
     self.metadata = metadata
     self.dataset = dataset
     self.recipe = recipe
+    self.resources = resources
     self.createdAt = createdAt
+  }
+
+  /// Decodes the value; runs of before there were limits have none.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    id = try container.decode(RunID.self, forKey: .id)
+    name = try container.decode(String.self, forKey: .name)
+    metadata = try container.decode([String: String].self, forKey: .metadata)
+    dataset = try container.decode(String.self, forKey: .dataset)
+    recipe = try container.decode(Recipe.self, forKey: .recipe)
+    let resources = try container.decodeIfPresent(RunResources.self, forKey: .resources)
+    self.resources = resources ?? RunResources()
+    createdAt = try container.decode(Timestamp.self, forKey: .createdAt)
   }
 }
 
@@ -172,8 +188,12 @@ public struct RunStatus: Hashable, Sendable, Codable {
   public var checkpointStep: Int?
   /// When the newest checkpoint was reported.
   public var checkpointAt: Timestamp?
+  /// Its ticket in the queue: lower ones are served first. Not a time, since clocks jump.
+  public var queueNumber: Int?
   /// Runs before it in the queue; only while queued.
   public var queuePosition: Int?
+  /// When its turn will come, to the minute; only while queued, and only where the speeds are known.
+  public var estimatedStart: Timestamp?
   /// Goes up by at least one with every change of anything above: for `ETag`.
   public var version: Int
 

@@ -18,12 +18,13 @@ extension RunCoordinator {
     case .checkpoint:
       record.status.checkpointStep = report.step
       record.status.checkpointAt = now()
-      events = [event("checkpoint", record)]
+      events = [event("checkpoint", record, step: report.step)]
     case .heartbeat: return
     case .finished, .failed: active[id]?.lastWord = report
     }
     record.status.version += 1
     active[id]?.record = record
+    countChange()
     remember(record, events)
   }
 
@@ -40,7 +41,7 @@ extension RunCoordinator {
     // What an earlier worker did after that checkpoint is done again; if the old samples cannot be
     // removed now, the new ones replace them step by step.
     try? store.removeMetrics(of: record.run.id, after: step)
-    return [event("worker_started", record)]
+    return [event("worker_started", record, step: step)]
   }
 
   private func progressed(_ report: WorkerReport, _ record: inout RunRecord) -> [RunEvent] {
@@ -49,6 +50,9 @@ extension RunCoordinator {
     record.status.progress = progress(
       step: step, imagesPerSecond: report.imagesPerSecond, record.run.recipe)
     record.status.metrics = metrics
+    if let speed = report.imagesPerSecond {
+      speeds[UpdateShape(record.run)] = speed
+    }
     active[record.run.id]?.pendingSamples.append(
       MetricSample(
         step: step, at: now(), metrics: metrics, imagesPerSecond: report.imagesPerSecond))

@@ -16,33 +16,38 @@ extension RunCoordinator {
     let time = now()
     let run = Run(
       id: RunID(at: time), name: submission.name, metadata: submission.metadata,
-      dataset: submission.dataset, recipe: submission.recipe, createdAt: time)
-    let record = RunRecord(run: run, status: RunStatus(queuedAt: time, recipe: run.recipe))
-    try namingFullDisk { try insert(record, submission) }
-    enterQueue(run.id)
+      dataset: submission.dataset, recipe: submission.recipe, resources: submission.resources,
+      createdAt: time)
+    var record = RunRecord(run: run, status: RunStatus(queuedAt: time, recipe: run.recipe))
+    record.status.queueNumber = queue.nextNumber
+    var reply = record
+    reply.status.queuePosition = queue.count
+    try namingUnwritable { try insert(record, submission, reply: reply) }
+    queue.enter(record)
     startNext()
-    return (try self.record(run.id), true)
+    return (reply, true)
   }
 
   private func earlierReply(to submission: RunSubmission) throws -> RunRecord? {
     guard let (key, digest) = submission.idempotency, let entry = try store.idempotencyEntry(key)
     else { return nil }
     guard entry.bodyDigest == digest else { throw RunControlError.idempotencyConflict(key: key) }
-    return try record(entry.run)
+    return try entry.reply ?? record(entry.run)
   }
 
   /// First the run's folder, then its record: a folder without a record is a leftover, a record
   /// without a folder would be a lie.
-  private func insert(_ record: RunRecord, _ submission: RunSubmission) throws {
+  private func insert(_ record: RunRecord, _ submission: RunSubmission, reply: RunRecord) throws {
     let id = record.run.id
     do {
       try writeRecipe(record.run)
       let entry = submission.idempotency.map { key, digest in
-        IdempotencyEntry(key: key, bodyDigest: digest, run: id, at: record.run.createdAt)
+        IdempotencyEntry(
+          key: key, bodyDigest: digest, run: id, at: record.run.createdAt, reply: reply)
       }
-      tell([
-        try store.insert(record, event: event("created", record), idempotency: entry)
-      ])
+      let event = try store.insert(record, event: event("created", record), idempotency: entry)
+      countChange()
+      tell([event])
     } catch {
       // The folder is a leftover now; the next start removes it where this fails.
       try? fileSystem.removeAll(directory(of: id))
@@ -67,7 +72,7 @@ extension RunCoordinator {
     case .move(let state):
       let (after, event) = moved(before, to: state, reason: reason)
       try save(after, [event])
-      leaveQueue(id)
+      queue.remove(id)
       signalStop(id, now: now)
       return (try record(id), true)
     case .stay:
@@ -103,8 +108,9 @@ extension RunCoordinator {
       }
       var (after, event) = moved(before, to: state, reason: nil)
       after.status.restarts = 0
+      after.status.queueNumber = queue.nextNumber
       try save(after, [event])
-      enterQueue(id)
+      queue.enter(after)
       startNext()
       return (try record(id), true)
     case .stay: return (before, false)
@@ -140,19 +146,19 @@ extension RunCoordinator {
       throw RunControlError.conflict(id, state: before.status.state, detail: detail)
     }
     let aside = removingPath(id)
-    if fileSystem.isDirectory(directory(of: id)) {
-      try fileSystem.rename(directory(of: id), to: aside)
-      try fileSystem.synchronizeDirectory(runsDirectory)
+    try namingUnwritable {
+      if fileSystem.isDirectory(directory(of: id)) {
+        try fileSystem.rename(directory(of: id), to: aside)
+        try fileSystem.synchronizeDirectory(runsDirectory)
+      }
+      do {
+        try store.remove(id)
+      } catch {
+        try fileSystem.rename(aside, to: directory(of: id))
+        throw error
+      }
     }
-    do {
-      try store.remove(id)
-    } catch {
-      try fileSystem.rename(aside, to: directory(of: id))
-      throw error
-    }
-    leaveQueue(id)
-    listeners[id]?.values.forEach { $0.finish() }
-    listeners[id] = nil
+    forget(id)
     // The run is gone; what cannot be removed now is removed at the next start.
     try? fileSystem.removeAll(aside)
   }

@@ -17,8 +17,14 @@ extension RunCoordinator {
       guard after.status.state == .queued else { continue }
       if record.status.state == .queued { waiting.append(after) } else { takenUp.append(after) }
     }
-    waiting.sort { ($0.status.since, $0.run.id) < ($1.status.since, $1.run.id) }
-    setQueue((takenUp + waiting).map(\.run.id))
+    // Tickets, not times: the clock may have been set back while runs came in.
+    waiting.sort {
+      ($0.status.queueNumber ?? 0, $0.run.id) < ($1.status.queueNumber ?? 0, $1.run.id)
+    }
+    queue = RunQueue(takenUp + waiting)
+    if let newest = try store.page(state: nil, limit: 1, after: nil).records.first {
+      RunID.continueAfter(newest.run.id)
+    }
     startNext()
   }
 
@@ -59,6 +65,8 @@ extension RunCoordinator {
           continue
         }
         try fileSystem.rename(path, to: directory(of: id))
+      } else if name.hasPrefix(RunCoordinator.measuringPrefix) {
+        try fileSystem.removeAll(path)
       } else if let id = RunID(name), try store.record(id) == nil,
         try checkpoints(of: id).steps().isEmpty
       {
@@ -73,6 +81,7 @@ extension RunCoordinator {
   /// free for another service when this returns.
   public func end(within limit: Duration) async {
     isEnding = true
+    measuring?.kill(for: .request)
     for id in active.keys {
       active[id]?.backoff?.cancel()
       askToStop(id, within: limit)

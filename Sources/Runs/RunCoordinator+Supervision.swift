@@ -20,14 +20,14 @@ extension RunCoordinator {
   private func giveTurn(_ id: RunID) throws {
     let before = try record(id)
     guard case .move(let state) = before.status.state.transition(on: .turn) else {
-      leaveQueue(id)
+      queue.remove(id)
       return
     }
-    let (after, event) = moved(before, to: state, reason: nil)
+    var (after, event) = moved(before, to: state, reason: nil)
+    (after.status.queuePosition, after.status.estimatedStart) = (nil, nil)
     try save(after, [event])
-    leaveQueue(id)
+    queue.remove(id)
     active[id] = ActiveRun(record: after)
-    active[id]?.record.status.queuePosition = nil
     active[id]?.task = Task { await self.supervise(id) }
   }
 
@@ -135,9 +135,8 @@ extension RunCoordinator {
       try writeRecipe(run)
       try checkpoints(of: id).removeLeftovers()
       let worker = try WorkerProcess(
-        launch(run, pack: pack, lock: lock), logPath: directory(of: id) + "/worker.log",
-        limits: WorkerProcess.Limits(
-          silence: settings.silenceLimit, logByteCount: settings.logByteLimit))
+        launch(run.resources, directory: directory(of: id), pack: pack, lock: lock),
+        logPath: directory(of: id) + "/worker.log", limits: limits(run.resources))
       active[id]?.worker = worker
       active[id]?.lastWord = nil
     } catch let error as FileSystemError where error.operation == "start" {
@@ -148,15 +147,26 @@ extension RunCoordinator {
     return await follow(id)
   }
 
-  private func launch(_ run: Run, pack: String, lock: FileLock) -> WorkerLaunch {
+  func launch(
+    _ resources: RunResources, directory: String, pack: String, lock: FileLock,
+    more: [String] = []
+  ) -> WorkerLaunch {
     var arguments = settings.launcher + settings.workerCommand
-    arguments += ["--run-directory", directory(of: run.id), "--pack", pack]
-    if let threads = settings.threads { arguments += ["--threads", "\(threads)"] }
+    arguments += ["--run-directory", directory, "--pack", pack]
+    if let threads = resources.threads ?? settings.threads {
+      arguments += ["--threads", "\(threads)"]
+    }
     let environment = ProcessInfo.processInfo.environment
-      .merging(settings.environment) { _, added in added }
+      .merging(settings.environment) { own, _ in own }
     return WorkerLaunch(
-      arguments: arguments, environment: environment, niceness: Int32(settings.niceness),
-      lock: lock)
+      arguments: arguments + more, environment: environment,
+      niceness: Int32(resources.niceness ?? settings.niceness ?? -1), lock: lock)
+  }
+
+  func limits(_ resources: RunResources) -> WorkerProcess.Limits {
+    WorkerProcess.Limits(
+      silence: settings.silenceLimit, logByteCount: settings.logByteLimit,
+      memoryByteCount: resources.memoryBytes)
   }
 
   /// The lock of a run's workers. Where a worker of a service that died still holds it, that worker is

@@ -43,12 +43,18 @@ public actor RunCoordinator: RunControl {
   var serviceLock: FileLock?
 
   /// Runs waiting for their turn, the next first.
-  private(set) var queue: [RunID] = []
-  /// How often a waiting run has moved up: its version counts that too.
-  private var queueShifts: [RunID: Int] = [:]
+  var queue = RunQueue()
+  /// What runs of a shape were last seen to do, for estimates.
+  var speeds = ObservedSpeeds()
   var active: [RunID: ActiveRun] = [:]
+  /// Records that were lately asked for, as the store has them.
+  private var recent: [RunID: RunRecord] = [:]
+  private static let recentLimit = 256
+  private nonisolated let changeCount = Atomic(0)
+  /// The process of the present measurement; a newer one takes its place.
+  var measuring: WorkerProcess?
   var isEnding = false
-  var listeners: [RunID: [UUID: AsyncStream<RunEvent>.Continuation]] = [:]
+  var listeners: [RunID: [UUID: AsyncStream<Void>.Continuation]] = [:]
 
   /// A coordinator of the runs in a data folder; `begin` makes it act.
   ///
@@ -92,39 +98,58 @@ public actor RunCoordinator: RunControl {
 // MARK: - Reading
 
 extension RunCoordinator {
+  /// Goes up with every change of any run.
+  public nonisolated var revision: Int { changeCount.load(ordering: .relaxed) }
+
+  func countChange() { changeCount.add(1, ordering: .relaxed) }
+
   /// One run.
   public func record(_ id: RunID) throws -> RunRecord {
-    guard var record = try active[id]?.record ?? store.record(id) else {
+    guard let record = try active[id]?.record ?? stored(id) else {
       throw RunControlError.notFound(id)
     }
-    addQueuePosition(to: &record)
+    return asShown(record)
+  }
+
+  /// What the store has; asked once, since nobody else writes to it.
+  private func stored(_ id: RunID) throws -> RunRecord? {
+    if let record = recent[id] { return record }
+    let record = try store.record(id)
+    if recent.count >= RunCoordinator.recentLimit { recent.removeAll() }
+    recent[id] = record
     return record
   }
 
-  private func addQueuePosition(to record: inout RunRecord) {
-    record.status.queuePosition = queue.firstIndex(of: record.run.id)
-    record.status.version += queueShifts[record.run.id] ?? 0
+  /// The record with what follows from the queue; `starts` are the estimates, if they are known already.
+  private func asShown(_ record: RunRecord, starts: [Timestamp?]? = nil) -> RunRecord {
+    guard record.status.state == .queued, let position = queue.position(of: record.run.id) else {
+      return record
+    }
+    var record = record
+    record.status.queuePosition = position
+    record.status.version += queue.shifts(of: record.run.id)
+    record.status.estimatedStart = (starts ?? estimatedStarts(first: position + 1))[position]
+    return record
   }
 
   /// Runs, newest first, older than `after`.
   public func page(state: RunState?, limit: Int, after: RunID?) throws -> RunPage {
     var page = try store.page(state: state, limit: limit, after: after)
-    for (index, record) in page.records.enumerated() {
-      let id = record.run.id
-      if let live = active[id]?.record { page.records[index] = live }
-      addQueuePosition(to: &page.records[index])
-    }
+    let starts = estimatedStarts(first: .max)
+    page.records = page.records.map { asShown(active[$0.run.id]?.record ?? $0, starts: starts) }
     return page
   }
 
   /// How many runs are in each state.
   public func counts() throws -> [RunState: Int] { try store.counts() }
 
-  /// A run's history.
+  /// A run's history; what the store does not have yet is added to it.
   public func metrics(_ id: RunID, since step: Int, maximumCount: Int) throws -> [MetricSample] {
     _ = try record(id)
-    if active[id] != nil { try flush(id) }
-    return try store.metrics(of: id, since: step, maximumCount: maximumCount)
+    let stored = try store.metrics(of: id, since: step, maximumCount: maximumCount)
+    let pending = (active[id]?.pendingSamples ?? []).filter { $0.step > step }
+    guard let first = pending.first else { return stored }
+    return (stored.filter { $0.step < first.step } + pending).downsampled(to: maximumCount)
   }
 
   /// A run's events after a sequence number, in order.
@@ -133,11 +158,11 @@ extension RunCoordinator {
     return try store.events(of: id, after: sequence, limit: limit)
   }
 
-  /// A run's events after a sequence number, then each new one as it happens.
-  public func eventStream(_ id: RunID, after sequence: Int64) throws -> AsyncStream<RunEvent> {
-    let past = try events(id, after: sequence, limit: .max)
-    let (stream, continuation) = AsyncStream<RunEvent>.makeStream()
-    for event in past { continuation.yield(event) }
+  /// Says when a run has new events.
+  public func eventSignals(_ id: RunID) throws -> AsyncStream<Void> {
+    _ = try record(id)
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let key = UUID()
     listeners[id, default: [:]][key] = continuation
     continuation.onTermination = { [weak self] _ in
@@ -158,23 +183,6 @@ extension RunCoordinator {
   }
 }
 
-// MARK: - The queue
-
-extension RunCoordinator {
-  /// Replaces the whole queue, the next run first.
-  func setQueue(_ ids: [RunID]) { (queue, queueShifts) = (ids, [:]) }
-
-  func enterQueue(_ id: RunID) { queue.append(id) }
-
-  /// Takes a run out of the queue, if it is in it; those behind it move up.
-  func leaveQueue(_ id: RunID) {
-    guard let index = queue.firstIndex(of: id) else { return }
-    for behind in queue[(index + 1)...] { queueShifts[behind, default: 0] += 1 }
-    queue.remove(at: index)
-    queueShifts[id] = nil
-  }
-}
-
 // MARK: - Remembering
 
 extension RunCoordinator {
@@ -182,24 +190,36 @@ extension RunCoordinator {
   func save(_ record: RunRecord, _ events: [RunEvent]) throws {
     var stored = record
     stored.status.queuePosition = nil
-    let numbered = try namingFullDisk { try store.update(stored, events: events) }
+    stored.status.estimatedStart = nil
+    let numbered = try namingUnwritable { try store.update(stored, events: events) }
     if active[record.run.id] != nil { active[record.run.id]?.record = stored }
+    recent[record.run.id] = stored
+    countChange()
     tell(numbered)
   }
 
-  /// Says of a full disk that it is one, wherever below it was met.
-  func namingFullDisk<Value>(_ body: () throws -> Value) throws -> Value {
+  /// Forgets a run that is removed.
+  func forget(_ id: RunID) {
+    recent[id] = nil
+    queue.remove(id)
+    countChange()
+    listeners[id]?.values.forEach { $0.finish() }
+    listeners[id] = nil
+  }
+
+  /// Says of a folder that cannot be written that it cannot, wherever below it was met.
+  func namingUnwritable<Value>(_ body: () throws -> Value) throws -> Value {
     do {
       return try body()
     } catch let error as FileSystemError where error.isDiskFull {
       throw RunControlError.diskFull
+    } catch let error as FileSystemError where error.isNotWritable {
+      throw RunControlError.notWritable
     }
   }
 
   func tell(_ events: [RunEvent]) {
-    for event in events {
-      listeners[event.run]?.values.forEach { $0.yield(event) }
-    }
+    for run in Set(events.map(\.run)) { listeners[run]?.values.forEach { $0.yield() } }
   }
 
   /// The record in another state, and the event that says so.
@@ -218,9 +238,12 @@ extension RunCoordinator {
     return (record, event)
   }
 
-  func event(_ kind: String, _ record: RunRecord, _ reason: RunReason? = nil) -> RunEvent {
+  func event(
+    _ kind: String, _ record: RunRecord, _ reason: RunReason? = nil, step: Int? = nil
+  ) -> RunEvent {
     RunEvent(
-      run: record.run.id, at: now(), kind: kind, state: record.status.state, reason: reason)
+      run: record.run.id, at: now(), kind: kind, state: record.status.state, reason: reason,
+      step: step)
   }
 
   /// Writes the progress that is only in memory; what is not taken stays.

@@ -41,6 +41,13 @@ public struct RunID: Hashable, Sendable, Codable, Comparable, CustomStringConver
     }
   }
 
+  /// Makes every new identifier greater than this one, also where the clock was set back since it was made.
+  static func continueAfter(_ id: RunID) {
+    let digits = id.description.filter { $0 != "-" }
+    guard let high = UInt64(digits.prefix(16), radix: 16) else { return }
+    lastStamp.withLock { $0 = max($0, (high >> 16) << 12 | high & 0xFFF) }
+  }
+
   private static let lastStamp = Mutex<UInt64>(0)
 
   private static func hex(_ value: UInt64) -> String {

@@ -6,8 +6,11 @@ public struct RunSettings: Sendable {
   /// Put before the worker's command: `["ssh", "host"]`, `["srun", "-n1"]`. A worker started through
   /// another program is asked to stop by the end of its input instead of by SIGTERM.
   public var launcher: [String] = []
-  /// Variables added to the worker's environment.
-  public var environment: [String: String] = [:]
+  /// Variables of the worker's environment that the service's own does not have.
+  ///
+  /// Threads of an update that wait for each other spin for some ten microseconds, then sleep: by default libgomp's
+  /// spin for milliseconds and keep requests from the processor. No slower on the networks measured.
+  public var environment = ["GOMP_SPINCOUNT": "20000"]
   /// Threads of a worker; nil leaves it to the worker.
   public var threads: Int?
   /// Runs that have a worker at once.
@@ -24,10 +27,12 @@ public struct RunSettings: Sendable {
   public var silenceLimit: Duration = .seconds(600)
   /// A worker that was asked to stop is killed after this long.
   public var stopLimit: Duration = .seconds(600)
+  /// How long the speed of a recipe is measured for an estimate, from the process's start.
+  public var measureLimit: Duration = .seconds(8)
   /// How long a worker of a service that died is waited for before it is killed.
   public var orphanLimit: Duration = .seconds(60)
-  /// The niceness of workers.
-  public var niceness = 10
+  /// The niceness of workers, 0…19; nil has them take what nobody else wants, by the policy SCHED_IDLE.
+  public var niceness: Int?
   /// Bytes after which `worker.log` is begun anew.
   public var logByteLimit = 4 << 20
 

@@ -12,11 +12,13 @@ public struct RunEvent: Hashable, Sendable, Codable {
   public var state: RunState
   /// Why, where there is more to say.
   public var reason: RunReason?
+  /// Updates done, where that is what happened: at a checkpoint, or where a worker began.
+  public var step: Int?
 
   /// An event; a store sets `sequence`.
   public init(
     run: RunID, at: Timestamp, kind: String, state: RunState, reason: RunReason? = nil,
-    sequence: Int64 = 0
+    step: Int? = nil, sequence: Int64 = 0
   ) {
     self.sequence = sequence
     self.run = run
@@ -24,6 +26,7 @@ public struct RunEvent: Hashable, Sendable, Codable {
     self.kind = kind
     self.state = state
     self.reason = reason
+    self.step = step
   }
 }
 
@@ -123,13 +126,18 @@ public struct IdempotencyEntry: Hashable, Sendable, Codable {
   public var run: RunID
   /// When.
   public var at: Timestamp
+  /// The run as the first reply told it.
+  public var reply: RunRecord?
 
   /// The first use of a key.
-  public init(key: String, bodyDigest: String, run: RunID, at: Timestamp) {
+  public init(
+    key: String, bodyDigest: String, run: RunID, at: Timestamp, reply: RunRecord? = nil
+  ) {
     self.key = key
     self.bodyDigest = bodyDigest
     self.run = run
     self.at = at
+    self.reply = reply
   }
 }
 

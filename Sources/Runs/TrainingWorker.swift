@@ -2,6 +2,7 @@ public import BYOL
 import Checkpoints
 public import Datasets
 import Embeddings
+import Glibc
 import NeuralNetworks
 public import TensorGraph
 public import Tensors
@@ -49,6 +50,10 @@ public struct TrainingWorker {
     pack: Pack, isAskedToStop: () -> Bool, report: @escaping (WorkerReport) -> Void
   ) throws {
     report(.heartbeat)
+    guard let lock = try lock(isAskedToStop: isAskedToStop, report: report) else {
+      return report(.finished(step: 0, outcome: .stopped))
+    }
+    defer { withExtendedLifetime(lock) {} }
     let checkpoints = CheckpointFolder(directory: runDirectory + "/checkpoints")
     try checkpoints.removeLeftoversIfAny()
     let state = try checkpoints.newest().map { newest in
@@ -68,6 +73,56 @@ public struct TrainingWorker {
     try session.publish()
     let isDone = trainer.step >= recipe.totalSteps
     report(.finished(step: trainer.step, outcome: isDone ? .succeeded : .stopped))
+  }
+
+  /// The lock of whoever writes checkpoints; nil where the worker was asked to stop while it waited.
+  ///
+  /// The coordinator lets no two workers of a run live on its machine. Of one that a launcher started on another it
+  /// only knows the launcher: where that was killed, the worker may still be writing its last checkpoint.
+  private func lock(
+    isAskedToStop: () -> Bool, report: (WorkerReport) -> Void
+  ) throws(FileSystemError) -> FileLock? {
+    while !isAskedToStop() {
+      if let lock = try FileLock(path: runDirectory + "/training.lock") { return lock }
+      report(.heartbeat)
+      usleep(200_000)
+    }
+    return nil
+  }
+
+  /// Seconds of updates of a measurement, after the first.
+  public static let measuredSeconds = 2.0
+
+  /// Does updates from the beginning for a few seconds and reports how fast; writes nothing.
+  ///
+  /// The first update counts only as long as it is the only one: it touches its memory for the first time.
+  ///
+  /// - Throws: `TrainingError`, `PackError`.
+  public func measure(
+    pack: Pack, isAskedToStop: () -> Bool, peakMemory: () -> Int,
+    report: (WorkerReport) -> Void
+  ) throws {
+    let trainer = try Trainer(recipe, lowering: lowering)
+    report(.started(step: 0))
+    let source = ViewBatchSource(
+      pack: pack, pictures: pack.pictures(in: .train), configuration: viewConfiguration,
+      firstStep: 0)
+    defer { source.stop() }
+    let clock = ContinuousClock()
+    var (began, counted) = (clock.now, 0)
+    repeat {
+      _ = try trainer.update(from: source)
+      counted += 1
+      let seconds = (clock.now - began) / .seconds(1)
+      var progress = WorkerReport.progress(
+        step: trainer.step, imagesPerSecond: Double(counted * recipe.batchSize) / seconds,
+        metrics: RunMetrics())
+      progress.memoryBytes = peakMemory()
+      report(progress)
+      if trainer.step == 1 { (began, counted) = (clock.now, 0) }
+    } while clock.now - began < .seconds(TrainingWorker.measuredSeconds)
+      && trainer.step < recipe.totalSteps && !isAskedToStop()
+    report(.finished(step: trainer.step, outcome: .stopped))
   }
 
   private var viewConfiguration: ViewBatchConfiguration {
@@ -112,10 +167,7 @@ private struct TrainingSession {
   }
 
   mutating func update(from source: ViewBatchSource) throws {
-    let metrics = try unsafe source.withNextBatch { batch in
-      let (first, second) = unsafe (batch.first.span, batch.second.span)
-      return try trainer.update(first: first, second: second)
-    }
+    let metrics = try trainer.update(from: source)
     history.append(.init(step: metrics.step, loss: metrics.loss, cosine: metrics.cosine))
     if history.count > TrainingSession.historyLimit { history.removeFirst() }
     let now = clock.now
@@ -176,6 +228,16 @@ private struct TrainingSession {
     try checkpoints.publish(step: state.step, state: file, model: model.safetensors)
     publishedAt = clock.now
     report(.checkpoint(step: state.step))
+  }
+}
+
+extension Trainer {
+  /// One update on the next batch.
+  fileprivate func update(from source: ViewBatchSource) throws -> StepMetrics {
+    try unsafe source.withNextBatch { batch in
+      let (first, second) = unsafe (batch.first.span, batch.second.span)
+      return try update(first: first, second: second)
+    }
   }
 }
 

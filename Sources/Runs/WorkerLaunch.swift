@@ -1,5 +1,6 @@
 import CProcess
 import Checkpoints
+import Foundation
 import Glibc
 
 /// How a worker is started.
@@ -8,7 +9,7 @@ struct WorkerLaunch: Sendable {
   var arguments: [String]
   /// The whole environment.
   var environment: [String: String]
-  /// The process's niceness.
+  /// The process's niceness; below 0 it takes only what nobody else wants.
   var niceness: Int32
   /// Held by the worker for as long as it lives.
   var lock: FileLock
@@ -31,7 +32,14 @@ extension WorkerLaunch {
       throw FileSystemError(operation: "start", path: arguments.first ?? "", code: code)
     }
     lock.note(process: started.process)
+    preferWhenMemoryEnds(started.process)
     return started
+  }
+
+  /// Where memory ends, the system is to end the worker, which goes on from its checkpoint, and not the service.
+  private func preferWhenMemoryEnds(_ process: pid_t) {
+    // A system that does not let us is as it was.
+    try? "500".write(toFile: "/proc/\(process)/oom_score_adj", atomically: false, encoding: .utf8)
   }
 }
 

@@ -33,6 +33,8 @@ struct WorkerExit: Hashable, Sendable {
     case request
     case silence
     case stopTooSlow
+    /// It held more memory than it may; both in bytes.
+    case memory(held: Int, limit: Int)
   }
 
   var status: Status
@@ -49,6 +51,8 @@ final class WorkerProcess: Sendable {
   struct Limits: Sendable {
     var silence: Duration
     var logByteCount: Int
+    /// Bytes of memory of its own that the worker may hold.
+    var memoryByteCount: Int?
   }
 
   let outputs: AsyncStream<WorkerOutput>
@@ -96,6 +100,11 @@ final class WorkerProcess: Sendable {
         kill(process, SIGTERM)
       }
     }
+  }
+
+  /// Lets it live for so long and no longer.
+  func end(within limit: Duration) {
+    control.withLock { $0.stopDeadline = ContinuousClock.now + limit }
   }
 
   /// Kills it and all it started.
@@ -148,7 +157,20 @@ extension WorkerProcess {
       kill(for: .stopTooSlow)
     } else if now - watch.lastHeard > watch.limits.silence {
       kill(for: .silence)
+    } else if let limit = watch.limits.memoryByteCount,
+      let held = WorkerProcess.ownMemory(of: watch.process), held > limit
+    {
+      kill(for: .memory(held: held, limit: limit))
     }
+  }
+
+  /// Bytes of a process's memory that are not pages of files, such as the mapped pictures.
+  private static func ownMemory(of process: pid_t) -> Int? {
+    guard let text = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8),
+      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") })
+    else { return nil }
+    return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
+      .map { $0 << 10 }
   }
 
   /// The status of a process that has ended; it is left unreaped, so that its number stays its own.

@@ -30,6 +30,9 @@ import JSONTree
 /// finishes the update at hand, publishes a checkpoint, reports `checkpoint` and `finished`, and
 /// exits with 0. It ignores SIGPIPE and SIGINT; a report that cannot be written is dropped.
 ///
+/// With `--measure` it does not train the run: it does updates from the beginning for about two seconds, one at
+/// least, writes no file, reports `progress` with `images_per_second` and `memory_bytes` after each, and `finished`.
+///
 /// Exit codes: 0 after `finished`; 65 after `failed`; anything else, or a signal, is a crash, and the
 /// coordinator starts a new worker from the newest checkpoint, up to five times.
 public struct WorkerReport: Hashable, Sendable, Codable {
@@ -63,6 +66,8 @@ public struct WorkerReport: Hashable, Sendable, Codable {
   public var step: Int?
   /// Training pictures a second, lately (`progress`).
   public var imagesPerSecond: Double?
+  /// The most memory that the worker has held, in bytes (`progress` of a measurement).
+  public var memoryBytes: Int?
   /// The update's figures (`progress`).
   public var metrics: RunMetrics?
   /// The verdict, where it was computed anew (`progress`).

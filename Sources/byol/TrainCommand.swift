@@ -6,6 +6,7 @@ import Foundation
 import NeuralNetworks
 import OneDNNLowering
 import Runs
+import TensorGraph
 import Tensors
 
 /// `byol train`: one run, for people on a terminal or, with `--run-directory`, as the service's worker.
@@ -42,6 +43,11 @@ struct TrainCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("The pack of the run.", visibility: .hidden))
   var pack: String?
+
+  @Flag(
+    help: ArgumentHelp(
+      "As the service's worker: only measure how fast the run would be.", visibility: .hidden))
+  var measure = false
 
   mutating func validate() throws {
     if let threads, !(1...4096).contains(threads) {
@@ -80,8 +86,14 @@ extension TrainCommand {
         recipe: recipe, runDirectory: runDirectory,
         runName: URL(filePath: runDirectory).lastPathComponent,
         threads: Machine.threads(threads), lowering: lowering(recipe))
-      try worker.run(
-        pack: try Pack(directory: pack), isAskedToStop: { stop.isAsked }, report: output.write)
+      let pack = try Pack(directory: pack)
+      if measure {
+        try worker.measure(
+          pack: pack, isAskedToStop: { stop.isAsked }, peakMemory: peakMemoryByteCount,
+          report: output.write)
+      } else {
+        try worker.run(pack: pack, isAskedToStop: { stop.isAsked }, report: output.write)
+      }
       return WorkerReport.exitFinished
     } catch let error as CheckpointError where error.mayPass {
       // The disk may have room again: a crash, so that the coordinator tries once more.
@@ -96,6 +108,7 @@ extension TrainCommand {
   private func failureCode(_ error: any Error) -> String {
     switch error {
     case TrainingError.lossNotFinite: "loss_not_finite"
+    case TrainingError.engine(LoweringError.outOfMemory(_, _)): "out_of_memory"
     case is TrainingError: "engine"
     case is PackError: "dataset_unreadable"
     case is CheckpointError: "checkpoint"

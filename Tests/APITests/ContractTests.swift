@@ -1,6 +1,7 @@
 import API
 import Foundation
 import HTTP
+import Runs
 import Testing
 import Yams
 
@@ -36,6 +37,43 @@ import Yams
     let routes = try World().service.routes
     let extra = Route("GET", "/v1/secret") { _ in Response() }
     #expect(differences(Array(routes.dropFirst()) + [extra]).count == 2)
+  }
+
+  @Test func `whatever has a tag answers 304 to who has it`() async throws {
+    let world = try World()
+    let id = try await world.run()
+    try world.checkpoint(id, step: 5)
+    let dataset = try await world.runs.record(id).run.dataset
+    let paths = [
+      "/v1/datasets", "/v1/datasets/\(dataset)", "/v1/datasets/\(dataset)/images/0", "/v1/runs",
+      "/v1/runs/\(id)", "/v1/runs/\(id)/metrics", "/v1/runs/\(id)/events",
+      "/v1/runs/\(id)/checkpoints", "/v1/runs/\(id)/checkpoints/5",
+      "/v1/runs/\(id)/checkpoints/5/model.safetensors", "/v1/models", "/v1/models/\(id)",
+      "/v1/info",
+    ]
+    for path in paths {
+      let first = try await world.call("GET", path)
+      let etag = try #require(first.headers["ETag"], "\(path)")
+      let again = try await world.call("GET", path, headers: ["If-None-Match": etag])
+      #expect(again.status == 304 && again.headers["ETag"] == etag, "\(path)")
+    }
+  }
+
+  @Test func `the judge of answers finds what is not promised`() throws {
+    let contract = try Contract.current.get()
+    func breaches(_ status: Int, _ text: String, type: String = "application/json") -> [String] {
+      contract.breaches(
+        "GET", "/v1/info",
+        Response(status: status, contentType: type, bytes: Array(text.utf8)))
+    }
+    let limits = #""limits":{"a_bytes":1}"#
+    #expect(breaches(200, #"{"name":"byol","version":"1",\#(limits)}"#).isEmpty)
+    #expect(breaches(202, #"{"name":"byol","version":"1",\#(limits)}"#).count == 1)
+    #expect(breaches(200, "ok", type: "text/plain").count == 1)
+    #expect(breaches(200, #"{"name":"loyb","version":1,\#(limits),"more":2}"#).count == 3)
+    #expect(breaches(200, #"{"name":"byol","limits":{"a_bytes":"1"}}"#).count == 2)
+    #expect(breaches(404, "{}", type: "application/problem+json").count == 6)
+    #expect(contract.breaches("GET", "/v1/secret", Response()).count == 1)
   }
 
   @Test func `the problem codes are the same`() throws {

@@ -44,6 +44,53 @@ import Testing
     #expect(throws: DatasetLibraryError.diskFull) { try file.append(tar()) }
   }
 
+  @Test func `a key and the same bytes give the first reply again, other bytes are refused`()
+    async throws
+  {
+    let world = try World()
+    let headers: Headers = ["Idempotency-Key": "k"]
+    func send(_ body: [UInt8]) async throws -> Response {
+      try await world.call("POST", "/v1/datasets", headers: headers, body: body)
+    }
+    let first = try await send(tar())
+    let second = try await send(tar())
+    #expect(first.status == 201 && second.status == 201)
+    #expect(first.bytes == second.bytes && first.headers["Location"] == second.headers["Location"])
+    #expect(world.datasetFolders.count == 1)
+    let other = try await send(tar("other"))
+    #expect(other.status == 422)
+    #expect(try other.problemCode() == "idempotency_conflict")
+    // The key is remembered with the dataset, and goes with it.
+    let id = try #require(try first.object()["id"]?.stringValue)
+    let reopened = try DatasetLibrary(
+      directory: world.folder + "/datasets", admission: FakeAdmission())
+    #expect(try reopened.record(id).idempotency?.key == "k")
+    #expect(try await world.call("DELETE", "/v1/datasets/\(id)").status == 204)
+    let third = try await send(tar("other"))
+    #expect(third.status == 201)
+  }
+
+  @Test func `a key whose first request failed can be used again`() async throws {
+    let world = try World()
+    let headers: Headers = ["Idempotency-Key": "k"]
+    let failed = try await world.call(
+      "POST", "/v1/datasets", headers: headers, body: tar("BROKEN"))
+    #expect(failed.status == 422)
+    #expect(
+      try await world.call("POST", "/v1/datasets", headers: headers, body: tar()).status == 201)
+  }
+
+  @Test func `a folder under a key is admitted once`() async throws {
+    let world = try World()
+    try Data(tar()).write(to: URL(fileURLWithPath: world.folder + "/allowed/a.tar"))
+    let headers: Headers = ["Content-Type": "application/json", "Idempotency-Key": "k"]
+    let body = JSONValue.object(["path": .string(world.folder + "/allowed/a.tar")]).encoded
+    let first = try await world.call("POST", "/v1/datasets", headers: headers, body: body)
+    let second = try await world.call("POST", "/v1/datasets", headers: headers, body: body)
+    #expect(first.status == 201 && first.bytes == second.bytes)
+    #expect(world.datasetFolders.count == 1)
+  }
+
   @Test func `an upload that is no archive is refused before its end`() async throws {
     let world = try World()
     let pulled = Counter()

@@ -92,6 +92,11 @@ import Testing
     let list = try await world.call("GET", "/v1/runs/\(id)/checkpoints").object()
     let steps = list["data"]?.arrayValue?.map { $0.objectValue?["step"] }
     #expect(steps == [10, 5])
+    let one = try await world.call("GET", "/v1/runs/\(id)/checkpoints/5").object()
+    #expect(one["step"] == 5 && one["model"] == .string("\(id)@5"))
+    for step in ["6", "05", "-1", "x"] {
+      #expect(try await world.call("GET", "/v1/runs/\(id)/checkpoints/\(step)").status == 404)
+    }
     let path = "/v1/runs/\(id)/checkpoints/5/model.safetensors"
     let whole = try await world.call("GET", path)
     #expect(whole.status == 200)

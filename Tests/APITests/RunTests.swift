@@ -27,16 +27,69 @@ import Testing
     #expect(try await world.call("GET", "/v1/runs/\(id)").object()["name"] == "first")
   }
 
-  @Test func `validate_only shows the plan and creates nothing`() async throws {
-    let world = try World()
+  /// The plan of 12 updates of 100 pictures.
+  private func plan(_ world: World) async throws -> JSONObject {
     let body: JSONValue = [
       "dataset": .string(try await world.dataset()), "epochs": 2, "batch_size": 100,
-      "validate_only": true,
+      "validate_only": true, "resources": ["threads": 1],
     ]
     let response = try await world.call("POST", "/v1/runs", json: body)
     #expect(response.status == 200)
-    #expect(try response.object()["steps"] == 12)
     #expect(try await world.runs.counts().isEmpty)
+    return try response.object()
+  }
+
+  @Test func `validate_only measures, shows the plan and creates nothing`() async throws {
+    let plan = try await plan(World())
+    #expect(plan["steps"] == 12)
+    #expect(plan["images_per_second"]?.doubleValue == 100 && plan["seconds"]?.doubleValue == 12)
+    #expect(plan["memory_bytes"] == .integer(300 << 20))
+    #expect(try #require(plan["disk_bytes"]?.integerValue) > 1_000_000)
+    #expect(plan["resources"]?.objectValue?["threads"] == 1)
+    #expect(plan["warnings"]?.arrayValue?.contains { "\($0)".contains("beside") } == false)
+  }
+
+  @Test func `a plan without a measurement says why`() async throws {
+    let world = try World()
+    world.runs.state.withLock { $0.measurement = RunMeasurement(failure: "No update was done.") }
+    let plan = try await plan(world)
+    #expect(plan["images_per_second"] == .null && plan["seconds"] == .null)
+    #expect(try #require(plan["memory_bytes"]?.integerValue) > 1_000_000)
+    #expect(
+      plan["warnings"]?.arrayValue?.contains { "\($0)".contains("No update was done.") } == true)
+  }
+
+  @Test func `what was measured beside another run is said to be`() async throws {
+    let world = try World()
+    world.runs.state.withLock {
+      $0.measurement = RunMeasurement(imagesPerSecond: 5, otherRuns: 1)
+    }
+    let warnings = try await plan(world)["warnings"]?.arrayValue
+    #expect(warnings?.contains { "\($0)".contains("beside a run") } == true)
+  }
+
+  @Test func `a run's share of the machine is kept and bounded`() async throws {
+    let world = try World()
+    let dataset = JSONValue.string(try await world.dataset())
+    let run = try await world.call(
+      "POST", "/v1/runs",
+      json: ["dataset": dataset, "resources": ["threads": 2, "niceness": 19]]
+    ).object()
+    #expect(run["resources"] == ["threads": 2, "memory_bytes": .null, "niceness": 19])
+    let refused = try await world.call(
+      "POST", "/v1/runs",
+      json: [
+        "dataset": dataset,
+        "resources": ["threads": 0, "memory_bytes": 1, "niceness": -1, "cores": 3],
+      ])
+    #expect(refused.status == 422)
+    #expect(
+      Set(try refused.problemFields()) == [
+        "resources.threads", "resources.memory_bytes", "resources.niceness", "resources.cores",
+      ])
+    let other = try await world.call(
+      "POST", "/v1/runs", json: ["dataset": dataset, "resources": 4])
+    #expect(try other.problemFields() == ["resources"])
   }
 
   @Test func `every fault is named at once`() async throws {
@@ -84,20 +137,28 @@ import Testing
     #expect(try refused.problemCode() == "unsupported_media_type")
   }
 
-  @Test func `an idempotency key gives the first run again, and refuses another body`() async throws
+  @Test func `an idempotency key gives the first reply again, and refuses another body`()
+    async throws
   {
     let world = try World()
     let dataset = JSONValue.string(try await world.dataset())
     let headers: Headers = ["Content-Type": "application/json", "Idempotency-Key": "k"]
     let body = JSONValue.object(["dataset": dataset]).encoded
     let first = try await world.call("POST", "/v1/runs", headers: headers, body: body)
+    let id = try #require(RunID(try first.object()["id"]?.stringValue ?? ""))
+    try world.runs.set(id, .running)
     let second = try await world.call("POST", "/v1/runs", headers: headers, body: body)
-    #expect(first.status == 201)
-    #expect(second.status == 200)
-    #expect(try first.object()["id"] == (try second.object()["id"]))
+    #expect(first.status == 201 && second.status == 201)
+    #expect(first.bytes == second.bytes && first.headers["Location"] == second.headers["Location"])
     let other = JSONValue.object(["dataset": dataset, "epochs": 9]).encoded
     let third = try await world.call("POST", "/v1/runs", headers: headers, body: other)
+    #expect(third.status == 422)
     #expect(try third.problemCode() == "idempotency_conflict")
+    let long: Headers = [
+      "Content-Type": "application/json", "Idempotency-Key": String(repeating: "k", count: 201),
+    ]
+    let refused = try await world.call("POST", "/v1/runs", headers: long, body: body)
+    #expect(refused.status == 400)
   }
 
   @Test func `a full queue is 429 with Retry-After`() async throws {
@@ -192,10 +253,59 @@ import Testing
     }
   }
 
+  @Test func `a page goes on where the last one ended, whatever was added or removed`()
+    async throws
+  {
+    let world = try World()
+    var ids: [RunID] = []
+    for _ in 0..<4 { ids.append(try await world.run()) }
+    func page(after: JSONValue?) async throws -> JSONObject {
+      let cursor = after?.stringValue.map { [(name: "after", value: $0)] } ?? []
+      return try await world.call("GET", "/v1/runs", query: [("limit", "2")] + cursor).object()
+    }
+    let first = try await page(after: nil)
+    #expect(first["first_id"] == .string(ids[3].description) && first["has_more"] == true)
+    ids.append(try await world.run())
+    try world.runs.set(ids[2], .stopped)
+    #expect(try await world.call("DELETE", "/v1/runs/\(ids[2])").status == 204)
+    let second = try await page(after: first["last_id"])
+    #expect(first["last_id"] == .string(ids[2].description))
+    #expect(second["first_id"] == .string(ids[1].description))
+    #expect(second["last_id"] == .string(ids[0].description) && second["has_more"] == false)
+  }
+
+  @Test func `the list has a tag that any change of any run changes`() async throws {
+    let world = try World()
+    let id = try await world.run()
+    let etag = try #require(try await world.call("GET", "/v1/runs").headers["ETag"])
+    let known: Headers = ["If-None-Match": etag]
+    #expect(try await world.call("GET", "/v1/runs", headers: known).status == 304)
+    try world.runs.set(id, .running)
+    let changed = try await world.call("GET", "/v1/runs", headers: known)
+    #expect(changed.status == 200)
+    #expect(
+      try changed.object()["data"]?.arrayValue?.first?.objectValue?["state"] == "running")
+  }
+
+  @Test(arguments: [
+    (RunControlError.notWritable, 507, "storage_not_writable"), (.diskFull, 507, "disk_full"),
+    (.shuttingDown, 503, "draining"), (.queueFull(limit: 3), 429, "too_many_requests"),
+  ])
+  func `what the coordinator refuses has its status`(
+    error: RunControlError, status: Int, code: String
+  ) async throws {
+    let world = try World()
+    let dataset = JSONValue.string(try await world.dataset())
+    world.runs.state.withLock { $0.refusal = error }
+    let response = try await world.call("POST", "/v1/runs", json: ["dataset": dataset])
+    #expect(response.status == status)
+    #expect(try response.problemCode() == code)
+  }
+
   @Test(arguments: [
     ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/stop"), ("POST", "/start"),
     ("GET", "/metrics"), ("GET", "/events"), ("GET", "/checkpoints"),
-    ("GET", "/checkpoints/1/model.safetensors"),
+    ("GET", "/checkpoints/1"), ("GET", "/checkpoints/1/model.safetensors"),
   ])
   func `an unknown run is 404 everywhere`(method: String, rest: String) async throws {
     let world = try World()

@@ -21,10 +21,16 @@ import Testing
     let copy = folder.path + "/copy"
     let service = try start(in: folder.path, count: 1)
     try await waitForCheckpoint(in: folder.path)
+    for name in ["datasets/d", "datasets/.incoming-e"] {
+      try FileManager.default.createDirectory(
+        atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true)
+    }
     try DataFolderBackup.make(of: folder.path, at: copy)
     #expect(throws: DataFolderBackup.Failure.exists(path: copy)) {
       try DataFolderBackup.make(of: folder.path, at: copy)
     }
+    // What is finished is in the copy, what was on its way is not.
+    #expect(try DiskFileSystem().names(in: copy + "/datasets") == ["d"])
     kill(service.processIdentifier, SIGKILL)
     service.waitUntilExit()
 

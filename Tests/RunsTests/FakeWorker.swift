@@ -27,6 +27,8 @@ enum FakeWorker {
     case shouts
     /// Takes long to write its last checkpoint.
     case stopsSlowly
+    /// Takes 200 MB of memory and keeps them.
+    case swells
   }
 
   static let script = #"""
@@ -36,6 +38,8 @@ enum FakeWorker {
     step=$(cat "$directory/fake-step" 2>/dev/null || echo 0)
     test -s "$directory/recipe.json" || exit 9
     echo "worker $behaviour of $pack from step $step" >&2
+    policy=$(cut -d' ' -f41 /proc/$$/stat)
+    echo "arguments $* niceness $(nice) policy $policy spins ${GOMP_SPINCOUNT:-long}" >&2
 
     started() { echo "{\"kind\":\"started\",\"step\":$step}"; }
     progress() {
@@ -53,6 +57,16 @@ enum FakeWorker {
     all() { while [ "$step" -lt 8 ]; do progress; done; checkpoint; finished succeeded; }
     until_input_ends() { exec 4<&0; (cat <&4 >/dev/null; kill -TERM $$ 2>/dev/null) 3<&- & }
 
+    case "$behaviour $*" in
+    hangs*--measure) sleep 1000 & wait ;;
+    fails*--measure)
+      echo '{"kind":"failed","reason":{"code":"engine","detail":"The plan needs too much."}}'
+      exit 65 ;;
+    *--measure)
+      echo '{"kind":"progress","step":1,"images_per_second":10,"memory_bytes":1000}'
+      echo '{"kind":"progress","step":2,"images_per_second":64,"memory_bytes":2000}'
+      finished stopped ;;
+    esac
     case $behaviour in
     finishes) started; all ;;
     goesOn)
@@ -94,6 +108,10 @@ enum FakeWorker {
       exit 65 ;;
     leaves) exit 0 ;;
     shouts) started; head -c 300000 /dev/zero | tr '\0' 'y' | fold -w 100 >&2; all ;;
+    swells)
+      started
+      memory=$(head -c 200000000 /dev/zero | tr '\0' 'z')
+      while :; do echo '{"kind":"heartbeat"}'; sleep 0.02; done ;;
     stopsSlowly)
       trap 'sleep 0.3; stop' TERM
       started

@@ -68,4 +68,42 @@ struct `A full disk` {
     await coordinator.end(within: .seconds(10))
     #expect(try harness.store.record(second)?.status.state == .interrupted)
   }
+
+  /// As the superuser, of whatever namespace, may do with a file system of its own.
+  private func mount(_ option: String) throws {
+    let mount = Process()
+    mount.executableURL = URL(fileURLWithPath: "/usr/bin/mount")
+    mount.arguments = ["-o", "remount,\(option)", try #require(tinyDisk)]
+    try mount.run()
+    mount.waitUntilExit()
+    try #require(mount.terminationStatus == 0)
+  }
+
+  @Test
+  func `that becomes read-only refuses changes, shows everything, and goes on when it is not`()
+    async throws
+  {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let store = try SQLiteRunStore(path: folder + "/byol.sqlite")
+    var settings = RunSettings(workerCommand: ["/bin/sh", "-c", "sleep 1000"])
+    settings.runsAtOnce = 0
+    let coordinator = try RunCoordinator(
+      dataDirectory: folder, store: store, settings: settings, packDirectory: { $0 })
+    let id = try await coordinator.create()
+    try mount("ro")
+    do {
+      await #expect(throws: RunControlError.notWritable) { try await coordinator.create() }
+      _ = try await coordinator.events(id, after: 0, limit: 5)
+      await #expect(throws: RunControlError.notWritable) {
+        try await coordinator.stop(id, now: false)
+      }
+      #expect(try await coordinator.record(id).status.state == .queued)
+      #expect(try await coordinator.page(state: nil, limit: 5, after: nil).records.count == 1)
+    }
+    try mount("rw")
+    #expect(try await coordinator.stop(id, now: false).record.status.state == .stopped)
+    try await coordinator.delete(id)
+    await coordinator.end(within: .seconds(1))
+    #expect(try store.counts().isEmpty)
+  }
 }

@@ -85,14 +85,29 @@ private let runCount = max(2, rounds / 8)
     }
   }
 
+  /// No worker began before the newest checkpoint that was told of: nothing was lost beyond what was done since.
+  private func expectNothingLost(_ events: [RunEvent]) throws {
+    var newest = 0
+    for event in events {
+      if event.kind == "checkpoint" { newest = max(newest, try #require(event.step)) }
+      if event.kind == "worker_started" {
+        let begin = try #require(event.step)
+        #expect(begin >= newest, "A worker began at \(begin) after a checkpoint of \(newest).")
+      }
+    }
+    #expect(newest == 400)
+  }
+
   /// Every run succeeded, every transition is one of the table, nothing is left half-written.
   private func expectOrder(in path: String) throws {
     let store = try SQLiteRunStore(path: path + "/byol.sqlite")
     for record in try store.page(state: nil, limit: 100, after: nil).records {
       #expect(record.status.state == .succeeded && record.status.progress.step == 400)
       let id = record.run.id
+      let events = try store.events(of: id, after: 0, limit: .max)
+      try expectNothingLost(events)
       var state = RunState.queued
-      for event in try store.events(of: id, after: 0, limit: .max) where event.kind == "state" {
+      for event in events where event.kind == "state" {
         let possible = RunTrigger.allCases.contains {
           state.transition(on: $0) == .move(event.state)
         }

@@ -9,7 +9,7 @@ import Testing
     let harness = try RunHarness()
     let coordinator = try harness.coordinator(.finishes)
     let created = try await coordinator.create(RunHarness.submission()).record
-    #expect(created.status.state == .running)
+    #expect(created.status.state == .queued && created.status.queuePosition == 0)
     let id = created.run.id
     let status = try await coordinator.reaches(.succeeded, id)
     #expect(status.progress.step == 8 && status.progress.steps == 8)
@@ -140,6 +140,7 @@ import Testing
     let second = try await coordinator.create(submission)
     #expect(first.isNew && !second.isNew && first.record.run.id == second.record.run.id)
     submission.idempotency = ("key", "other")
+    #expect(first.record == second.record)
     let other = submission
     await #expect(throws: RunControlError.idempotencyConflict(key: "key")) {
       try await coordinator.create(other)

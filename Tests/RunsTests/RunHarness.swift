@@ -22,14 +22,15 @@ struct RunHarness {
 
   func coordinator(
     _ behaviour: FakeWorker.Behaviour, fileSystem: any FileSystem = DiskFileSystem(),
-    adjust: (inout RunSettings) -> Void = { _ in }
+    adjust: (inout RunSettings) -> Void = { _ in },
+    now: @escaping @Sendable () -> Timestamp = { .now() }
   ) throws -> RunCoordinator {
     var settings = RunSettings(workerCommand: ["/bin/sh", scriptPath, behaviour.rawValue])
     adjust(&settings)
     return try RunCoordinator(
       dataDirectory: folder.path, store: store, settings: settings,
       packDirectory: { $0 == "missing" ? nil : "/packs/\($0)" }, fileSystem: fileSystem,
-      pause: { _ in try Task.checkCancellation() })
+      now: now, pause: { _ in try Task.checkCancellation() })
   }
 
   /// Eight updates: one epoch of 64 pictures by 8.
@@ -41,8 +42,10 @@ struct RunHarness {
       ).recipe
   }
 
-  static func submission(dataset: String = "pictures") throws -> RunSubmission {
-    RunSubmission(name: "test", dataset: dataset, recipe: try recipe())
+  static func submission(
+    dataset: String = "pictures", resources: RunResources = RunResources()
+  ) throws -> RunSubmission {
+    RunSubmission(name: "test", dataset: dataset, recipe: try recipe(), resources: resources)
   }
 }
 
@@ -71,7 +74,7 @@ extension RunCoordinator {
   }
 
   private func waitFor(_ id: RunID, _ isMet: (RunEvent) -> Bool) async throws {
-    for await event in try eventStream(id, after: 0) where isMet(event) { return }
+    for await event in try await eventStream(id, after: 0) where isMet(event) { return }
     Issue.record("The events ended before what was waited for.")
   }
 }

@@ -131,7 +131,8 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     let store = try kind.make(in: folder)
     let record = try record(at: 1000)
     let id = record.run.id
-    let entry = IdempotencyEntry(key: "k", bodyDigest: "x", run: id, at: record.run.createdAt)
+    let entry = IdempotencyEntry(
+      key: "k", bodyDigest: "x", run: id, at: record.run.createdAt, reply: record)
     let last = try store.insert(record, event: event("created", record), idempotency: entry)
     try store.append([sample(1)], to: id)
     try store.remove(id)
@@ -207,6 +208,65 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     _ = try store.insert(record, event: event, idempotency: nil)
     try store.backUp(to: folder.path + "/copy.sqlite")
     #expect(try SQLiteRunStore(path: folder.path + "/copy.sqlite").record(run.id) == record)
+  }
+}
+
+@Suite struct `Run retention` {
+  private func store(_ adjust: (inout RunRetention) -> Void) throws -> (
+    folder: TemporaryFolder, store: SQLiteRunStore, run: RunRecord
+  ) {
+    let folder = try TemporaryFolder()
+    var retention = RunRetention()
+    adjust(&retention)
+    let store = try SQLiteRunStore(path: folder.path + "/byol.sqlite", retention: retention)
+    let run = Run(
+      id: RunID(at: .now()), name: "", metadata: [:], dataset: "d",
+      recipe: try RunHarness.recipe(), createdAt: .now())
+    let record = RunRecord(
+      run: run, status: RunStatus(queuedAt: run.createdAt, recipe: run.recipe))
+    let event = RunEvent(run: run.id, at: .now(), kind: "created", state: .queued)
+    _ = try store.insert(record, event: event, idempotency: nil)
+    return (folder, store, record)
+  }
+
+  @Test(arguments: [1, 700, 40_000])
+  func `of old updates the peaks stay, of new ones everything`(batch: Int) throws {
+    let (_, store, record) = try store { $0.steps = 10_000 }
+    let samples = (1...(batch == 1 ? 15_000 : 40_000)).map { step in
+      MetricSample(
+        step: step, at: Timestamp(milliseconds: 0),
+        metrics: RunMetrics(loss: step == 1235 ? 7.5 : Double(step % 100) / 100),
+        imagesPerSecond: nil)
+    }
+    for start in stride(from: 0, to: samples.count, by: batch) {
+      try store.append(
+        Array(samples[start..<min(start + batch, samples.count)]), to: record.run.id)
+    }
+    let kept = try store.metrics(of: record.run.id, since: 0, maximumCount: .max)
+    let boundary = (samples.count - 10_000) / 4096 * 4096
+    #expect(kept.filter { $0.step >= boundary } == Array(samples[(boundary - 1)...]))
+    let old = kept.filter { $0.step < boundary }
+    // Of each 256 the least and the greatest loss.
+    #expect(!old.isEmpty && old.count <= 2 * boundary / 256)
+    #expect(old.contains { $0.step == 1235 } && old.allSatisfy { $0 == samples[$0.step - 1] })
+    let drawn = try store.metrics(of: record.run.id, since: 0, maximumCount: 100)
+    #expect(drawn.count <= 100 && drawn.contains { $0.metrics.loss == 7.5 })
+  }
+
+  @Test func `the newest events stay`() throws {
+    let (_, store, record) = try store { $0.events = 100 }
+    var last: Int64 = 0
+    for _ in 0..<50 {
+      let events = (0..<10).map { step in
+        RunEvent(
+          run: record.run.id, at: .now(), kind: "checkpoint", state: .running, step: step)
+      }
+      last = try #require(try store.update(record, events: events).last).sequence
+    }
+    let kept = try store.events(of: record.run.id, after: 0, limit: .max)
+    #expect((100..<200).contains(kept.count) && kept.last?.sequence == last)
+    #expect(kept.map(\.sequence) == Array((last - Int64(kept.count) + 1)...last))
+    #expect(kept.last?.step == 9)
   }
 }
 

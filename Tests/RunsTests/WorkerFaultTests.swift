@@ -83,13 +83,52 @@ import Testing
     }
   }
 
+  @Test func `a worker that holds more memory than it may is told apart from a bug`() async throws {
+    let harness = try RunHarness()
+    let coordinator = try harness.coordinator(.swells) { $0.restartLimit = 1 }
+    let submission = try RunHarness.submission(resources: RunResources(memoryBytes: 100 << 20))
+    let id = try await coordinator.create(submission).record.run.id
+    let status = try await coordinator.reaches(.failed, id)
+    #expect(status.restarts == 1 && status.reason?.code == "out_of_memory")
+    #expect(status.reason?.detail.contains("may hold 100 MiB") == true)
+  }
+
+  @Test func `a run's share of the machine reaches its worker`() async throws {
+    let harness = try RunHarness()
+    let coordinator = try harness.coordinator(.finishes) { $0.threads = 4 }
+    let shares = [RunResources(), RunResources(threads: 1, niceness: 15)]
+    // Policy 5 is SCHED_IDLE, 0 the ordinary one.
+    let words = [
+      "--threads 4 niceness 0 policy 5 spins 20000", "--threads 1 niceness 15 policy 0 spins 20000",
+    ]
+    for (resources, words) in zip(shares, words) {
+      let submission = try RunHarness.submission(resources: resources)
+      let id = try await coordinator.create(submission).record.run.id
+      _ = try await coordinator.reaches(.succeeded, id)
+      #expect(try await coordinator.record(id).run.resources == resources)
+      let log = try DiskFileSystem().read(coordinator.directory(of: id) + "/worker.log")
+      #expect(String(decoding: log, as: UTF8.self).contains(words))
+    }
+  }
+
   @Test func `a launcher's worker is asked to stop by the end of its input`() async throws {
     let harness = try RunHarness()
-    let coordinator = try harness.coordinator(.goesOn) { $0.launcher = ["/usr/bin/env"] }
+    // A wrapper as a scheduler would be: another process, which passes input, output and the command's end on.
+    let wrapper = harness.folder.path + "/launch"
+    try "#!/bin/sh\necho launched as $1 >&2\nshift\n\"$@\"\n"
+      .write(toFile: wrapper, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: wrapper)
+    let coordinator = try harness.coordinator(.goesOn) { $0.launcher = [wrapper, "job"] }
     let id = try await coordinator.create()
     try await coordinator.sees("checkpoint", id)
     _ = try await coordinator.stop(id, now: false)
     #expect(try await coordinator.reaches(.stopped, id).reason?.code == "stop_requested")
+    let log = try DiskFileSystem().read(coordinator.directory(of: id) + "/worker.log")
+    #expect(String(decoding: log, as: UTF8.self).contains("launched as job"))
+    _ = try await coordinator.start(id)
+    try await coordinator.sees("worker_started", count: 2, id)
+    _ = try await coordinator.stop(id, now: true)
+    #expect(try await coordinator.reaches(.stopped, count: 2, id).reason?.code == "killed")
   }
 
   @Test func `nothing of a worker outlives it`() async throws {

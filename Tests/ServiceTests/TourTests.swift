@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import FoundationNetworking
 import Images
 import JSONTree
 import Testing
@@ -79,6 +80,71 @@ import Testing
     let second = try await ServiceProcess(data: folder.path)
     #expect(try await embedding(second, model: run).bytes == before.bytes)
     #expect(second.end(SIGTERM) == 0)
+  }
+
+  @Test func `a plan is measured on the real pictures, and beside a run it says so`() async throws {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path)
+    let run = try await start(service, epochs: 1000)
+    let dataset = try #require(try await service.run(run)["dataset"]?.stringValue)
+    _ = try await service.call("POST", "/v1/runs/\(run)/stop?now=true")
+    try await service.wait(for: run, state: "stopped")
+    let body: JSONValue = [
+      "dataset": .string(dataset), "epochs": 10, "batch_size": 16, "image_size": 16, "width": 0.25,
+      "validate_only": true, "resources": ["threads": 1],
+    ]
+    let reply = try await service.call("POST", "/v1/runs", body: body.encoded)
+    #expect(reply.status == 200)
+    let plan = try reply.object()
+    let speed = try #require(plan["images_per_second"]?.doubleValue, "\(plan)")
+    #expect(speed > 1 && plan["seconds"]?.doubleValue == 40 * 16 / speed)
+    #expect(try #require(plan["memory_bytes"]?.integerValue) > 10_000_000)
+    let began = ContinuousClock.now
+    let again = try await service.call("POST", "/v1/runs", body: body.encoded).object()
+    #expect(again["images_per_second"]?.doubleValue == speed)
+    #expect(ContinuousClock.now - began < .seconds(2))
+    #expect(service.end(SIGTERM) == 0)
+  }
+
+  @Test func `events come as they happen, and the end of the service ends them`() async throws {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path)
+    let run = try await start(service, epochs: 2)
+    var request = URLRequest(
+      url: try #require(URL(string: service.address + "/v1/runs/\(run)/events")))
+    request.setValue("text/event-stream", forHTTPHeaderField: "Accept")
+    async let stream = URLSession(configuration: .ephemeral).data(for: request)
+    try await service.wait(for: run, state: "succeeded")
+    #expect(service.end(SIGTERM) == 0)
+    let text = String(decoding: try await stream.0, as: UTF8.self)
+    let kinds = text.split(separator: "\n").filter { $0.hasPrefix("event: ") }
+    #expect(kinds.first == "event: created" && kinds.contains("event: worker_started"))
+    #expect(kinds.last == "event: state" && text.contains(#""state":"succeeded""#))
+  }
+
+  @Test func `a worker waits for one that a launcher left behind`() async throws {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path)
+    let run = try await start(service, epochs: 1000)
+    try await service.wait(for: run, step: 2)
+    _ = try await service.call("POST", "/v1/runs/\(run)/stop")
+    let stopped = try await service.wait(for: run, state: "stopped")
+    let step = try #require(stopped["progress"]?.objectValue?["step"]?.integerValue)
+    let holder = Process()
+    holder.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
+    let lock = "\(folder.path)/runs/\(run)/training.lock"
+    holder.arguments = ["--no-fork", lock, "sh", "-c", "echo locked; exec sleep 1000"]
+    let output = Pipe()
+    holder.standardOutput = output
+    try holder.run()
+    _ = output.fileHandleForReading.availableData
+    _ = try await service.call("POST", "/v1/runs/\(run)/start")
+    try await service.wait(for: run, state: "running")
+    try await Task.sleep(for: .seconds(1))
+    #expect(try await service.run(run)["progress"]?.objectValue?["step"]?.integerValue == step)
+    holder.terminate()
+    try await service.wait(for: run, step: step + 1)
+    #expect(service.end(SIGTERM) == 0)
   }
 
   @Test(arguments: [SIGTERM, SIGKILL])

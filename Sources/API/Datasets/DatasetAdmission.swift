@@ -69,6 +69,8 @@ public enum DatasetLibraryError: Error, Hashable, Sendable {
   case rejected(String)
   /// No room on the disk.
   case diskFull
-  /// Too many uploads at once.
+  /// Too many uploads at once, or the first request under the same key is not answered yet.
   case busy
+  /// The key was used with another body.
+  case idempotencyConflict
 }

@@ -1,3 +1,4 @@
+import Checkpoints
 import HTTP
 import Images
 import JSONTree
@@ -27,16 +28,17 @@ struct DatasetHandlers: Sendable {
 
   /// Takes JSON for a path and everything else for an archive; a short body whose type tells nothing is looked at.
   private func admit(_ request: Request) async throws -> DatasetRecord {
+    let key = try request.idempotencyKey()
     if request.mediaType == "application/json" {
-      return try await admitPath(try await request.jsonObject(limit: Self.pathByteCount))
+      return try await admitPath(try await request.body.collect(limit: Self.pathByteCount), key)
     }
     let name = try request.query("name").map(Self.checkedName)
     if !request.hasTelling, let length = request.body.contentLength, length <= Self.pathByteCount {
       let bytes = try await request.body.collect(limit: Self.pathByteCount)
-      if request.looksLikeJSON(bytes) { return try await admitPath(try Request.jsonObject(bytes)) }
-      return try await library.admit(body: RequestBody(bytes), name: name)
+      if request.looksLikeJSON(bytes) { return try await admitPath(bytes, key) }
+      return try await library.admit(body: RequestBody(bytes), name: name, key: key)
     }
-    return try await library.admit(body: request.body, name: name)
+    return try await library.admit(body: request.body, name: name, key: key)
   }
 
   private static let pathByteCount = 64 << 10
@@ -50,15 +52,16 @@ struct DatasetHandlers: Sendable {
         name.unicodeScalars.filter { $0.properties.generalCategory != .control }))
   }
 
-  private func admitPath(_ object: JSONObject) async throws -> DatasetRecord {
-    var fields = FieldReader(object)
+  private func admitPath(_ bytes: [UInt8], _ key: String?) async throws -> DatasetRecord {
+    var fields = FieldReader(try Request.jsonObject(bytes))
     let path = fields.string("path", limit: 4096)
     let name = fields.string("name", limit: 200)
     if path == nil, fields.faults.isEmpty {
       fields.fault("path", "missing", "It names the folder or archive.")
     }
     try fields.finish()
-    return try await library.admit(path: path ?? "", name: name)
+    let mark = key.map { IdempotencyMark(key: $0, bodyDigest: SHA256.hexDigest(of: bytes)) }
+    return try await library.admit(path: path ?? "", name: name, mark: mark)
   }
 
   func get(_ request: Request) async throws -> Response {

@@ -1,4 +1,5 @@
 import BYOL
+import Checkpoints
 import Embeddings
 import Foundation
 public import HTTP
@@ -27,6 +28,8 @@ public final class DatasetLibrary: Sendable {
   private struct State {
     var records: [String: DatasetRecord] = [:]
     var uploads = 0
+    /// Keys of requests that are being answered for the first time.
+    var keys: Set<String> = []
   }
 
   /// The folder of all datasets.
@@ -113,21 +116,63 @@ extension DatasetLibrary {
   /// Admits the archive that a request's body is.
   ///
   /// - Throws: `DatasetLibraryError`; what reading the body throws. Nothing is left behind then.
-  public func admit(body: RequestBody, name: String?) async throws -> DatasetRecord {
-    try begin(expecting: body.contentLength)
-    defer { state.withLock { $0.uploads -= 1 } }
-    let id = RunID(at: .now()).description  // the same kind of identifier as a run's
-    var file = try IncomingFile(
-      path: directory + "/.incoming-\(id)", limit: settings.uploadByteCount)
-    for try await chunk in body { try file.append(chunk) }
-    try file.finish()
-    return try await admit(source: file.path, id: id, name: name ?? "Upload \(Timestamp.now())")
+  public func admit(
+    body: RequestBody, name: String?, key: String? = nil
+  ) async throws -> DatasetRecord {
+    if let earlier = key.flatMap({ record(under: $0) }) {
+      var digest = SHA256()
+      for try await chunk in body { digest.update(chunk) }
+      return try confirmed(earlier, digest.hexDigest())
+    }
+    return try await underKey(key) {
+      try begin(expecting: body.contentLength)
+      defer { state.withLock { $0.uploads -= 1 } }
+      let id = RunID(at: .now()).description  // the same kind of identifier as a run's
+      var file = try IncomingFile(
+        path: directory + "/.incoming-\(id)", limit: settings.uploadByteCount)
+      var digest = SHA256()
+      for try await chunk in body {
+        try file.append(chunk)
+        if key != nil { digest.update(chunk) }
+      }
+      try file.finish()
+      let mark = key.map { IdempotencyMark(key: $0, bodyDigest: digest.hexDigest()) }
+      return try await admit(
+        source: file.path, id: id, name: name ?? "Upload \(Timestamp.now())", mark)
+    }
+  }
+
+  /// The dataset that an `Idempotency-Key` made.
+  private func record(under key: String) -> DatasetRecord? {
+    state.withLock { $0.records.values.first { $0.idempotency?.key == key } }
+  }
+
+  private func confirmed(
+    _ earlier: DatasetRecord, _ digest: String
+  ) throws(DatasetLibraryError) -> DatasetRecord {
+    guard earlier.idempotency?.bodyDigest == digest else { throw .idempotencyConflict }
+    return earlier
+  }
+
+  /// Refuses a key whose first request is not answered yet.
+  private func underKey(
+    _ key: String?, _ admit: () async throws -> DatasetRecord
+  ) async throws -> DatasetRecord {
+    guard let key else { return try await admit() }
+    guard state.withLock({ $0.keys.insert(key).inserted }) else { throw DatasetLibraryError.busy }
+    defer { state.withLock { _ = $0.keys.remove(key) } }
+    return try await admit()
   }
 
   /// Admits a folder or archive of this machine.
   ///
   /// - Throws: `DatasetLibraryError`. Nothing is left behind then.
-  public func admit(path: String, name: String?) async throws -> DatasetRecord {
+  public func admit(
+    path: String, name: String?, mark: IdempotencyMark? = nil
+  ) async throws -> DatasetRecord {
+    if let mark, let earlier = record(under: mark.key) {
+      return try confirmed(earlier, mark.bodyDigest)
+    }
     let source = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     let isAllowed = settings.roots.contains { root in
       let folder = URL(fileURLWithPath: root).resolvingSymlinksInPath().path
@@ -136,11 +181,13 @@ extension DatasetLibrary {
     guard path.hasPrefix("/"), isAllowed, FileManager.default.fileExists(atPath: source) else {
       throw DatasetLibraryError.pathNotAllowed(path)
     }
-    try begin(expecting: nil)
-    defer { state.withLock { $0.uploads -= 1 } }
-    let id = RunID(at: .now()).description
-    let fallback = URL(fileURLWithPath: source).lastPathComponent
-    return try await admit(source: source, id: id, name: name ?? fallback)
+    return try await underKey(mark?.key) {
+      try begin(expecting: nil)
+      defer { state.withLock { $0.uploads -= 1 } }
+      let id = RunID(at: .now()).description
+      let fallback = URL(fileURLWithPath: source).lastPathComponent
+      return try await admit(source: source, id: id, name: name ?? fallback, mark)
+    }
   }
 
   /// Admits the folder that `write` makes, such as the demo's drawn pictures.
@@ -174,20 +221,23 @@ extension DatasetLibrary {
     return (attributes?[.systemFreeSize] as? NSNumber)?.intValue ?? .max
   }
 
-  private func admit(source: String, id: String, name: String) async throws -> DatasetRecord {
-    try await publish(id: id, name: name) { [desk] folder in
+  private func admit(
+    source: String, id: String, name: String, _ mark: IdempotencyMark?
+  ) async throws -> DatasetRecord {
+    try await publish(id: id, name: name, mark) { [desk] folder in
       try await desk.admit(source: source, into: folder)
     }
   }
 
   /// Fills a folder beside the others, completes it, and renames it to its place.
   private func publish(
-    id: String, name: String, fill: (_ folder: String) async throws -> AdmittedDataset
+    id: String, name: String, _ mark: IdempotencyMark? = nil,
+    fill: (_ folder: String) async throws -> AdmittedDataset
   ) async throws -> DatasetRecord {
     let folder = directory + "/.admitting-\(id)"
     do {
       let admitted = try await fill(folder)
-      let record = try complete(folder, id: id, name: name, admitted)
+      let record = try complete(folder, id: id, name: name, mark, admitted)
       try FileManager.default.moveItem(atPath: folder, toPath: path(of: id))
       try synchronize(directory)
       state.withLock { $0.records[id] = record }
@@ -199,11 +249,13 @@ extension DatasetLibrary {
   }
 
   private func complete(
-    _ folder: String, id: String, name: String, _ admitted: AdmittedDataset
+    _ folder: String, id: String, name: String, _ mark: IdempotencyMark?,
+    _ admitted: AdmittedDataset
   ) throws -> DatasetRecord {
     let record = DatasetRecord(
       id: id, name: name, createdAt: .now(), pictures: admitted.pictures, labels: admitted.labels,
-      splits: admitted.splits, sizeBytes: byteCount(of: folder), size: admitted.size)
+      splits: admitted.splits, sizeBytes: byteCount(of: folder), size: admitted.size,
+      idempotency: mark)
     try write(try JSONCoding.encode(record), to: folder + "/dataset.json")
     try synchronize(folder)
     return record

@@ -21,6 +21,16 @@ public struct DatasetRecord: Sendable, Hashable, Codable {
   public let sizeBytes: Int
   /// What runs learn from.
   public let size: DatasetSize
+  /// The `Idempotency-Key` it came with.
+  public var idempotency: IdempotencyMark?
+}
+
+/// The `Idempotency-Key` of a request that made something.
+public struct IdempotencyMark: Sendable, Hashable, Codable {
+  /// The key as the client chose it.
+  public let key: String
+  /// SHA-256 of the request's body.
+  public let bodyDigest: String
 }
 
 extension DatasetRecord {

@@ -25,8 +25,9 @@ private func runProblem(_ error: RunControlError) -> APIError {
   case .conflict(_, let state, let detail): APIError(conflictCode(state), detail)
   case .versionMismatch:
     APIError(.preconditionFailed, "The run has changed since the ETag in If-Match.")
-  case .idempotencyConflict:
-    APIError(.idempotencyConflict, "The Idempotency-Key was used with another body.")
+  case .idempotencyConflict: keyConflict
+  case .notWritable:
+    APIError(.storageNotWritable, "The data folder cannot be written; nothing was changed.")
   case .queueFull(let limit):
     APIError(.tooManyRequests, "\(limit) runs are waiting already.", retryAfter: 120)
   case .diskFull: APIError(.diskFull, "The disk of the data folder is full; nothing was changed.")
@@ -34,6 +35,9 @@ private func runProblem(_ error: RunControlError) -> APIError {
   case .folderInUse: APIError(.internalError, "Another service uses the same data folder.")
   }
 }
+
+private let keyConflict = APIError(
+  .idempotencyConflict, "The Idempotency-Key was used with another body.")
 
 /// A conflict by the state that caused it; handlers narrow it down to what was asked.
 private func conflictCode(_ state: RunState) -> ProblemCode {
@@ -97,6 +101,7 @@ private func datasetProblem(_ error: DatasetLibraryError) -> APIError {
   case .empty: APIError(.datasetRejected, "The body is empty.")
   case .rejected(let detail): APIError(.datasetRejected, detail)
   case .diskFull: APIError(.diskFull, "The disk of the data folder is full; nothing was kept.")
+  case .idempotencyConflict: keyConflict
   case .busy:
     APIError(.tooManyRequests, "Other datasets are being admitted.", retryAfter: 10)
   }

@@ -38,6 +38,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   case draining
   case httpVersionNotSupported = "http_version_not_supported"
   case diskFull = "disk_full"
+  case storageNotWritable = "storage_not_writable"
 
   /// The response status.
   public var status: Int {
@@ -65,7 +66,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case .notImplemented: 501
     case .draining: 503
     case .httpVersionNotSupported: 505
-    case .diskFull: 507
+    case .diskFull, .storageNotWritable: 507
     }
   }
 

@@ -90,6 +90,25 @@ struct FieldReader {
     return result
   }
 
+  /// The members of an object, as `body` reads them; their faults are named with the object's name before.
+  mutating func object<Result>(
+    _ name: String, _ body: (inout FieldReader) -> Result
+  ) -> Result? {
+    guard let value = take(name) else { return nil }
+    guard let object = value.objectValue else {
+      fault(name, "wrong_type", "\(clippedJSON(value)) is not an object.")
+      return nil
+    }
+    var inner = FieldReader(object)
+    let result = body(&inner)
+    inner.refuseRest()
+    for var fault in inner.faults {
+      fault.field = "\(name).\(fault.field ?? "")"
+      faults.append(fault)
+    }
+    return result
+  }
+
   /// Adds a fault.
   mutating func fault(_ field: String, _ code: String, _ detail: String) {
     faults.append(.field(field, code, detail))
@@ -102,11 +121,15 @@ struct FieldReader {
   ///
   /// - Throws: `APIError` 422 with all faults.
   mutating func finish() throws(APIError) {
+    refuseRest()
+    if !faults.isEmpty { throw .invalid(faults) }
+  }
+
+  private mutating func refuseRest() {
     for member in rest.members {
       fault(
         String(member.name.prefix(80)), "unknown_field",
         "There is no such field; allowed: \(known.joined(separator: ", ")).")
     }
-    if !faults.isEmpty { throw .invalid(faults) }
   }
 }

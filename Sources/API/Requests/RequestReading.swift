@@ -64,6 +64,17 @@ extension Request {
   /// - Throws: `APIError` 400.
   func pageLimit() throws(APIError) -> Int { try integer("limit", in: 1...100) ?? 20 }
 
+  /// `Idempotency-Key`, or nil.
+  ///
+  /// - Throws: `APIError` 400 for one that is empty or too long.
+  func idempotencyKey() throws(APIError) -> String? {
+    guard let key = headers["Idempotency-Key"] else { return nil }
+    guard (1...200).contains(key.utf8.count) else {
+      throw .parameter("Idempotency-Key", "It must have 1…200 bytes.")
+    }
+    return key
+  }
+
   /// The cursor.
   ///
   /// - Throws: `APIError` 400 for what is no id.

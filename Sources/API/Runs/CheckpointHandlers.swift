@@ -45,12 +45,29 @@ struct CheckpointHandlers: Sendable {
     ]
   }
 
+  func get(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    let id = try request.runID()
+    _ = try await runs.record(id)
+    let text = request.pathParameters["step"] ?? ""
+    let folder = runs.checkpoints(of: id)
+    guard let step = Self.step(text), try folder.steps().contains(step) else {
+      throw APIError.notFound("checkpoint", text)
+    }
+    return request.conditionalJSON(checkpoint(id, step, in: folder.path(step: step)))
+  }
+
+  /// A step as it is written in addresses and names of folders.
+  private static func step(_ text: String) -> Int? {
+    Int(text).flatMap { String($0) == text && $0 >= 0 ? $0 : nil }
+  }
+
   func file(_ request: Request) async throws -> Response {
     try request.allowQuery()
     let id = try request.runID()
     _ = try await runs.record(id)
     let (step, name) = (request.pathParameters["step"] ?? "", request.pathParameters["file"] ?? "")
-    guard let number = Int(step), String(number) == step, number >= 0, Self.files.contains(name)
+    guard let number = Self.step(step), Self.files.contains(name)
     else { throw APIError.notFound("file", "\(step)/\(name)") }
     let path = runs.checkpoints(of: id).path(step: number) + "/" + name
     do throws(HTTPError) {

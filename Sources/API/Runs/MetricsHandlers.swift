@@ -5,17 +5,23 @@ import Runs
 /// `/v1/runs/{id}/metrics`
 struct MetricsHandlers: Sendable {
   let runs: any RunControl
+  let cache: ReplyCache
 
   func get(_ request: Request) async throws -> Response {
     try request.allowQuery("keys", "since", "max_points")
     let id = try request.runID()
     let keys = try self.keys(request)
     let format = try request.negotiated(["application/json", "text/csv"])
-    let samples = try await runs.metrics(
-      id, since: try request.integer("since", in: 0...(.max)) ?? -1,
-      maximumCount: try request.integer("max_points", in: 2...10_000) ?? 1000)
-    if format == "text/csv" { return csv(keys, samples) }
-    return request.conditionalJSON(columns(id, keys, samples))
+    let since = try request.integer("since", in: 0...(.max)) ?? -1
+    let count = try request.integer("max_points", in: 2...10_000) ?? 1000
+    let record = try await runs.record(id)
+    let tag =
+      "\"\(runs.serviceInstance)/\(record.status.version)/\(format == "text/csv" ? "c" : "j")\""
+    let shown = format == "text/csv" ? "text/csv; charset=utf-8" : format
+    return try await request.polled(etag: tag, by: cache, format: shown) {
+      let samples = try await runs.metrics(id, since: since, maximumCount: count)
+      return format == "text/csv" ? csv(keys, samples) : columns(id, keys, samples).encoded
+    }
   }
 
   private func keys(_ request: Request) throws(APIError) -> [MetricKey] {
@@ -33,33 +39,19 @@ struct MetricsHandlers: Sendable {
 
   private func columns(_ id: RunID, _ keys: [MetricKey], _ samples: [MetricSample]) -> JSONValue {
     var columns: JSONObject = ["step": .array(samples.map { .integer(Int64($0.step)) })]
-    for key in keys { columns[key.rawValue] = .array(samples.map { number($0[key]) }) }
+    for key in keys { columns[key.rawValue] = .array(samples.map { number($0.value(key)) }) }
     return [
       "object": "metrics", "run": .string(id.description), "points": .integer(Int64(samples.count)),
       "last_step": whole(samples.last?.step), "columns": .object(columns),
     ]
   }
 
-  private func csv(_ keys: [MetricKey], _ samples: [MetricSample]) -> Response {
+  private func csv(_ keys: [MetricKey], _ samples: [MetricSample]) -> [UInt8] {
     var text = (["step"] + keys.map(\.rawValue)).joined(separator: ",") + "\r\n"
     for sample in samples {
-      let values = keys.map { key in sample[key].map { $0.isFinite ? "\($0)" : "" } ?? "" }
+      let values = keys.map { key in sample.value(key).map { $0.isFinite ? "\($0)" : "" } ?? "" }
       text += (["\(sample.step)"] + values).joined(separator: ",") + "\r\n"
     }
-    return Response(contentType: "text/csv; charset=utf-8", bytes: Array(text.utf8))
-  }
-}
-
-extension MetricSample {
-  /// The value of a column; nil where unknown.
-  subscript(key: MetricKey) -> Double? {
-    switch key {
-    case .loss: metrics.loss
-    case .cosine: metrics.cosine
-    case .learningRate: metrics.learningRate
-    case .tau: metrics.tau
-    case .embeddingStd: metrics.embeddingStd
-    case .imagesPerSecond: imagesPerSecond
-    }
+    return Array(text.utf8)
   }
 }

@@ -6,7 +6,8 @@ import Runs
 extension RunRecord {
   /// The tag of the run's status within one start of the service.
   func etag(_ serviceInstance: String) -> String {
-    "\"\(serviceInstance)/\(status.version)/\(status.queuePosition ?? -1)\""
+    let start = status.estimatedStart.map { $0.milliseconds / 60_000 } ?? 0
+    return "\"\(serviceInstance)/\(status.version)/\(status.queuePosition ?? -1).\(start)\""
   }
 
   /// The run as the API shows it.
@@ -22,6 +23,8 @@ extension RunRecord {
     object["resumed_from"] = whole(status.resumedFrom)
     object["checkpoint"] = checkpoint
     object["queue_position"] = whole(status.queuePosition)
+    object["estimated_start"] = status.estimatedStart.map { .string($0.description) } ?? .null
+    object["resources"] = run.resources.json
     object["dimension"] = .integer(Int64(run.recipe.encoder.representationDimension))
     object["recipe"] = run.recipe.json
     return .object(object)
@@ -72,6 +75,15 @@ extension RunRecord {
   }
 }
 
+extension RunResources {
+  /// What a worker may use, as the API shows it.
+  var json: JSONValue {
+    [
+      "threads": whole(threads), "memory_bytes": whole(memoryBytes), "niceness": whole(niceness),
+    ]
+  }
+}
+
 extension Run {
   /// The name, or one made of the encoder and the end of the id.
   var shownName: String {
@@ -96,7 +108,7 @@ extension RunEvent {
     [
       "id": .integer(sequence), "time": .string(at.description), "kind": .string(kind),
       "state": .string(state.rawValue), "code": reason.map { .string($0.code) } ?? .null,
-      "detail": .string(reason?.detail ?? ""),
+      "detail": .string(reason?.detail ?? ""), "step": whole(step),
     ]
   }
 }

@@ -1,5 +1,6 @@
 import BYOL
 import Checkpoints
+import Foundation
 import HTTP
 import JSONTree
 import NeuralNetworks
@@ -15,23 +16,22 @@ private struct RunOrder {
 
 extension RunHandlers {
   /// Members of the request that are not the recipe's.
-  private static let ownFields: Set<String> = ["dataset", "name", "metadata", "validate_only"]
+  private static let ownFields: Set<String> = [
+    "dataset", "name", "metadata", "validate_only", "resources",
+  ]
 
   func create(_ request: Request) async throws -> Response {
     try request.allowQuery()
     let object = try await request.jsonObject(limit: 256 << 10)
     var order = try self.order(object)
-    if order.validateOnly { return json(plan(order)) }
-    if let key = request.headers["Idempotency-Key"] {
-      guard (1...200).contains(key.utf8.count) else {
-        throw APIError.parameter("Idempotency-Key", "It must have 1…200 bytes.")
-      }
+    if order.validateOnly { return json(try await plan(order)) }
+    if let key = try request.idempotencyKey() {
       let digest = SHA256.hexDigest(of: JSONValue.object(object).encoded)
       order.submission.idempotency = (key, digest)
     }
-    let (record, isNew) = try await runs.create(order.submission)
-    let location = "/v1/runs/\(record.run.id)"
-    return json(record.json(), status: isNew ? 201 : 200, location: location)
+    // Under a known key this is the first reply again.
+    let record = try await runs.create(order.submission).record
+    return json(record.json(), status: 201, location: "/v1/runs/\(record.run.id)")
   }
 
   private func order(_ object: JSONObject) throws -> RunOrder {
@@ -39,12 +39,19 @@ extension RunHandlers {
     let dataset = dataset(&fields)
     let name = fields.string("name", limit: 200)
     let metadata = fields.metadata("metadata")
+    let resources = fields.object("resources") { fields in
+      RunResources(
+        threads: fields.integer("threads", in: RunResourceLimits.threads),
+        memoryBytes: fields.integer("memory_bytes", in: RunResourceLimits.memoryBytes),
+        niceness: fields.integer("niceness", in: RunResourceLimits.niceness))
+    }
     let validateOnly = fields.boolean("validate_only") ?? false
     let request = try recipeRequest(object, &fields)
     guard let dataset, let request else { throw APIError.invalid(fields.faults) }
     let resolved = try request.resolve(dataset: dataset.size, machine: machine)
     let submission = RunSubmission(
-      name: name ?? "", metadata: metadata ?? [:], dataset: dataset.id, recipe: resolved.recipe)
+      name: name ?? "", metadata: metadata ?? [:], dataset: dataset.id, recipe: resolved.recipe,
+      resources: resources ?? RunResources())
     return RunOrder(
       submission: submission, dataset: dataset, warnings: resolved.warnings,
       validateOnly: validateOnly)
@@ -77,14 +84,37 @@ extension RunHandlers {
     }
   }
 
-  private func plan(_ order: RunOrder) -> JSONValue {
-    let recipe = order.submission.recipe
+  /// What the run would need: its speed is measured now, in a process of its own, on its own pictures.
+  private func plan(_ order: RunOrder) async throws -> JSONValue {
+    let (recipe, submission) = (order.submission.recipe, order.submission)
+    var warnings = order.warnings
+    let measured = try await runs.measure(
+      recipe, dataset: order.dataset.id, resources: submission.resources)
+    if let failure = measured.failure { warnings.append(failure) }
+    if measured.otherRuns > 0 {
+      warnings.append("It was measured beside a run that trains: alone it is faster.")
+    }
+    let estimate = recipe.estimate(imagesPerSecond: measured.imagesPerSecond)
+    if let room = freeByteCount, estimate.diskBytes > room {
+      warnings.append("The disk has room for \(room) bytes, and the run needs more.")
+    }
     return [
       "object": "run_plan", "dataset": .string(order.dataset.id), "recipe": recipe.json,
-      "pictures": .integer(Int64(recipe.pictures)), "steps": .integer(Int64(recipe.totalSteps)),
-      "steps_per_epoch": .integer(Int64(recipe.stepsPerEpoch)),
-      "dimension": .integer(Int64(recipe.encoder.representationDimension)),
-      "warnings": .array(order.warnings.map(JSONValue.string)),
+      "resources": submission.resources.json, "pictures": whole(recipe.pictures),
+      "steps": whole(recipe.totalSteps), "steps_per_epoch": whole(recipe.stepsPerEpoch),
+      "dimension": whole(recipe.encoder.representationDimension),
+      "parameters": whole(estimate.parameters),
+      "images_per_second": number(estimate.imagesPerSecond),
+      "seconds": number(estimate.seconds),
+      "memory_bytes": whole(measured.memoryBytes ?? estimate.memoryBytes),
+      "disk_bytes": whole(estimate.diskBytes),
+      "warnings": .array(warnings.map(JSONValue.string)),
     ]
+  }
+
+  /// Bytes that the data folder's disk has room for.
+  private var freeByteCount: Int? {
+    let attributes = try? FileManager.default.attributesOfFileSystem(forPath: library.directory)
+    return (attributes?[.systemFreeSize] as? NSNumber)?.intValue
   }
 }

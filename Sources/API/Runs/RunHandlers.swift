@@ -9,15 +9,20 @@ struct RunHandlers: Sendable {
   let runs: any RunControl
   let library: DatasetLibrary
   let machine: MachineSize
+  let cache: ReplyCache
 
   func list(_ request: Request) async throws -> Response {
     try request.allowQuery("state", "limit", "after")
-    let page = try await runs.page(
-      state: try state(request), limit: try request.pageLimit(), after: try request.cursor())
-    let body = API.list(
-      page.records.map { $0.json() }, first: page.records.first?.run.id.description,
-      last: page.records.last?.run.id.description, hasMore: page.hasMore)
-    return request.conditionalJSON(body)
+    let (state, limit) = (try state(request), try request.pageLimit())
+    let after = try request.cursor()
+    let etag = "\"\(runs.serviceInstance)/\(runs.revision)\""
+    return try await request.polled(etag: etag, by: cache) {
+      let page = try await runs.page(state: state, limit: limit, after: after)
+      return API.list(
+        page.records.map { $0.json() }, first: page.records.first?.run.id.description,
+        last: page.records.last?.run.id.description, hasMore: page.hasMore
+      ).encoded
+    }
   }
 
   private func state(_ request: Request) throws(APIError) -> RunState? {
@@ -32,7 +37,9 @@ struct RunHandlers: Sendable {
   func get(_ request: Request) async throws -> Response {
     try request.allowQuery()
     let record = try await runs.record(try request.runID())
-    return request.conditionalJSON(record.json(), etag: record.etag(runs.serviceInstance))
+    return await request.polled(etag: record.etag(runs.serviceInstance), by: cache) {
+      record.json().encoded
+    }
   }
 
   func patch(_ request: Request) async throws -> Response {
@@ -97,20 +104,5 @@ struct RunHandlers: Sendable {
       throw APIError(.runActive, detail)
     }
     return Response(status: 204)
-  }
-
-  func events(_ request: Request) async throws -> Response {
-    try request.allowQuery("limit", "after")
-    let limit = try request.pageLimit()
-    let after = try request.integer("after", in: 0...(.max)) ?? 0
-    let events = try await runs.events(
-      try request.runID(), after: Int64(after), limit: limit + 1)
-    let shown = events.prefix(limit)
-    return request.conditionalJSON([
-      "object": "list", "data": .array(shown.map(\.json)),
-      "first_id": shown.first.map { .integer($0.sequence) } ?? .null,
-      "last_id": shown.last.map { .integer($0.sequence) } ?? .null,
-      "has_more": .bool(events.count > limit),
-    ])
   }
 }

@@ -22,6 +22,10 @@ public struct Service: Sendable {
   public var machine: MachineSize
   /// What an embedding request may carry.
   public var embeddingLimits = EmbeddingLimits()
+  /// How many streams of events there may be.
+  public var eventStreamLimits = EventStreamLimits()
+  private let eventPlaces = StreamPlaces()
+  private let replies = ReplyCache()
   /// The longest upload of a dataset, in bytes.
   public var uploadByteCount = 16 << 30
   /// `openapi.yaml`.
@@ -70,8 +74,10 @@ extension Service {
   }
 
   private var runRoutes: [Route] {
-    let handlers = RunHandlers(runs: runs, library: library, machine: machine)
+    let handlers = RunHandlers(runs: runs, library: library, machine: machine, cache: replies)
     let checkpoints = CheckpointHandlers(runs: runs)
+    let events = EventHandlers(runs: runs, places: eventPlaces, limits: eventStreamLimits)
+    let metrics = MetricsHandlers(runs: runs, cache: replies)
     return [
       route("GET", "/v1/runs", handlers.list),
       route("POST", "/v1/runs", handlers.create),
@@ -80,9 +86,10 @@ extension Service {
       route("DELETE", "/v1/runs/{id}", handlers.delete),
       route("POST", "/v1/runs/{id}/stop", handlers.stop),
       route("POST", "/v1/runs/{id}/start", handlers.start),
-      route("GET", "/v1/runs/{id}/metrics", MetricsHandlers(runs: runs).get),
-      route("GET", "/v1/runs/{id}/events", handlers.events),
+      route("GET", "/v1/runs/{id}/metrics", metrics.get),
+      route("GET", "/v1/runs/{id}/events", events.get),
       route("GET", "/v1/runs/{id}/checkpoints", checkpoints.list),
+      route("GET", "/v1/runs/{id}/checkpoints/{step}", checkpoints.get),
       route("GET", "/v1/runs/{id}/checkpoints/{step}/{file}", checkpoints.file),
     ]
   }

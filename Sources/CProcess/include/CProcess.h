@@ -17,6 +17,9 @@ struct byol_process {
 /// Starts a program in a process group of its own, with default signals, three pipes, and `lock` as
 /// descriptor 3; every other descriptor is closed in it.
 ///
+/// With a `niceness` below 0 it gets the policy SCHED_IDLE: whoever else of the same control group wants a processor
+/// takes it at once.
+///
 /// `arguments` and `environment` end with a null pointer. Returns 0, or the system's error number,
 /// and then nothing is left behind.
 int byol_start_process(const char *const *arguments, const char *const *environment, int lock,

@@ -9,8 +9,14 @@ final class FakeRuns: RunControl {
     var records: [RunID: RunRecord] = [:]
     var samples: [RunID: [MetricSample]] = [:]
     var events: [RunID: [RunEvent]] = [:]
-    var keys: [String: (digest: String, run: RunID)] = [:]
+    var keys: [String: (digest: String, reply: RunRecord)] = [:]
+    /// What is measured.
+    var measurement = RunMeasurement(imagesPerSecond: 100, memoryBytes: 300 << 20)
+    var signals: [RunID: [AsyncStream<Void>.Continuation]] = [:]
+    var revision = 0
     var queueLimit = 100
+    /// What `create` refuses with.
+    var refusal: RunControlError?
   }
 
   let serviceInstance = "start-1"
@@ -21,11 +27,12 @@ final class FakeRuns: RunControl {
 
   func create(_ submission: RunSubmission) async throws -> (record: RunRecord, isNew: Bool) {
     try state.withLock { state in
+      if let refusal = state.refusal { throw refusal }
       if let (key, digest) = submission.idempotency, let known = state.keys[key] {
-        guard known.digest == digest, let record = state.records[known.run] else {
+        guard known.digest == digest else {
           throw RunControlError.idempotencyConflict(key: key)
         }
-        return (record, false)
+        return (known.reply, false)
       }
       guard state.records.count < state.queueLimit else {
         throw RunControlError.queueFull(limit: state.queueLimit)
@@ -33,11 +40,12 @@ final class FakeRuns: RunControl {
       let id = RunID(at: .now())
       let run = Run(
         id: id, name: submission.name, metadata: submission.metadata, dataset: submission.dataset,
-        recipe: submission.recipe, createdAt: .now())
+        recipe: submission.recipe, resources: submission.resources, createdAt: .now())
       let record = RunRecord(
         run: run, status: RunStatus(queuedAt: .now(), recipe: submission.recipe))
       state.records[id] = record
-      if let (key, digest) = submission.idempotency { state.keys[key] = (digest, id) }
+      state.revision += 1
+      if let (key, digest) = submission.idempotency { state.keys[key] = (digest, record) }
       return (record, true)
     }
   }
@@ -111,8 +119,33 @@ final class FakeRuns: RunControl {
     }
   }
 
-  func eventStream(_ id: RunID, after sequence: Int64) async throws -> AsyncStream<RunEvent> {
-    AsyncStream { $0.finish() }
+  func eventSignals(_ id: RunID) async throws -> AsyncStream<Void> {
+    _ = try known(id)
+    let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+    state.withLock { $0.signals[id, default: []].append(continuation) }
+    return stream
+  }
+
+  func measure(_ recipe: Recipe, dataset: String, resources: RunResources) async throws
+    -> RunMeasurement
+  {
+    state.withLock { $0.measurement }
+  }
+
+  var revision: Int { state.withLock { $0.revision } }
+
+  /// Adds an event and tells the streams.
+  func add(_ event: RunEvent) {
+    let signals = state.withLock { state in
+      state.events[event.run, default: []].append(event)
+      return state.signals[event.run] ?? []
+    }
+    for signal in signals { signal.yield() }
+  }
+
+  /// Ends the streams, as the end of the service does.
+  func endStreams() {
+    for signal in state.withLock({ $0.signals.values.flatMap(\.self) }) { signal.finish() }
   }
 
   func isInUse(dataset: String) async throws -> Bool {
@@ -129,7 +162,10 @@ final class FakeRuns: RunControl {
     var record = try known(id)
     record.status.state = new
     record.status.version += 1
-    state.withLock { $0.records[id] = record }
+    state.withLock { state in
+      state.records[id] = record
+      state.revision += 1
+    }
     return record
   }
 

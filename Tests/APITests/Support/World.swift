@@ -17,7 +17,8 @@ final class World: Sendable {
   let service: Service
 
   init(
-    loader: EncoderLoader = fakeLoader, queueLimit: Int = 512, uploadByteCount: Int = 1 << 20
+    loader: EncoderLoader = fakeLoader, queueLimit: Int = 512, uploadByteCount: Int = 1 << 20,
+    streams: (inout EventStreamLimits) -> Void = { _ in }
   ) throws {
     folder = NSTemporaryDirectory() + "byol-api-\(UUID().uuidString)"
     try FileManager.default.createDirectory(
@@ -29,13 +30,15 @@ final class World: Sendable {
     library = try DatasetLibrary(
       directory: folder + "/datasets", settings: settings, admission: FakeAdmission())
     embeddings = EmbeddingService(loader: loader, queueLimit: queueLimit)
-    service = Service(
+    var service = Service(
       runs: runs, library: library, embeddings: embeddings, metrics: ServiceMetrics(),
       readiness: Readiness(),
       facts: ServiceFacts(version: "0", startedAt: .now(), threads: 2, limits: ["pictures": 64]),
       machine: MachineSize(cores: 2, memoryByteCount: 8 << 30),
       contract: try repositoryFile("openapi.yaml"),
       files: try StaticFiles(folder: repositoryPath("Public")), logger: Logger(label: "test"))
+    streams(&service.eventStreamLimits)
+    self.service = service
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
@@ -55,11 +58,15 @@ final class World: Sendable {
       let request = Request(
         method: method, path: path, query: query, headers: headers, pathParameters: parameters,
         body: RequestBody(body))
+      let response: Response
       do {
-        return try await route.handler(request)
+        response = try await route.handler(request)
       } catch let error as HTTPError {
-        return problemResponse(error, requestID: request.id)
+        response = problemResponse(error, requestID: request.id)
       }
+      let breaches = try Contract.current.get().breaches(method, route.pattern, response)
+      #expect(breaches.isEmpty, "\(breaches.joined(separator: "\n"))")
+      return response
     }
     throw HTTPError.notFound
   }
