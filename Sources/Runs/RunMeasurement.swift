@@ -31,6 +31,8 @@ public struct RunMeasurement: Hashable, Sendable {
 extension RunCoordinator {
   /// Folders of measurements begin so; the next start removes those that are left.
   static let measuringPrefix = ".measuring-"
+  /// The niceness of measurements, where the run asks for none.
+  private static let measuringNiceness = 5
 
   /// Measures how fast a recipe trains on this machine, for a few seconds, in a process of its own.
   public func measure(_ recipe: Recipe, dataset: String, resources: RunResources) async throws
@@ -43,6 +45,9 @@ extension RunCoordinator {
       return RunMeasurement(failure: "The dataset is gone.")
     }
     measuring?.kill(for: .request)
+    // Behind everything else that the machine does, it might see nothing in its few seconds.
+    var resources = resources
+    resources.niceness = resources.niceness ?? RunCoordinator.measuringNiceness
     let directory = "\(runsDirectory)/\(RunCoordinator.measuringPrefix)\(UUID().uuidString)"
     defer { try? fileSystem.removeAll(directory) }
     do {

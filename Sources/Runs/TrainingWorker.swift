@@ -90,42 +90,7 @@ public struct TrainingWorker {
     return nil
   }
 
-  /// Seconds of updates of a measurement, after the first.
-  public static let measuredSeconds = 2.0
-
-  /// Does updates from the beginning for a few seconds and reports how fast; writes nothing.
-  ///
-  /// The first update counts only as long as it is the only one: it touches its memory for the first time.
-  ///
-  /// - Throws: `TrainingError`, `PackError`.
-  public func measure(
-    pack: Pack, isAskedToStop: () -> Bool, peakMemory: () -> Int,
-    report: (WorkerReport) -> Void
-  ) throws {
-    let trainer = try Trainer(recipe, lowering: lowering)
-    report(.started(step: 0))
-    let source = ViewBatchSource(
-      pack: pack, pictures: pack.pictures(in: .train), configuration: viewConfiguration,
-      firstStep: 0)
-    defer { source.stop() }
-    let clock = ContinuousClock()
-    var (began, counted) = (clock.now, 0)
-    repeat {
-      _ = try trainer.update(from: source)
-      counted += 1
-      let seconds = (clock.now - began) / .seconds(1)
-      var progress = WorkerReport.progress(
-        step: trainer.step, imagesPerSecond: Double(counted * recipe.batchSize) / seconds,
-        metrics: RunMetrics())
-      progress.memoryBytes = peakMemory()
-      report(progress)
-      if trainer.step == 1 { (began, counted) = (clock.now, 0) }
-    } while clock.now - began < .seconds(TrainingWorker.measuredSeconds)
-      && trainer.step < recipe.totalSteps && !isAskedToStop()
-    report(.finished(step: trainer.step, outcome: .stopped))
-  }
-
-  private var viewConfiguration: ViewBatchConfiguration {
+  var viewConfiguration: ViewBatchConfiguration {
     ViewBatchConfiguration(
       augmentations: recipe.augmentations, side: recipe.imageSize, batchSize: recipe.batchSize,
       seed: recipe.seed, threads: threads.count, depth: 3)
@@ -233,7 +198,7 @@ private struct TrainingSession {
 
 extension Trainer {
   /// One update on the next batch.
-  fileprivate func update(from source: ViewBatchSource) throws -> StepMetrics {
+  func update(from source: ViewBatchSource) throws -> StepMetrics {
     try unsafe source.withNextBatch { batch in
       let (first, second) = unsafe (batch.first.span, batch.second.span)
       return try update(first: first, second: second)

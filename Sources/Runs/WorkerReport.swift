@@ -30,8 +30,8 @@ import JSONTree
 /// finishes the update at hand, publishes a checkpoint, reports `checkpoint` and `finished`, and
 /// exits with 0. It ignores SIGPIPE and SIGINT; a report that cannot be written is dropped.
 ///
-/// With `--measure` it does not train the run: it does updates from the beginning for about two seconds, one at
-/// least, writes no file, reports `progress` with `images_per_second` and `memory_bytes` after each, and `finished`.
+/// With `--measure` it does not train the run: it does updates for a few seconds, writes no file, reports `progress`
+/// with `images_per_second` after each, with `memory_bytes` where they are as large as the recipe's, and `finished`.
 ///
 /// Exit codes: 0 after `finished`; 65 after `failed`; anything else, or a signal, is a crash, and the
 /// coordinator starts a new worker from the newest checkpoint, up to five times.

@@ -30,7 +30,8 @@ import Testing
 
   @Test(arguments: [
     (["--host", "0.0.0.0"], "--insecure"), (["--port", "70000"], "65535"),
-    (["--log-level", "loud"], "one of"), (["--public", "/nowhere"], "no dashboard"),
+    (["--log-level", "loud"], "one of"), (["--runs-at-once", "0"], "1…64"),
+    (["--niceness", "20"], "0...19"), (["--public", "/nowhere"], "no dashboard"),
     (["--host", "127.0.0.1", "--data", "/proc/nowhere"], "cannot be made"),
   ])
   func `an argument that cannot be is refused in words`(arguments: [String], word: String) throws {

@@ -142,7 +142,7 @@ import Testing
     try await service.wait(for: run, state: "running")
     try await Task.sleep(for: .seconds(1))
     #expect(try await service.run(run)["progress"]?.objectValue?["step"]?.integerValue == step)
-    holder.terminate()
+    kill(holder.processIdentifier, SIGKILL)
     try await service.wait(for: run, step: step + 1)
     #expect(service.end(SIGTERM) == 0)
   }

@@ -19,7 +19,7 @@ final class ReplyCache: Sendable {
     var byteCount = 0
   }
 
-  /// Bytes of replies that are kept; with one more all are forgotten.
+  /// Bytes of replies and their targets that are kept; beyond, all are forgotten.
   private static let byteLimit = 16 << 20
 
   private let state = Mutex(State())
@@ -31,12 +31,11 @@ final class ReplyCache: Sendable {
     let kept = state.withLock { $0.replies[target] }
     if let kept, kept.etag == etag { return kept }
     let reply = Reply(etag: etag, contentType: contentType, bytes: try await make())
+    let size = reply.bytes.count + target.utf8.count
     state.withLock { state in
-      state.byteCount += reply.bytes.count - (state.replies[target]?.bytes.count ?? 0)
-      if state.byteCount > ReplyCache.byteLimit {
-        state.replies = [:]
-        state.byteCount = reply.bytes.count
-      }
+      let before = state.replies[target].map { $0.bytes.count + target.utf8.count } ?? 0
+      state.byteCount += size - before
+      if state.byteCount > ReplyCache.byteLimit { (state.replies, state.byteCount) = ([:], size) }
       state.replies[target] = reply
     }
     return reply

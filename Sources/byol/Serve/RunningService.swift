@@ -28,8 +28,7 @@ final class RunningService: Sendable {
     let threads = Machine.threads(command.threads).count
     machine = Machine.size(Machine.threads(command.threads))
     let folder = try DataFolder(path: command.data)
-    coordinator = try folder.coordinator(
-      threads: threads, launcher: command.launcher, logger: logger)
+    coordinator = try folder.coordinator(try command.runSettings(threads: threads))
     library = try folder.library(roots: command.datasetRoots, threads: threads)
     let metrics = ServiceMetrics()
     let facts = ServiceFacts(
@@ -97,10 +96,7 @@ private struct DataFolder {
   }
 
   /// The coordinator; it locks the folder, so it comes first.
-  func coordinator(threads: Int, launcher: String, logger: Logger) throws -> RunCoordinator {
-    var settings = RunSettings(workerCommand: [try ownPath(), "train"])
-    settings.threads = threads
-    settings.launcher = launcher.split(separator: " ").map(String.init)
+  func coordinator(_ settings: RunSettings) throws -> RunCoordinator {
     let datasets = path + "/datasets"
     do {
       return try RunCoordinator(
@@ -121,13 +117,20 @@ private struct DataFolder {
     return try DatasetLibrary(
       directory: path + "/datasets", settings: settings, admission: PackAdmission(threads: threads))
   }
-
-  private func ownPath() throws -> String {
-    try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-  }
 }
 
 extension ServeCommand {
+  /// How runs are treated: as many at once as asked for, which share the threads.
+  fileprivate func runSettings(threads: Int) throws -> RunSettings {
+    let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    var settings = RunSettings(workerCommand: [program, "train"])
+    settings.threads = max(1, threads / runsAtOnce)
+    settings.runsAtOnce = runsAtOnce
+    settings.niceness = niceness
+    settings.launcher = launcher.split(separator: " ").map(String.init)
+    return settings
+  }
+
   fileprivate func serverConfiguration(
     metrics: ServiceMetrics, logger: Logger
   ) -> ServerConfiguration {

@@ -37,6 +37,13 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "Threads for training and for embedding, each; default: the processor's.")
   var threads: Int?
 
+  @Option(help: "Runs that train at once, sharing the threads; default: 1 for each 16 processors.")
+  var runsAtOnce = max(1, Machine.cores / 16)
+
+  @Option(
+    help: "The niceness of training, 0…19; default: it takes what no other program wants.")
+  var niceness: Int?
+
   @Option(
     help: "What embeddings are computed in: auto (bfloat16 where it pays), float32, bfloat16.")
   var precision = PrecisionChoice.auto
@@ -72,6 +79,12 @@ struct ServeCommand: AsyncParsableCommand {
     }
     if let threads, !(1...4096).contains(threads) {
       throw ValidationError("--threads must be 1…4096.")
+    }
+    guard (1...64).contains(runsAtOnce) else {
+      throw ValidationError("--runs-at-once must be 1…64.")
+    }
+    if let niceness, !RunResourceLimits.niceness.contains(niceness) {
+      throw ValidationError("--niceness must be \(RunResourceLimits.niceness).")
     }
     guard Logger.Level(rawValue: logLevel) != nil else {
       let words = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
