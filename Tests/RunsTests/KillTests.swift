@@ -116,7 +116,9 @@ private let runCount = max(2, rounds / 8)
       }
       let samples = try store.metrics(of: id, since: 0, maximumCount: .max)
       #expect(samples.map(\.step) == Set(samples.map(\.step)).sorted())
-      #expect(samples.last?.step == 400)
+      // A checkpoint is durable before its service hears of it: where that dies in between, the figures of the
+      // interval before it, ten updates here, are lost, and nothing else.
+      #expect(try #require(samples.last).step >= 390)
       let names = try DiskFileSystem().names(in: "\(path)/runs/\(id)/checkpoints")
       #expect(names.count == 2 && names.contains("400"), "\(names)")
       #expect(
