@@ -14,7 +14,7 @@ public struct ImageHeader: Hashable, Sendable {
   public let isGray: Bool
   /// True where the picture has an alpha channel or a transparent colour.
   public let hasAlpha: Bool
-  /// True for a progressive JPEG and an interlaced PNG.
+  /// True for a progressive JPEG and an interlaced PNG or GIF.
   public let isProgressive: Bool
   /// The channels that the codec delivers: 3, or 4 with alpha.
   let channels: Int
@@ -71,7 +71,7 @@ public func decode(
   switch header.format {
   case .jpeg:
     image = try decodeJPEG(bytes, eighths: eighths(for: header, atLeast: shortSide))
-  case .png, .webp:
+  case .png, .webp, .gif:
     image = try decodeWhole(bytes, header: header, alpha: alpha)
   }
   return image.turned(header.orientation)
@@ -123,10 +123,14 @@ private func decodeWhole(
     let (width, height) = (Int32(header.width), Int32(header.height))
     let channels = Int32(header.channels)
     let code =
-      if header.format == .png {
+      switch header.format {
+      case .jpeg: preconditionFailure("A JPEG is decoded by `decodeJPEG`.")
+      case .png:
         unsafe byol_png_decode(bytes, bytes.count, width, height, channels, &pixels, message)
-      } else {
+      case .webp:
         unsafe byol_webp_decode(bytes, bytes.count, width, height, channels, &pixels, message)
+      case .gif:
+        unsafe byol_gif_decode(bytes, bytes.count, width, height, channels, &pixels, message)
       }
     try unsafe check(code, message)
   }
@@ -158,6 +162,7 @@ private func storedHeader(
       case .jpeg: unsafe byol_jpeg_header(bytes, bytes.count, eighths, &header, message)
       case .png: unsafe byol_png_header(bytes, bytes.count, &header, message)
       case .webp: unsafe byol_webp_header(bytes, bytes.count, &header, message)
+      case .gif: unsafe byol_gif_header(bytes, bytes.count, &header, message)
       }
     try unsafe check(code, message)
     return header

@@ -26,7 +26,7 @@ struct TrickyImagesTests {
     "pillow/unknown_compression_method.png": "a broken colour profile is passed over",
   ]
 
-  static let decoded: Set<String> = ["jpeg", "png", "webp"]
+  static let decoded = Set(ImageFormat.allCases.map(\.rawValue))
 
   @Test func `every file that Pillow opens is opened alike and no other harms`() throws {
     let folder = try unpacked()
