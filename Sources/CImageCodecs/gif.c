@@ -12,16 +12,17 @@ typedef struct {
   int ran_out;
 } gif_source;
 
-// Past the end come zeros: the terminator of a block of data, and no record. So a file whose last
-// bytes are missing is read where all of its pixels are there.
+// Where a single byte is wanted past the end it is 0: the end of the blocks of data, and no record. So
+// a file whose last bytes are missing is read where all of its pixels are there.
 static int on_read(GifFileType *gif, GifByteType *out, int count) {
   gif_source *source = gif->UserData;
   size_t left = source->count - source->offset, n = (size_t)count < left ? (size_t)count : left;
   memcpy(out, source->bytes + source->offset, n);
-  memset(out + n, 0, (size_t)count - n);
   source->offset += n;
-  if (n < (size_t)count) source->ran_out = 1;
-  return count;
+  if (n == (size_t)count) return count;
+  source->ran_out = 1;
+  if (count == 1) *out = 0;
+  return count == 1 ? 1 : (int)n;
 }
 
 static int failed(const gif_source *source, int error, char *message) {
@@ -67,7 +68,8 @@ static GifFileType *opened(gif_source *source, byol_image_header *header, int *t
   header->width = right > gif->SWidth ? right : gif->SWidth;
   header->height = bottom > gif->SHeight ? bottom : gif->SHeight;
   header->channels = *transparent == NO_TRANSPARENT_COLOR ? 3 : 4;
-  header->gray = !gif->Image.ColorMap && !gif->SColorMap;
+  header->kind =
+      gif->Image.ColorMap || gif->SColorMap ? BYOL_KIND_PALETTE : BYOL_KIND_GRAY;
   header->progressive = gif->Image.Interlace;
   *code = BYOL_IMAGE_OK;
   return gif;

@@ -74,7 +74,10 @@ int byol_png_header(const uint8_t *bytes, size_t count, byol_image_header *heade
     png_read_info(png, info);
     header->width = (int32_t)png_get_image_width(png, info);
     header->height = (int32_t)png_get_image_height(png, info);
-    header->gray = !(png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR);
+    int type = png_get_color_type(png, info);
+    header->kind = type == PNG_COLOR_TYPE_PALETTE   ? BYOL_KIND_PALETTE
+                   : type & PNG_COLOR_MASK_COLOR ? BYOL_KIND_RGB
+                                                 : BYOL_KIND_GRAY;
     header->progressive = png_get_interlace_type(png, info) != PNG_INTERLACE_NONE;
     header->channels = convert(png, info);
   }

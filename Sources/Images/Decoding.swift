@@ -1,5 +1,26 @@
 import CImageCodecs
 
+/// How a format stores colours.
+public enum ChannelKind: String, Sendable, CaseIterable, Codable {
+  /// Red, green and blue, or what they are computed from without loss of channels (YCbCr).
+  case rgb
+  /// One channel of light.
+  case gray
+  /// Numbers of colours in a table.
+  case palette
+  /// Four inks, YCCK among them.
+  case cmyk
+
+  init(_ kind: Int32) {
+    switch Int(kind) {
+    case BYOL_KIND_GRAY: self = .gray
+    case BYOL_KIND_PALETTE: self = .palette
+    case BYOL_KIND_CMYK: self = .cmyk
+    default: self = .rgb
+    }
+  }
+}
+
 /// What a picture's header says.
 public struct ImageHeader: Hashable, Sendable {
   /// The format that the bytes are in.
@@ -10,8 +31,8 @@ public struct ImageHeader: Hashable, Sendable {
   public let height: Int
   /// How the stored rows are to be turned for display.
   public let orientation: Orientation
-  /// True where the format stores gray only.
-  public let isGray: Bool
+  /// How the colours are stored.
+  public let kind: ChannelKind
   /// True where the picture has an alpha channel or a transparent colour.
   public let hasAlpha: Bool
   /// True for a progressive JPEG and an interlaced PNG or GIF.
@@ -48,7 +69,7 @@ public func readHeader(
   return ImageHeader(
     format: format, width: Int(stored.width), height: Int(stored.height),
     orientation: Orientation(of: bytes, format: format),
-    isGray: stored.gray != 0, hasAlpha: stored.channels == 4,
+    kind: ChannelKind(stored.kind), hasAlpha: stored.channels == 4,
     isProgressive: stored.progressive != 0, channels: Int(stored.channels))
 }
 

@@ -16,13 +16,16 @@ enum {
 
 #define BYOL_IMAGE_MESSAGE_BYTES 200
 
+// What the format stores.
+enum { BYOL_KIND_RGB = 0, BYOL_KIND_GRAY = 1, BYOL_KIND_PALETTE = 2, BYOL_KIND_CMYK = 3 };
+
 // What a header says. `channels` is what the decoder delivers: 1 gray, 3 RGB, 4 RGB and alpha
-// (PNG, WebP, GIF). `gray` is 1 where the three colours of every pixel are equal by the header.
+// (PNG, WebP, GIF).
 typedef struct {
   int32_t width;
   int32_t height;
   int32_t channels;
-  int32_t gray;
+  int32_t kind;
   int32_t progressive;
 } byol_image_header;
 
