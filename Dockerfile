@@ -23,7 +23,7 @@ COPY openapi.yaml /out/share/byol/
 FROM debian:12-slim
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends \
-    libarchive13 libdnnl2 libgomp1 libjpeg62-turbo libopenblas0-pthread libpng16-16 \
+    libarchive13 libdnnl2 libgif7 libgomp1 libjpeg62-turbo libopenblas0-pthread libpng16-16 \
     libsqlite3-0 libssl3 libstdc++6 libwebp7 libwebpdemux2 zlib1g \
   && rm -rf /var/lib/apt/lists/* \
   && useradd --system --uid 10001 --user-group --no-create-home byol \

@@ -73,6 +73,7 @@ fuzz: packages ## decoders, archives, packs and the HTTP core under random bytes
 bench: build ## times beside peers, in a virtual environment that it makes (PICTURES=archive of JPEGs: training too)
 	python3 Benchmarks/bench.py
 	python3 Benchmarks/embedding.py
+	python3 Benchmarks/views.py
 	$(if $(PICTURES),python3 Benchmarks/training.py --pictures $(PICTURES))
 	python3 Benchmarks/service.py
 

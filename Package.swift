@@ -24,7 +24,7 @@ let package = Package(
       cSettings: [.unsafeFlags(["-O3"])],
       linkerSettings: [
         .linkedLibrary("jpeg"), .linkedLibrary("png16"), .linkedLibrary("z"),
-        .linkedLibrary("webp"), .linkedLibrary("webpdemux"),
+        .linkedLibrary("webp"), .linkedLibrary("webpdemux"), .linkedLibrary("gif"),
       ]),
     .target(name: "CSystem"),
     .target(name: "CProcess"),

@@ -12,6 +12,7 @@ loader's worker does. Prints one line of JSON with `images_per_second` (pictures
 import argparse
 import io
 import json
+import pathlib
 import statistics
 import time
 
@@ -39,7 +40,11 @@ def main():
     parser.add_argument("--picture", type=int, default=400, help="side of the JPEG in pixels")
     parser.add_argument("--size", type=int, default=224, help="side of a view in pixels")
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--write", type=pathlib.Path, help="write the JPEG and measure nothing")
     o = parser.parse_args()
+    if o.write:
+        o.write.write_bytes(drawn(o.picture))
+        return
     torch.set_num_threads(1)
     torch.manual_seed(0)
     transform = BYOLTransform(

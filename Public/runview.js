@@ -55,7 +55,7 @@ export class RunView {
     this.id = null;
     const steps = datasets.length
       ? "Choose “New run”: the defaults are resolved from the dataset, so a name is all it needs."
-      : "Upload a tar, tar.gz or zip of JPEG, PNG or WebP pictures. Folders are read as labels; they are optional.";
+      : "Upload a tar, tar.gz or zip of JPEG, PNG, WebP or GIF pictures. Folders are read as labels; they are optional.";
     this.container.replaceChildren(element(
       "div", { class: "panel welcome" },
       element("h1", {}, datasets.length ? "Ready for a first run" : "Start with your pictures"),

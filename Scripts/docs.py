@@ -97,6 +97,7 @@ def check_names(document: Path, sources: Sources) -> list[str]:
 LIMITS = {
     "Limits": "Sources/HTTP/Limits.swift",
     "ImageLimits": "Sources/Images/ImageError.swift",
+    "ViewGridLimits": "Sources/Images/ViewGrid.swift",
     "AdmissionLimits": "Sources/Datasets/Admission/AdmissionLimits.swift",
     "EmbeddingLimits": "Sources/API/Embeddings/EmbeddingRequest.swift",
     "RecipeLimits": "Sources/BYOL/RecipeLimits.swift",

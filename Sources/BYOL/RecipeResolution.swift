@@ -1,4 +1,4 @@
-import Images
+public import Images
 import JSONTree
 import NeuralNetworks
 import TensorGraph
@@ -66,6 +66,15 @@ extension RecipeRequest {
     let problems = recipe.conflicts(with: self, dataset, machine)
     guard problems.isEmpty else { throw RecipeProblems(problems: problems) }
     return ResolvedRecipe(recipe: recipe, warnings: recipe.warnings(dataset, machine))
+  }
+
+  /// What a run's views depend on: their side, their distributions and the seed. The rest of the request may contradict
+  /// itself or the dataset.
+  public func viewSettings(
+    dataset: DatasetSize, machine: MachineSize
+  ) -> (imageSize: Int, augmentations: Augmentations, seed: UInt64) {
+    let recipe = recipe(dataset: dataset, machine: machine)
+    return (recipe.imageSize, recipe.augmentations, recipe.seed)
   }
 
   private func recipe(dataset: DatasetSize, machine: MachineSize) -> Recipe {

@@ -138,7 +138,9 @@ int byol_jpeg_header(const uint8_t *bytes, size_t count, int eighths, byol_image
     header->width = (int32_t)d->picture.output_width;
     header->height = (int32_t)d->picture.output_height;
     header->channels = 3;
-    header->gray = d->picture.num_components == 1;
+    header->kind = d->picture.num_components == 1   ? BYOL_KIND_GRAY
+                   : d->picture.num_components == 4 ? BYOL_KIND_CMYK
+                                                    : BYOL_KIND_RGB;
     header->progressive = d->picture.progressive_mode;
   }
   jpeg_destroy_decompress(&d->picture);

@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A chunk (text, colour profile) may take this many bytes once decompressed, and there may be this
-// many of them.
-#define MAX_CHUNK_BYTES (4 * 1024 * 1024)
-#define MAX_CACHED_CHUNKS 200
-
 typedef struct {
   const uint8_t *bytes;
   size_t count;
@@ -49,10 +44,10 @@ static png_structp reader(png_state *state) {
   if (!png) return NULL;
   png_set_read_fn(png, state, on_read);
   png_set_user_limits(png, 0x7FFFFFFF, 0x7FFFFFFF);
-  png_set_chunk_malloc_max(png, MAX_CHUNK_BYTES);
-  png_set_chunk_cache_max(png, MAX_CACHED_CHUNKS);
   png_set_benign_errors(png, 1);
-  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
+  // Only IHDR, PLTE, tRNS, IDAT and IEND are read: for the others (texts, profiles) libpng would
+  // allocate what they say of their length, up to 2 GiB, before a byte of them is there.
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   return png;
 }
 
@@ -79,7 +74,10 @@ int byol_png_header(const uint8_t *bytes, size_t count, byol_image_header *heade
     png_read_info(png, info);
     header->width = (int32_t)png_get_image_width(png, info);
     header->height = (int32_t)png_get_image_height(png, info);
-    header->gray = !(png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR);
+    int type = png_get_color_type(png, info);
+    header->kind = type == PNG_COLOR_TYPE_PALETTE   ? BYOL_KIND_PALETTE
+                   : type & PNG_COLOR_MASK_COLOR ? BYOL_KIND_RGB
+                                                 : BYOL_KIND_GRAY;
     header->progressive = png_get_interlace_type(png, info) != PNG_INTERLACE_NONE;
     header->channels = convert(png, info);
   }

@@ -30,7 +30,7 @@ int byol_webp_header(const uint8_t *bytes, size_t count, byol_image_header *head
   header->width = features.width;
   header->height = features.height;
   header->channels = features.has_alpha || features.has_animation ? 4 : 3;
-  header->gray = 0;
+  header->kind = BYOL_KIND_RGB;
   header->progressive = 0;
   return BYOL_IMAGE_OK;
 }

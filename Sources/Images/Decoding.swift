@@ -1,5 +1,26 @@
 import CImageCodecs
 
+/// How a format stores colours.
+public enum ChannelKind: String, Sendable, CaseIterable, Codable {
+  /// Red, green and blue, or what they are computed from without loss of channels (YCbCr).
+  case rgb
+  /// One channel of light.
+  case gray
+  /// Numbers of colours in a table.
+  case palette
+  /// Four inks, YCCK among them.
+  case cmyk
+
+  init(_ kind: Int32) {
+    switch Int(kind) {
+    case BYOL_KIND_GRAY: self = .gray
+    case BYOL_KIND_PALETTE: self = .palette
+    case BYOL_KIND_CMYK: self = .cmyk
+    default: self = .rgb
+    }
+  }
+}
+
 /// What a picture's header says.
 public struct ImageHeader: Hashable, Sendable {
   /// The format that the bytes are in.
@@ -10,11 +31,11 @@ public struct ImageHeader: Hashable, Sendable {
   public let height: Int
   /// How the stored rows are to be turned for display.
   public let orientation: Orientation
-  /// True where the format stores gray only.
-  public let isGray: Bool
+  /// How the colours are stored.
+  public let kind: ChannelKind
   /// True where the picture has an alpha channel or a transparent colour.
   public let hasAlpha: Bool
-  /// True for a progressive JPEG and an interlaced PNG.
+  /// True for a progressive JPEG and an interlaced PNG or GIF.
   public let isProgressive: Bool
   /// The channels that the codec delivers: 3, or 4 with alpha.
   let channels: Int
@@ -48,7 +69,7 @@ public func readHeader(
   return ImageHeader(
     format: format, width: Int(stored.width), height: Int(stored.height),
     orientation: Orientation(of: bytes, format: format),
-    isGray: stored.gray != 0, hasAlpha: stored.channels == 4,
+    kind: ChannelKind(stored.kind), hasAlpha: stored.channels == 4,
     isProgressive: stored.progressive != 0, channels: Int(stored.channels))
 }
 
@@ -71,7 +92,7 @@ public func decode(
   switch header.format {
   case .jpeg:
     image = try decodeJPEG(bytes, eighths: eighths(for: header, atLeast: shortSide))
-  case .png, .webp:
+  case .png, .webp, .gif:
     image = try decodeWhole(bytes, header: header, alpha: alpha)
   }
   return image.turned(header.orientation)
@@ -123,10 +144,14 @@ private func decodeWhole(
     let (width, height) = (Int32(header.width), Int32(header.height))
     let channels = Int32(header.channels)
     let code =
-      if header.format == .png {
+      switch header.format {
+      case .jpeg: preconditionFailure("A JPEG is decoded by `decodeJPEG`.")
+      case .png:
         unsafe byol_png_decode(bytes, bytes.count, width, height, channels, &pixels, message)
-      } else {
+      case .webp:
         unsafe byol_webp_decode(bytes, bytes.count, width, height, channels, &pixels, message)
+      case .gif:
+        unsafe byol_gif_decode(bytes, bytes.count, width, height, channels, &pixels, message)
       }
     try unsafe check(code, message)
   }
@@ -158,6 +183,7 @@ private func storedHeader(
       case .jpeg: unsafe byol_jpeg_header(bytes, bytes.count, eighths, &header, message)
       case .png: unsafe byol_png_header(bytes, bytes.count, &header, message)
       case .webp: unsafe byol_webp_header(bytes, bytes.count, &header, message)
+      case .gif: unsafe byol_gif_header(bytes, bytes.count, &header, message)
       }
     try unsafe check(code, message)
     return header

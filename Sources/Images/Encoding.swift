@@ -54,6 +54,12 @@ public struct ContentHash: Hashable, Sendable {
   private let high: UInt64
   private let low: UInt64
 
+  /// Both halves.
+  public var words: [UInt64] { [high, low] }
+
+  /// The hash with these halves.
+  public init(words: [UInt64]) { (high, low) = (words[0], words[1]) }
+
   /// The hash of `bytes`.
   public init(_ bytes: [UInt8]) {
     var words: [UInt64] = [0, 0]

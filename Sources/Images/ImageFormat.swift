@@ -6,6 +6,8 @@ public enum ImageFormat: String, Sendable, CaseIterable, Codable {
   case png
   /// WebP, lossy and lossless; of an animation the first frame.
   case webp
+  /// GIF; of an animation the first frame.
+  case gif
 
   /// The registered media type.
   public var mediaType: String { "image/\(rawValue)" }
@@ -18,6 +20,8 @@ public enum ImageFormat: String, Sendable, CaseIterable, Codable {
       self = .png
     } else if bytes.starts(with: Array("RIFF".utf8)), bytes.dropFirst(8).starts(with: "WEBP".utf8) {
       self = .webp
+    } else if bytes.starts(with: "GIF87a".utf8) || bytes.starts(with: "GIF89a".utf8) {
+      self = .gif
     } else {
       return nil
     }

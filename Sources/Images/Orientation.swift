@@ -24,11 +24,12 @@ public enum Orientation: Int, Sendable, CaseIterable {
 extension Orientation {
   /// The orientation in a picture's EXIF block; `upright` where there is none or it is malformed.
   public init(of bytes: [UInt8], format: ImageFormat) {
-    let block =
+    let block: Range<Int>? =
       switch format {
       case .jpeg: exifSegment(ofJPEG: bytes)
       case .png: chunk("eXIf", of: bytes, from: 8, isPNG: true)
       case .webp: chunk("EXIF", of: bytes, from: 12, isPNG: false)
+      case .gif: nil
       }
     self = block.flatMap { orientation(inTIFF: withoutPrefix(bytes[$0])) } ?? .upright
   }

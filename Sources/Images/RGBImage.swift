@@ -35,24 +35,28 @@ public struct PixelView {
   public let width: Int
   /// Rows.
   public let height: Int
+  /// True where every pixel is known to be gray.
+  public let isGray: Bool
 
   /// A view of `height · width · 3` bytes.
-  public init(pixels: UnsafePointer<UInt8>, width: Int, height: Int) {
+  public init(pixels: UnsafePointer<UInt8>, width: Int, height: Int, isGray: Bool = false) {
     unsafe self.pixels = pixels
+    unsafe self.isGray = isGray
     unsafe self.width = width
     unsafe self.height = height
   }
 }
 
 extension RGBImage {
-  /// Calls `body` with a view of the pixels, valid during the call only.
+  /// Calls `body` with a view of the pixels, valid during the call only; `isGray` says that all of them are gray.
   public func withPixels<Result, Failure: Error>(
-    _ body: (PixelView) throws(Failure) -> Result
+    isGray: Bool = false, _ body: (PixelView) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let (width, height) = (width, height)
     return try unsafe pixels.span.withUnsafeBufferPointer { buffer throws(Failure) in
       guard let first = buffer.baseAddress else { preconditionFailure("No pixels.") }
-      return try unsafe body(PixelView(pixels: first, width: width, height: height))
+      return try unsafe body(
+        PixelView(pixels: first, width: width, height: height, isGray: isGray))
     }
   }
 

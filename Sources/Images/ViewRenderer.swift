@@ -98,7 +98,8 @@ extension ViewRenderer {
       pixels.pixels + (crop.y * pixels.width + crop.x) * 3, pixels.width * 3, Int32(crop.width),
       Int32(crop.height), planes, Int32(side), Int32(side), Int32(BYOL_BICUBIC),
       parameters.flip ? 1 : 0, rest)
-    let changes = parameters.colorChanges.map(\.kernelChange)
+    let changes = parameters.colorChanges
+      .filter { unsafe !pixels.isGray || $0.changesGray }.map(\.kernelChange)
     unsafe byol_color(planes, planeCount, changes, Int32(changes.count))
     if let sigma = parameters.blurSigma {
       unsafe byol_blur(
@@ -111,6 +112,14 @@ extension ViewRenderer {
 }
 
 extension ColorChange {
+  /// False for changes of colour only, which gray pictures are spared.
+  fileprivate var changesGray: Bool {
+    switch self {
+    case .brightness, .contrast: true
+    case .saturation, .hue, .gray: false
+    }
+  }
+
   fileprivate var kernelChange: byol_color_change {
     switch self {
     case .brightness(let amount): byol_color_change(kind: Int32(BYOL_BRIGHTNESS), amount: amount)

@@ -13,6 +13,7 @@ struct Byol: AsyncParsableCommand {
     version: byolVersion,
     subcommands: [
       ServeCommand.self, TrainCommand.self, EmbedCommand.self, EvaluateCommand.self,
-      BackupCommand.self, BenchmarkCommand.self, PlanCommand.self, ProfileCommand.self,
+      ViewsCommand.self, BackupCommand.self, BenchmarkCommand.self, PlanCommand.self,
+      ProfileCommand.self,
     ])
 }

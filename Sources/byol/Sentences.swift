@@ -6,12 +6,18 @@ extension AdmissionReport {
   /// The report for people: counts, then each kind of loss, then the advice.
   var sentences: [String] {
     var lines = [
-      "Admitted \(accepted) pictures; \(rejected.count) rejected, \(skipped.count) skipped."
+      "Admitted \(accepted) pictures; \(rejectedCount) rejected, \(skippedCount) skipped, "
+        + "\(duplicateCount) duplicates, \(nearDuplicateCount) nearly so."
     ]
     lines += rejected.prefix(10).map { "  \($0.name): \($0.code.rawValue): \($0.detail)" }
-    if rejected.count > 10 { lines.append("  … and \(rejected.count - 10) more, in report.json.") }
+    if rejectedCount > 10 { lines.append("  … and \(rejectedCount - 10) more, in report.json.") }
     return lines + advice
   }
+}
+
+extension AdmissionProgress {
+  /// How far it is, in one line.
+  var sentence: String { "\(entries) entries: \(accepted) admitted, \(rejected) rejected." }
 }
 
 extension Recipe {

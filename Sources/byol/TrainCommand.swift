@@ -146,7 +146,8 @@ extension TrainCommand {
     if !FileManager.default.fileExists(atPath: packDirectory) {
       let report = try admit(
         source: try DatasetSource(path: pictures), into: packDirectory,
-        threads: Machine.threads(threads).count)
+        threads: Machine.threads(threads).count,
+        progress: { if $0.entries % 4096 == 0 { say($0.sentence) } })
       report.sentences.forEach(say)
     }
     let pack = try Pack(directory: packDirectory)

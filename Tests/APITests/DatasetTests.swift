@@ -189,6 +189,40 @@ import Testing
     #expect(again.status == 304)
   }
 
+  @Test func `views come as a grid of what a run would learn from`() async throws {
+    let world = try World()
+    let path = "/v1/datasets/\(try await world.dataset())/views"
+    let usual = try await world.call("POST", path, json: [:])
+    #expect(usual.status == 200 && usual.headers["Content-Type"] == "image/png")
+    let grid = try decode(usual.bytes)
+    #expect((grid.width, grid.height) == (5 * 34 - 2, 8 * 34 - 2))
+    let chosen = try await world.call(
+      "POST", path,
+      json: ["pictures": [7, 7], "shown_epochs": 1, "image_size": 16, "seed": 3, "epochs": 10])
+    let shown = try decode(chosen.bytes)
+    #expect((shown.width, shown.height) == (3 * 18 - 2, 2 * 18 - 2))
+    #expect(shown[0, 0] == (7, 10, 20))
+  }
+
+  @Test(
+    arguments: [
+      (["pictures": [600]], "pictures"), (["pictures": []], "pictures"),
+      (["pictures": "all"], "pictures"), (["pictures": [1.5]], "pictures"),
+      (["shown_epochs": 9], "shown_epochs"), (["image_size": 7], "image_size"),
+      (["augmentations": ["first": ["hue": 2]]], "augmentations.first.hue"), (["sise": 3], "sise"),
+      (["image_size": 512, "shown_epochs": 8], "pictures"),
+    ] as [(JSONValue, String)])
+  func `views that cannot be shown are refused by the field`(
+    body: JSONValue, field: String
+  ) async throws {
+    let world = try World()
+    let response = try await world.call(
+      "POST", "/v1/datasets/\(try await world.dataset())/views", json: body)
+    #expect(response.status == 422)
+    let faults = try response.object()["errors"]?.arrayValue ?? []
+    #expect(faults.compactMap { $0.objectValue?["field"]?.stringValue } == [field])
+  }
+
   @Test(arguments: ["600", "-1", "x", "99999999999999999999"])
   func `a picture that is not there is 404`(index: String) async throws {
     let world = try World()

@@ -1,3 +1,4 @@
+import Foundation
 import Images
 import Randomness
 import Testing
@@ -31,14 +32,33 @@ func samplePicture(width: Int, height: Int, seed: UInt64 = 1) -> RGBImage {
     #expect(worst > 0 && worst <= 12)
   }
 
-  @Test func `every cut of a JPEG and of a PNG is refused`() throws {
+  @Test func `every cut of a JPEG, a PNG and a GIF is refused`() throws {
     let picture = samplePicture(width: 40, height: 40)
-    for whole in [try picture.jpeg(), try picture.png()] {
+    let gif = try Fixture.bytes("gif.plain.gif")
+    for whole in [try picture.jpeg(), try picture.png(), gif] {
       for count in stride(from: 0, to: whole.count - 20, by: 7) {
         let error = #expect(throws: ImageError.self) { try decode(Array(whole.prefix(count))) }
         #expect(error.map { [.empty, .truncated, .unsupportedFormat].contains($0.code) } == true)
       }
     }
+  }
+
+  /// Found by `Fuzz/DecodePNG`: libpng allocated 1.8 GB for a text of which not a byte was there.
+  @Test func `a chunk that says it is huge costs no memory`() throws {
+    var bytes = try samplePicture(width: 4, height: 4).png()
+    let chunk = [0x6D, 0x6F, 0x72, 0x79] + Array("tEXt".utf8) + [0, 1, 2, 3]
+    bytes.insert(contentsOf: chunk, at: 33)
+    let before = addressSpaceKiB()
+    let error = #expect(throws: ImageError.self) { try decode(bytes) }
+    #expect(error?.code == .truncated)
+    #expect(before > 0 && addressSpaceKiB() - before < 1 << 20)
+  }
+
+  /// The largest address space that this process has had, in KiB.
+  private func addressSpaceKiB() -> Int {
+    let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+    let line = status?.split(separator: "\n").first { $0.hasPrefix("VmPeak:") }
+    return line?.split(separator: " ").compactMap { Int($0) }.first ?? 0
   }
 
   @Test func `limits are judged from the header`() throws {
@@ -58,15 +78,16 @@ func samplePicture(width: Int, height: Int, seed: UInt64 = 1) -> RGBImage {
 }
 
 @Suite struct PillowDecodingTests {
-  @Test func `every kind of JPEG and PNG decodes as Pillow decodes it`() throws {
+  @Test func `every kind of JPEG, PNG and GIF decodes as Pillow decodes it`() throws {
     let expected = try Fixture.names(suffix: ".expected.png").filter {
-      $0.hasPrefix("jpeg.") || $0.hasPrefix("png.")
+      $0.hasPrefix("jpeg.") || $0.hasPrefix("png.") || $0.hasPrefix("gif.")
     }
-    #expect(expected.count == 23)
+    #expect(expected.count == 28)
     for name in expected {
       let stem = String(name.dropLast(".expected.png".count))
       let isJPEG = stem.hasPrefix("jpeg.")
-      let decoded = try Fixture.image(stem + (isJPEG ? ".jpg" : ".png"))
+      let ending = isJPEG ? "jpg" : stem.hasPrefix("png.") ? "png" : "gif"
+      let decoded = try Fixture.image(stem + "." + ending)
       let worst = worstDifference(decoded, try Fixture.image(name))
       // Lossless formats may differ by one level where alpha is laid over white.
       #expect(worst.map { $0 <= (isJPEG ? 2 : 1) } == true, "\(stem): \(worst ?? -1)")
@@ -76,7 +97,10 @@ func samplePicture(width: Int, height: Int, seed: UInt64 = 1) -> RGBImage {
   @Test func `the header tells size, orientation, gray and alpha`() throws {
     let turned = try readHeader(of: Fixture.bytes("jpeg.orientation6.jpg"))
     #expect((turned.width, turned.height) == (20, 12) && turned.orientation == .turnedLeft)
-    #expect(try readHeader(of: Fixture.bytes("jpeg.gray.jpg")).isGray)
+    for (name, kind) in [
+      ("jpeg.gray.jpg", ChannelKind.gray), ("jpeg.cmyk.jpg", .cmyk), ("jpeg.420.jpg", .rgb),
+      ("png.graya.png", .gray), ("png.palette.png", .palette),
+    ] { #expect(try readHeader(of: Fixture.bytes(name)).kind == kind, "\(name)") }
     #expect(try readHeader(of: Fixture.bytes("jpeg.progressive.jpg")).isProgressive)
     #expect(try readHeader(of: Fixture.bytes("png.rgba.png")).hasAlpha)
     #expect(try readHeader(of: Fixture.bytes("png.transparent.png")).hasAlpha)

@@ -3,6 +3,7 @@ import Checkpoints
 import Embeddings
 import Foundation
 public import HTTP
+import Images
 import JSONTree
 public import Runs
 import Synchronization
@@ -30,6 +31,8 @@ public final class DatasetLibrary: Sendable {
     var uploads = 0
     /// Keys of requests that are being answered for the first time.
     var keys: Set<String> = []
+    /// Paths that are being admitted.
+    var sources: Set<String> = []
   }
 
   /// The folder of all datasets.
@@ -54,7 +57,7 @@ public final class DatasetLibrary: Sendable {
     try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
     var records: [String: DatasetRecord] = [:]
     for name in try files.contentsOfDirectory(atPath: directory) {
-      if name.hasPrefix(".") {
+      if name.hasPrefix("."), !DatasetLibrary.canGoOn(directory + "/" + name) {
         try files.removeItem(atPath: directory + "/" + name)
       } else if let record = DatasetLibrary.record(in: directory + "/" + name), record.id == name {
         records[name] = record
@@ -62,6 +65,18 @@ public final class DatasetLibrary: Sendable {
     }
     state = Mutex(State(records: records))
   }
+
+  /// Whether a leftover is an admission by path that was killed within the last week: asking for that path again goes
+  /// on with it.
+  private static func canGoOn(_ path: String) -> Bool {
+    guard path.contains("/" + pathPrefix), path.hasSuffix(".partial"),
+      let attributes = try? FileManager.default.attributesOfItem(atPath: path),
+      let changed = attributes[.modificationDate] as? Date
+    else { return false }
+    return changed.timeIntervalSinceNow > -7 * 86_400
+  }
+
+  private static let pathPrefix = ".admitting-path-"
 
   private static func record(in folder: String) -> DatasetRecord? {
     guard let bytes = FileManager.default.contents(atPath: folder + "/dataset.json") else {
@@ -184,9 +199,15 @@ extension DatasetLibrary {
     return try await underKey(mark?.key) {
       try begin(expecting: nil)
       defer { state.withLock { $0.uploads -= 1 } }
-      let id = RunID(at: .now()).description
+      guard state.withLock({ $0.sources.insert(source).inserted }) else {
+        throw DatasetLibraryError.busy
+      }
+      defer { _ = state.withLock { $0.sources.remove(source) } }
       let fallback = URL(fileURLWithPath: source).lastPathComponent
-      return try await admit(source: source, id: id, name: name ?? fallback, mark)
+      let hash = ContentHash(Array(source.utf8)).words.map { String($0, radix: 16) }.joined()
+      return try await admit(
+        source: source, id: RunID(at: .now()).description, name: name ?? fallback,
+        folder: Self.pathPrefix + hash, mark)
     }
   }
 
@@ -222,19 +243,19 @@ extension DatasetLibrary {
   }
 
   private func admit(
-    source: String, id: String, name: String, _ mark: IdempotencyMark?
+    source: String, id: String, name: String, folder: String? = nil, _ mark: IdempotencyMark?
   ) async throws -> DatasetRecord {
-    try await publish(id: id, name: name, mark) { [desk] folder in
+    try await publish(id: id, name: name, folder: folder, mark) { [desk] folder in
       try await desk.admit(source: source, into: folder)
     }
   }
 
   /// Fills a folder beside the others, completes it, and renames it to its place.
   private func publish(
-    id: String, name: String, _ mark: IdempotencyMark? = nil,
+    id: String, name: String, folder: String? = nil, _ mark: IdempotencyMark? = nil,
     fill: (_ folder: String) async throws -> AdmittedDataset
   ) async throws -> DatasetRecord {
-    let folder = directory + "/.admitting-\(id)"
+    let folder = directory + "/" + (folder ?? ".admitting-\(id)")
     do {
       let admitted = try await fill(folder)
       let record = try complete(folder, id: id, name: name, mark, admitted)

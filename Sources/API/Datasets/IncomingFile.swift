@@ -67,7 +67,7 @@ package struct IncomingFile: ~Copyable {
 
 /// What archives begin with.
 enum ArchiveFormat: String, CaseIterable {
-  case zip, gzip, tar
+  case zip, gzip, zstd, tar
 
   /// The format of some first bytes; nil for anything else. A tar shows itself after 262 bytes.
   init?(sniffing head: [UInt8]) {
@@ -75,6 +75,8 @@ enum ArchiveFormat: String, CaseIterable {
       self = .zip
     } else if head.starts(with: [0x1F, 0x8B]) {
       self = .gzip
+    } else if head.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) {
+      self = .zstd
     } else if head.count >= 262, head[257..<262].elementsEqual("ustar".utf8) {
       self = .tar
     } else {

@@ -64,12 +64,14 @@ extension Service {
 
   private var datasetRoutes: [Route] {
     let handlers = DatasetHandlers(library: library, runs: runs)
+    let views = ViewHandlers(library: library, machine: machine)
     return [
       route("GET", "/v1/datasets", handlers.list),
       route("POST", "/v1/datasets", bodyLimit: uploadByteCount, handlers.create),
       route("GET", "/v1/datasets/{id}", handlers.get),
       route("DELETE", "/v1/datasets/{id}", handlers.delete),
       route("GET", "/v1/datasets/{id}/images/{n}", handlers.image),
+      route("POST", "/v1/datasets/{id}/views", views.show),
     ]
   }
 

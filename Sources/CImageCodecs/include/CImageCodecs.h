@@ -16,13 +16,16 @@ enum {
 
 #define BYOL_IMAGE_MESSAGE_BYTES 200
 
+// What the format stores.
+enum { BYOL_KIND_RGB = 0, BYOL_KIND_GRAY = 1, BYOL_KIND_PALETTE = 2, BYOL_KIND_CMYK = 3 };
+
 // What a header says. `channels` is what the decoder delivers: 1 gray, 3 RGB, 4 RGB and alpha
-// (PNG, WebP). `gray` is 1 where the three colours of every pixel are equal by the header.
+// (PNG, WebP, GIF).
 typedef struct {
   int32_t width;
   int32_t height;
   int32_t channels;
-  int32_t gray;
+  int32_t kind;
   int32_t progressive;
 } byol_image_header;
 
@@ -49,6 +52,11 @@ int byol_png_encode(const uint8_t *rgb, int width, int height, uint8_t **encoded
 int byol_webp_header(const uint8_t *bytes, size_t count, byol_image_header *header, char *message);
 int byol_webp_decode(const uint8_t *bytes, size_t count, int width, int height, int channels,
                      uint8_t *pixels, char *message);
+
+// GIF, as PNG: the first frame on the canvas, with alpha where an index is transparent.
+int byol_gif_header(const uint8_t *bytes, size_t count, byol_image_header *header, char *message);
+int byol_gif_decode(const uint8_t *bytes, size_t count, int width, int height, int channels,
+                    uint8_t *pixels, char *message);
 
 void byol_free(void *pointer);
 

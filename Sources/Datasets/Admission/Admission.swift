@@ -19,51 +19,80 @@ public struct AdmissionProgress: Hashable, Sendable {
 /// `directory` appears with the files `pack`, `index` and `report.json` all at once, or not at all: they
 /// are written in a folder beside it that is renamed in the end. The result does not depend on
 /// `threads`. `progress` is called now and then from one thread at a time.
+///
+/// When the process is killed, that folder stays behind, and the same call goes on where it was: pictures that are in
+/// the pack are not decoded again, and the result is the same to the bit. Should the source or the limits have changed
+/// meanwhile, it begins anew.
 /// - Throws: `AdmissionError`; nothing is left behind then.
 @discardableResult
 public func admit(
   source: DatasetSource, into directory: String, limits: AdmissionLimits = AdmissionLimits(),
   threads: Int = 1, progress: (@Sendable (AdmissionProgress) -> Void)? = nil
 ) throws(AdmissionError) -> AdmissionReport {
-  let reader: any EntryReader =
-    switch source {
+  try PackDirectory.create(at: directory) { (partial) throws(AdmissionError) in
+    let fingerprint = "\(source.fingerprint) \(limits)"
+    if let earlier = EarlierAdmission(directory: partial, fingerprint: fingerprint),
+      let admission = try? Admission(
+        continuing: earlier, reader: try source.reader(limits: limits), directory: partial,
+        limits: limits, progress: progress),
+      let report = try admission.run(threads: max(1, threads))
+    {
+      return report
+    }
+    return try Admission(
+      reader: try source.reader(limits: limits), directory: try PackDirectory.emptied(partial),
+      fingerprint: fingerprint, limits: limits, progress: progress
+    ).wholeRun(threads: max(1, threads))
+  }
+}
+
+extension DatasetSource {
+  fileprivate func reader(limits: AdmissionLimits) throws(AdmissionError) -> any EntryReader {
+    switch self {
     case .folder(let path): try FolderReader(path: path, limits: limits)
     case .archive(let path): try ArchiveReader(path: path, limits: limits)
     }
-  return try admit(
-    reader, into: directory, limits: limits, threads: threads, progress: progress)
+  }
 }
 
-/// Admits the entries of any reader.
+/// Admits the entries of any reader, from the first on.
 func admit(
   _ reader: any EntryReader, into directory: String, limits: AdmissionLimits, threads: Int,
   progress: (@Sendable (AdmissionProgress) -> Void)?
 ) throws(AdmissionError) -> AdmissionReport {
   try PackDirectory.create(at: directory) { (partial) throws(AdmissionError) in
-    let admission = try Admission(
-      reader: reader, directory: partial, limits: limits, progress: progress)
-    return try admission.run(threads: max(1, threads))
+    try Admission(
+      reader: reader, directory: try PackDirectory.emptied(partial), fingerprint: nil,
+      limits: limits, progress: progress
+    ).wholeRun(threads: max(1, threads))
   }
 }
 
 /// A directory that is filled under another name and then renamed.
 enum PackDirectory {
+  /// Calls `fill` with that name, which may hold what a killed process left.
   static func create(
     at directory: String, _ fill: (String) throws(AdmissionError) -> AdmissionReport
   ) throws(AdmissionError) -> AdmissionReport {
     let partial = directory + ".partial"
-    removeTree(partial)
-    guard unsafe mkdir(partial, 0o755) == 0 else {
-      throw .pack(.system(call: "mkdir", file: "directory", errno: errno))
-    }
     do throws(AdmissionError) {
       let report = try fill(partial)
+      AdmissionJournal.remove(from: partial)
       try install(partial, as: directory)
       return report
     } catch {
       removeTree(partial)
       throw error
     }
+  }
+
+  /// Makes the directory, with nothing in it; returns its path.
+  static func emptied(_ partial: String) throws(AdmissionError) -> String {
+    removeTree(partial)
+    guard unsafe mkdir(partial, 0o755) == 0 else {
+      throw .pack(.system(call: "mkdir", file: "directory", errno: errno))
+    }
+    return partial
   }
 
   private static func install(_ partial: String, as directory: String) throws(AdmissionError) {
@@ -93,6 +122,8 @@ private final class Admission: @unchecked Sendable {
   private struct Taking {
     var taken = 0
     var ended = false
+    /// The names of the entries that an earlier admission has dealt with.
+    var done: [String] = []
   }
 
   /// The pack's side.
@@ -101,31 +132,64 @@ private final class Admission: @unchecked Sendable {
     var committed = 0
     var ledger: Ledger
     var failure: AdmissionError?
+    /// Set where the source does not begin as it did for the earlier admission.
+    var isOtherSource = false
   }
 
   private let reader: any EntryReader
   private let limits: AdmissionLimits
   private let progress: (@Sendable (AdmissionProgress) -> Void)?
-  private let taking = Monitor(Taking())
+  private let taking: Monitor<Taking>
   private let committing: Monitor<Committing>
   private let directory: String
   private var writer: PackWriter?
+  private var journal: AdmissionJournal?
 
+  /// Begins with an empty `directory`; with a fingerprint of the source, a later admission can go on with it.
   init(
-    reader: any EntryReader, directory: String, limits: AdmissionLimits,
+    reader: any EntryReader, directory: String, fingerprint: String?, limits: AdmissionLimits,
     progress: (@Sendable (AdmissionProgress) -> Void)?
   ) throws(AdmissionError) {
-    self.reader = reader
-    self.limits = limits
-    self.progress = progress
+    (self.reader, self.limits, self.progress) = (reader, limits, progress)
     self.directory = directory
+    taking = Monitor(Taking())
     committing = Monitor(Committing(ledger: Ledger(listedNames: limits.listedNames)))
-    do throws(PackError) { writer = try PackWriter(directory: directory) } catch {
+    do throws(PackError) {
+      writer = try PackWriter(directory: directory)
+      if let fingerprint {
+        journal = try AdmissionJournal(directory: directory, fingerprint: fingerprint)
+      }
+    } catch {
       throw .pack(error)
     }
   }
 
-  func run(threads: Int) throws(AdmissionError) -> AdmissionReport {
+  /// Goes on where an earlier admission was killed.
+  init(
+    continuing earlier: EarlierAdmission, reader: any EntryReader, directory: String,
+    limits: AdmissionLimits, progress: (@Sendable (AdmissionProgress) -> Void)?
+  ) throws(PackError) {
+    (self.reader, self.limits, self.progress) = (reader, limits, progress)
+    self.directory = directory
+    var ledger = Ledger(listedNames: limits.listedNames)
+    let pictures = earlier.entries.compactMap { ledger.enter($0) }
+    taking = Monitor(Taking(done: earlier.entries.map(\.name)))
+    committing = Monitor(Committing(committed: earlier.entries.count, ledger: ledger))
+    writer = try PackWriter.continuing(
+      directory, pictures: pictures, byteCount: earlier.packByteCount)
+    journal = try AdmissionJournal(directory: directory, after: earlier)
+  }
+
+  /// The report of an admission that began with the first entry.
+  func wholeRun(threads: Int) throws(AdmissionError) -> AdmissionReport {
+    guard let report = try run(threads: threads) else {
+      preconditionFailure("Nothing was done before.")
+    }
+    return report
+  }
+
+  /// Admits the rest of the source; nil where it is not the one that the earlier admission read.
+  func run(threads: Int) throws(AdmissionError) -> AdmissionReport? {
     let window = 4 * threads + 8
     let group = ThreadGroup(count: threads) { [self] _ in
       while let (number, entry) = take() {
@@ -137,6 +201,7 @@ private final class Admission: @unchecked Sendable {
       }
     }
     group.join()
+    if committing.withLock({ $0.isOtherSource }) { return nil }
     if let failure = committing.withLock({ $0.failure }) { throw failure }
     return try finish()
   }
@@ -147,6 +212,11 @@ private final class Admission: @unchecked Sendable {
     return taking.withLock { state in
       guard !state.ended else { return nil }
       do throws(AdmissionError) {
+        guard try skipDone(&state) else {
+          state.ended = true
+          committing.withLock { $0.isOtherSource = true }
+          return nil
+        }
         guard let entry = try reader.next() else {
           state.ended = true
           return nil
@@ -167,14 +237,29 @@ private final class Admission: @unchecked Sendable {
     }
   }
 
+  /// Passes over what was dealt with before; false where the source's entries have other names.
+  private func skipDone(_ state: inout Taking) throws(AdmissionError) -> Bool {
+    while state.taken < state.done.count {
+      guard let entry = try reader.next() else { return false }
+      let name = state.done[state.taken]
+      guard entry.name == name || entry.name.utf8.count > limits.pathByteCount else { return false }
+      state.taken += 1
+    }
+    return true
+  }
+
   /// Everything that is next in line goes to the pack.
   private func commitWaiting(_ state: inout Committing) {
     while state.failure == nil, let entry = state.waiting.removeValue(forKey: state.committed) {
       do throws(PackError) {
         if let picture = state.ledger.enter(entry) { try writer?.append(picture) }
+        journal?.add(entry)
+        state.committed += 1
+        guard state.committed % 256 == 0 else { continue }
+        try writer?.flush()
+        try journal?.commit(packByteCount: writer?.byteCount ?? 0)
+        tell(state)
       } catch { state.failure = .pack(error) }
-      state.committed += 1
-      if state.committed % 256 == 0 { tell(state) }
     }
   }
 

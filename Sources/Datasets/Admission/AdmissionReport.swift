@@ -38,11 +38,11 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
     public var reason: String
   }
 
-  /// An accepted picture whose file has the same bytes as an earlier one's.
+  /// An accepted picture that repeats an earlier one: the same bytes, or nearly the same looks.
   public struct Duplicate: Hashable, Sendable, Codable {
     /// The path in the source.
     public var name: String
-    /// The path of the first file with these bytes.
+    /// The path of the earlier file.
     public var original: String
   }
 
@@ -75,7 +75,7 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
   }
 
   /// The report's own format.
-  public var formatVersion = 1
+  public var formatVersion = 2
   /// The pictures in the pack.
   public var accepted = 0
   /// Entries that were not accepted.
@@ -93,6 +93,14 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
   /// Pictures of the test or validation part with the same bytes as one to learn from, or the other
   /// way round.
   public var duplicatesAcrossSplits = 0
+  /// Accepted pictures that look like an earlier one, though their bytes differ: a lower bound.
+  public var nearDuplicateCount = 0
+  /// The first of them.
+  public var nearDuplicates: [Duplicate] = []
+  /// Of these, those that stand in another part of the data set than the earlier picture.
+  public var nearDuplicatesAcrossSplits = 0
+  /// Accepted pictures by how their files store colours: `rgb`, `gray`, `palette`, `cmyk`.
+  public var channelKinds: [String: Int] = [:]
   /// Short sides of the accepted pictures as they came, by powers of two.
   public var sizes: [SizeBar] = []
   /// Accepted pictures whose pixels are all gray.
@@ -122,6 +130,10 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
     case skippedCount = "skipped_count"
     case duplicateCount = "duplicate_count"
     case duplicatesAcrossSplits = "duplicates_across_splits"
+    case nearDuplicateCount = "near_duplicate_count"
+    case nearDuplicates = "near_duplicates"
+    case nearDuplicatesAcrossSplits = "near_duplicates_across_splits"
+    case channelKinds = "channel_kinds"
     case grayCount = "gray_count"
     case alphaCount = "alpha_count"
     case unlabelledCount = "unlabelled_count"

@@ -11,6 +11,9 @@ struct Ledger {
   private var bars: [Int: Int] = [:]
   /// Pairs of accepted pictures with the same bytes: the later one and the first one.
   private var equalPairs: [(Int, Int)] = []
+  /// Pairs that are nearly equal, in the same order.
+  private var nearPairs: [(Int, Int)] = []
+  private var thumbnails = ThumbnailIndex()
 
   init(listedNames: Int) { self.listedNames = listedNames }
 
@@ -46,6 +49,7 @@ struct Ledger {
     report.accepted += 1
     if picture.packed.isGray { report.grayCount += 1 }
     if picture.hasAlpha { report.alphaCount += 1 }
+    report.channelKinds[picture.kind.rawValue, default: 0] += 1
     bars[powerOfTwo(below: picture.originalShortSide), default: 0] += 1
     if let first = firstWithHash[picture.hash] {
       equalPairs.append((index, first))
@@ -55,8 +59,21 @@ struct Ledger {
       }
     } else {
       firstWithHash[picture.hash] = index
+      compare(picture, index)
     }
     return picture.packed
+  }
+
+  /// Looks for an earlier picture that is nearly equal; the same bytes were found before.
+  private mutating func compare(_ picture: PreparedPicture, _ index: Int) {
+    guard let thumbnail = picture.thumbnail, let near = thumbnails.add(thumbnail, of: index) else {
+      return
+    }
+    nearPairs.append((index, near))
+    report.nearDuplicateCount += 1
+    if report.nearDuplicates.count < listedNames {
+      report.nearDuplicates.append(.init(name: names[index], original: names[near]))
+    }
   }
 
   private func powerOfTwo(below count: Int) -> Int {
@@ -82,6 +99,8 @@ struct Ledger {
     }
     report.duplicatesAcrossSplits =
       equalPairs.count { places.places[$0].split != places.places[$1].split }
+    report.nearDuplicatesAcrossSplits =
+      nearPairs.count { places.places[$0].split != places.places[$1].split }
     report.advice = report.makeAdvice()
     return report
   }
@@ -93,8 +112,10 @@ extension AdmissionReport {
     var advice: [String] = []
     if grayCount == accepted {
       advice.append(
-        "All pictures are gray: changes of saturation and hue do nothing; expect about 9 points "
-          + "less than with colour.")
+        "All pictures are gray: colour operations are switched off; expect about 9 points less than "
+          + "with colour.")
+    } else if grayCount > 0 {
+      advice.append("\(grayCount) pictures are gray: colour operations leave them out.")
     }
     let train = splits[Split.train.name] ?? 0
     if train < 512 {
@@ -102,12 +123,24 @@ extension AdmissionReport {
     }
     let tiny = sizes.filter { $0.shortSide < 32 }.reduce(0) { $0 + $1.count }
     if tiny > 0 {
-      advice.append("\(tiny) pictures have a short side below 32 pixels and will be enlarged.")
+      advice.append(
+        "\(tiny) pictures have a short side below 32 pixels and are smaller than most crops: they are "
+          + "enlarged.")
     }
     if duplicatesAcrossSplits > 0 {
       advice.append(
         "\(duplicatesAcrossSplits) pictures are in more than one of train, val and test: an "
           + "evaluation would look better than it is.")
+    }
+    if nearDuplicatesAcrossSplits > 0 {
+      advice.append(
+        "\(nearDuplicatesAcrossSplits) pictures are nearly equal to one of another part of train, val "
+          + "and test: look at near_duplicates.")
+    }
+    if 20 * (duplicateCount + nearDuplicateCount) > accepted {
+      advice.append(
+        "\(duplicateCount + nearDuplicateCount) of \(accepted) pictures repeat others: what is repeated "
+          + "counts for more in training.")
     }
     if !labels.isEmpty, splits[Split.test.name] == nil {
       advice.append("There is no test folder: an evaluation has to hold out pictures of train.")

@@ -12,8 +12,11 @@ struct PreparedPicture: Sendable {
   var packed: PackedPicture
   var hash: ContentHash
   var hasAlpha: Bool
+  var kind: ChannelKind
   /// The short side of the picture as it came.
   var originalShortSide: Int
+  /// Nil where the picture is too even to be compared.
+  var thumbnail: PictureThumbnail?
 }
 
 /// How pictures are kept: small ones decoded, large ones as JPEG, no larger than training can use.
@@ -29,22 +32,20 @@ enum StorageRule {
   static func pack(
     _ image: RGBImage, header: ImageHeader, name: String, bytes: [UInt8]
   ) throws(ImageError) -> PackedPicture {
-    var packed = PackedPicture(
-      name: name, label: nil, split: .train, width: image.width, height: image.height,
-      isGray: header.isGray || image.isGray, storage: .rgb, bytes: [])
+    func packed(
+      _ stored: RGBImage, _ storage: PictureStorage, _ bytes: [UInt8]
+    ) -> PackedPicture {
+      PackedPicture(
+        name: name, width: stored.width, height: stored.height,
+        isGray: header.kind == .gray || image.isGray, storage: storage, bytes: bytes)
+    }
     if image.width * image.height <= decodedPixelCount {
-      packed.bytes = image.pixels
-      return packed
+      return packed(image, .rgb, image.pixels)
     }
-    packed.storage = .jpeg
-    if keepsFile(header) {
-      packed.bytes = bytes
-      return packed
-    }
+    if keepsFile(header) { return packed(image, .jpeg, bytes) }
     let scaled = scaledDown(image)
-    (packed.width, packed.height) = (scaled.width, scaled.height)
-    packed.bytes = try scaled.jpeg(quality: quality, fullChroma: header.format != .jpeg)
-    return packed
+    return packed(
+      scaled, .jpeg, try scaled.jpeg(quality: quality, fullChroma: header.format != .jpeg))
   }
 
   private static func keepsFile(_ header: ImageHeader) -> Bool {
@@ -104,8 +105,8 @@ extension PreparedEntry {
       self = .accepted(
         PreparedPicture(
           packed: try StorageRule.pack(image, header: header, name: name, bytes: bytes),
-          hash: ContentHash(bytes), hasAlpha: header.hasAlpha,
-          originalShortSide: min(header.width, header.height)))
+          hash: ContentHash(bytes), hasAlpha: header.hasAlpha, kind: header.kind,
+          originalShortSide: min(header.width, header.height), thumbnail: PictureThumbnail(image)))
     } catch {
       self = .reject(name, RejectionCode(error.code), error.detail)
     }

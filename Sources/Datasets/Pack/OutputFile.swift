@@ -15,6 +15,17 @@ struct OutputFile: ~Copyable {
     guard descriptor >= 0 else { throw .system(call: "open", file: name, errno: errno) }
   }
 
+  /// Goes on with the file at `path` after its first `byteCount` bytes; the others are cut off.
+  init(continuing path: String, name: String, at byteCount: Int) throws(PackError) {
+    self.name = name
+    self.byteCount = byteCount
+    descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else { throw .system(call: "open", file: name, errno: errno) }
+    guard ftruncate(descriptor, byteCount) == 0, lseek(descriptor, 0, SEEK_END) == byteCount else {
+      throw .system(call: "ftruncate", file: name, errno: errno)
+    }
+  }
+
   deinit { close(descriptor) }
 
   mutating func write(_ bytes: [UInt8]) throws(PackError) {
@@ -38,7 +49,8 @@ struct OutputFile: ~Copyable {
     }
   }
 
-  private mutating func flush() throws(PackError) {
+  /// Everything to the system.
+  mutating func flush() throws(PackError) {
     var done = 0
     while done < pending.count {
       let count = unsafe pending.span.withUnsafeBytes { bytes in

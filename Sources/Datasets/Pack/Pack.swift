@@ -104,13 +104,15 @@ public final class Pack: Sendable {
       switch record.storage {
       case .rgb:
         return unsafe body(
-          PixelView(pixels: first, width: Int(record.width), height: Int(record.height)))
+          PixelView(
+            pixels: first, width: Int(record.width), height: Int(record.height),
+            isGray: record.gray != 0))
       case .jpeg:
         let encoded = unsafe UnsafeBufferPointer(start: first, count: bytes.count)
         guard let image = try? unsafe decodeJPEG(encoded) else {
           throw .alteredPicture(index: index)
         }
-        return unsafe image.withPixels(body)
+        return unsafe image.withPixels(isGray: record.gray != 0, body)
       }
     }
   }

@@ -4,13 +4,25 @@ import Images
 /// A picture as it goes into a pack.
 struct PackedPicture: Sendable {
   var name: String
-  var label: Int?
-  var split: Split
   var width: Int
   var height: Int
   var isGray: Bool
   var storage: PictureStorage
+  /// Empty for a picture that is in the pack already.
   var bytes: [UInt8]
+  var byteCount: Int
+  var checksum: UInt32
+}
+
+extension PackedPicture {
+  /// The picture stored as `bytes`.
+  init(
+    name: String, width: Int, height: Int, isGray: Bool, storage: PictureStorage, bytes: [UInt8]
+  ) {
+    self.init(
+      name: name, width: width, height: height, isGray: isGray, storage: storage, bytes: bytes,
+      byteCount: bytes.count, checksum: crc32(bytes))
+  }
 }
 
 /// Writes the files of a pack into a directory that no one else looks at yet.
@@ -31,6 +43,38 @@ struct PackWriter: ~Copyable {
     self.file = file
   }
 
+  private init(directory: String, file: consuming OutputFile) {
+    self.directory = directory
+    self.file = file
+  }
+
+  /// Goes on with the pack in `directory`, of whose file the first `byteCount` bytes are kept: they hold `pictures`.
+  ///
+  /// - Throws: `PackError`, when the file does not hold them whole.
+  static func continuing(
+    _ directory: String, pictures: [PackedPicture], byteCount: Int
+  ) throws(PackError) -> PackWriter {
+    let path = directory + "/pack"
+    let mapped = try MappedFile(path: path, name: "pack")
+    guard mapped.byteCount >= byteCount else {
+      throw .wrongSize(file: "pack", expected: byteCount, found: mapped.byteCount)
+    }
+    var writer = PackWriter(
+      directory: directory, file: try OutputFile(continuing: path, name: "pack", at: byteCount))
+    var end = PackFormat.packHeaderByteCount
+    for (index, picture) in pictures.enumerated() {
+      let start = end + writer.gap(after: end)
+      end = start + picture.byteCount
+      guard end <= byteCount,
+        unsafe mapped.withBytes(at: start, count: picture.byteCount, { unsafe crc32($0) })
+          == picture.checksum
+      else { throw .alteredPicture(index: index) }
+      writer.note(picture, at: start)
+    }
+    guard end == byteCount else { throw .altered(file: "pack") }
+    return writer
+  }
+
   /// The bytes written to the pack so far.
   var byteCount: Int { file.byteCount }
 
@@ -42,16 +86,26 @@ struct PackWriter: ~Copyable {
 
   /// Appends a picture; the order of the calls is the pack's order.
   mutating func append(_ picture: PackedPicture) throws(PackError) {
-    let gap = (PackFormat.alignment - file.byteCount % PackFormat.alignment) % PackFormat.alignment
-    try file.write([UInt8](repeating: 0, count: gap))
+    try file.write([UInt8](repeating: 0, count: gap(after: file.byteCount)))
+    let start = file.byteCount
+    try file.write(picture.bytes)
+    note(picture, at: start)
+  }
+
+  /// Hands everything appended to the system, where it survives this process.
+  mutating func flush() throws(PackError) { try file.flush() }
+
+  private func gap(after end: Int) -> Int {
+    (PackFormat.alignment - end % PackFormat.alignment) % PackFormat.alignment
+  }
+
+  private mutating func note(_ picture: PackedPicture, at start: Int) {
     let name = Array(picture.name.utf8)
     let record = PackRecord(
-      offset: UInt64(file.byteCount), byteCount: UInt32(picture.bytes.count),
-      checksum: crc32(picture.bytes), width: UInt32(picture.width), height: UInt32(picture.height),
-      label: Int32(picture.label ?? -1), storage: picture.storage, split: picture.split,
-      gray: picture.isGray ? 1 : 0, nameOffset: UInt64(names.count),
-      nameByteCount: UInt32(name.count))
-    try file.write(picture.bytes)
+      offset: UInt64(start), byteCount: UInt32(picture.byteCount), checksum: picture.checksum,
+      width: UInt32(picture.width), height: UInt32(picture.height), label: -1,
+      storage: picture.storage, split: .train, gray: picture.isGray ? 1 : 0,
+      nameOffset: UInt64(names.count), nameByteCount: UInt32(name.count))
     names += name
     records.append(record)
     for word in [UInt64(record.byteCount), UInt64(record.checksum)] {

@@ -19,6 +19,17 @@ public enum DatasetSource: Hashable, Sendable {
   }
 }
 
+extension DatasetSource {
+  /// What tells the source from another, or from itself once changed: for an archive the path, the size and the time
+  /// of its last change; for a folder the path alone, as its entries are compared one by one.
+  var fingerprint: String {
+    switch self {
+    case .folder(let path): "folder \(path)"
+    case .archive(let path): "archive \(path) \(fileVersion(path) ?? "")"
+    }
+  }
+}
+
 /// One thing found in a source.
 struct SourceEntry {
   enum Content {

@@ -17,6 +17,13 @@ func fileKindAndSize(_ path: String) -> (kind: FileKind, isLink: Bool, byteCount
   return (kind(ofMode: status.st_mode), isLink, Int(status.st_size))
 }
 
+/// The size of a file and the time of its last change, as text; nil for nothing.
+func fileVersion(_ path: String) -> String? {
+  var status = stat()
+  guard unsafe stat(path, &status) == 0 else { return nil }
+  return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+}
+
 private func kind(ofMode mode: mode_t) -> FileKind {
   switch mode & S_IFMT {
   case S_IFREG: .file

@@ -15,7 +15,7 @@ struct ViewsBenchmark: ParsableCommand {
       does whole pictures; a picture counts once although it gives two views.
       """)
 
-  @Option(help: "A JPEG, PNG or WebP file.")
+  @Option(help: "A JPEG, PNG, WebP or GIF file.")
   var input: String
 
   @Option(help: "Side of the views, in pixels.")

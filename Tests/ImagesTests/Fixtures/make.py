@@ -128,10 +128,34 @@ def decoding():
     save("png.transparent", over_white(Image.open(here / "png.transparent.png")))
 
 
+def gifs():
+    """The first frame: in order, interlaced, with a transparent index, and larger than its canvas."""
+    picture = Image.fromarray(noisy(23, 17, 9)).quantize(60)
+    later = Image.fromarray(noisy(23, 17, 10)).quantize(60)
+    shown = {
+        "gif.plain": (picture, {"interlace": 0}),
+        "gif.interlaced": (picture, {"interlace": 1}),
+        "gif.animated": (picture, {"save_all": True, "append_images": [later], "duration": 50}),
+        "gif.transparent": (picture, {"transparency": picture.getpixel((3, 3))}),
+    }
+    for stem, (image, options) in shown.items():
+        data = io.BytesIO()
+        image.save(data, "GIF", **options)
+        (here / (stem + ".gif")).write_bytes(data.getvalue())
+    data = bytearray((here / "gif.plain.gif").read_bytes())
+    data[6:10] = bytes([12, 0, 30, 0])  # the canvas: narrower and higher than the frame
+    (here / "gif.canvas.gif").write_bytes(data)
+    for stem in [*shown, "gif.canvas"]:
+        image = Image.open(here / (stem + ".gif"))
+        image.load()
+        save(stem, over_white(image))
+
+
 resizing()
 evaluation()
 colors()
 decoding()
+gifs()
 (here / "versions.txt").write_text(
     f"Python {sys.version.split()[0]}, Pillow {PIL.__version__}, numpy {numpy.__version__}, "
     f"libjpeg-turbo {features.version('libjpeg_turbo')}\n"

@@ -1,0 +1,5 @@
+/// GIF: see `Fuzz/Decoding`.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzz(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  unsafe fuzzDecoder(of: .gif, bytes, count)
+}
