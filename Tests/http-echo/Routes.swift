@@ -1,7 +1,7 @@
 import HTTP
 
 /// The routes of the echo server.
-func echoRoutes(file: String) -> [Route] {
+func echoRoutes(file: OpenFile, folder: String) -> [Route] {
   let large = 2 << 30
   var routes = [
     Route("GET", "/", runsOnLoop: true) { _ in .text("ok\n") },
@@ -25,9 +25,10 @@ func echoRoutes(file: String) -> [Route] {
       }
     },
     Route("POST", "/upload", bodyLimit: large, handler: listParts),
-    Route("GET", "/file") { request in
-      .file(try OpenFile(path: file), contentType: "application/octet-stream", for: request)
+    Route("GET", "/file", runsOnLoop: true) { request in
+      .file(file, contentType: "application/octet-stream", for: request)
     },
+    Route("PUT", "/disk", bodyLimit: .max) { try await takeToDisk($0, folder: folder) },
     Route("POST", "/sink", bodyLimit: .max) { request in
       var count = 0
       for try await chunk in request.body { count += chunk.count }

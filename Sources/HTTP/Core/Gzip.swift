@@ -64,7 +64,9 @@ enum Compression {
       !listMembers(response.headers, "Cache-Control").contains("no-transform")
     else { return response }
     var response = response
-    response.headers.append("Vary", "Accept-Encoding")
+    if !listMembers(response.headers, "Vary").contains("Accept-Encoding") {
+      response.headers.append("Vary", "Accept-Encoding")
+    }
     guard prefersGzip(request.headers), let body = try compressed(response.body) else {
       return response
     }

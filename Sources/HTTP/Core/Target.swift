@@ -47,7 +47,9 @@ func isValidAuthority(_ text: String) -> Bool {
   guard let first = bytes.first else { return false }
   var end = 0
   if first == 0x5B {
-    guard let closing = bytes.firstIndex(of: 0x5D), isIPv6(bytes[1..<closing]) else { return false }
+    guard let closing = bytes.firstIndex(of: 0x5D), bytes[1..<closing].contains(0x3A),
+      IPAddress(String(decoding: bytes[1..<closing], as: UTF8.self)) != nil
+    else { return false }
     end = closing + 1
   } else {
     while end < bytes.count, bytes[end] != 0x3A {
@@ -75,12 +77,6 @@ private func isHostByte(_ byte: UInt8) -> Bool {
   case 0x21, 0x24, 0x26, 0x27, 0x28, 0x29, 0x2A, 0x2B, 0x3B, 0x3D: true  // sub-delims, no comma
   default: false
   }
-}
-
-/// Groups of hexadecimal digits, colons, and an optional dotted tail; the resolver is not asked.
-private func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
-  text.count >= 2 && text.count <= 45 && text.filter { $0 == 0x3A }.count >= 2
-    && text.allSatisfy { hexValue($0) != nil || $0 == 0x3A || $0 == 0x2E }
 }
 
 /// A path decoded once.

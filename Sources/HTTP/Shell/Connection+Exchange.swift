@@ -25,10 +25,10 @@ extension Connection {
     let begun = loop.now
     exchanges += 1
     let id = service.requestID(head.headers)
+    let client = service.configuration.proxies.client(peer: address, headers: head.headers)
     var record = Exchange(
       method: head.method, route: nil, path: "", status: 0, duration: .zero, bytesIn: 0,
-      bytesOut: 0,
-      remoteAddress: address, requestID: id)
+      bytesOut: 0, remoteAddress: client, requestID: id)
     let (response, closes) = await answer(head, id, &record)
     let next = await respond(response, to: head, id: id, closes: closes)
     if let observer = service.configuration.observer {
@@ -65,7 +65,8 @@ extension Connection {
         try service.checkHost(head.authority)
         servedHost = head.authority
       }
-      let request = try service.request(head, id: id, address: address, body: body(of: head))
+      let request = try service.request(
+        head, id: id, address: record.remoteAddress, body: body(of: head))
       record.path = request.path
       let admission = try service.admit(head, request)
       if case .route(let route, _) = admission.match {

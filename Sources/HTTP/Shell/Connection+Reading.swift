@@ -89,11 +89,13 @@ extension Connection {
     return head
   }
 
-  private func scratch(_ count: Int) -> UnsafeBufferPointer<UInt8> {
+  /// The first bytes of what was received last.
+  func scratch(_ count: Int) -> UnsafeBufferPointer<UInt8> {
     unsafe UnsafeBufferPointer(rebasing: loop.scratch.bindMemory(to: UInt8.self).prefix(count))
   }
 
-  private func keep(_ range: Range<Int>) {
+  /// Puts received bytes that belong to what comes later aside.
+  func keep(_ range: Range<Int>) {
     if !range.isEmpty { unsafe inbox.append(contentsOf: scratch(range.upperBound)[range]) }
   }
 

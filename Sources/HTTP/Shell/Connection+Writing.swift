@@ -67,7 +67,7 @@ extension Connection {
       try await transmit(head)
       try await copy(file, range)
     case .file(let file, let range):
-      try await transmit(head)
+      try await transmit(head, more: true)
       try await transmit(file, range)
     case .stream(let write):
       try await transmit(head)
@@ -109,33 +109,34 @@ extension Connection {
 
   // MARK: Bytes
 
-  /// Sends one or two runs of bytes, in one segment where they fit, at the client's pace.
+  /// Sends one or two runs of bytes, in one segment where they fit, at the client's pace; `more` says that others
+  /// follow at once.
   ///
   /// - Throws: `CancellationError` when the client is gone or too slow.
-  func transmit(_ first: [UInt8], _ second: [UInt8] = []) async throws {
+  func transmit(_ first: [UInt8], _ second: [UInt8] = [], more: Bool = false) async throws {
     await takeSendTurn()
     defer { endSendTurn() }
     if let tls { return try await transmitSecurely(tls, first + second) }
     let total = first.count + second.count
     var sent = 0
     while sent < total {
-      let count = isClosed ? -1 : sendRest(first, second, sent)
+      let count = isClosed ? -1 : sendRest(first, second, sent, more: more)
       sent += try await judge(count)
     }
   }
 
-  func sendRest(_ first: [UInt8], _ second: [UInt8], _ sent: Int) -> Int {
+  func sendRest(_ first: [UInt8], _ second: [UInt8], _ sent: Int, more: Bool = false) -> Int {
     unsafe first.withUnsafeBytes { head in
       unsafe second.withUnsafeBytes { tail in
         if sent < head.count {
           return unsafe byol_send2(
             descriptor, head.baseAddress.map { unsafe $0 + sent }, head.count - sent,
-            tail.baseAddress,
-            tail.count)
+            tail.baseAddress, tail.count, more ? 1 : 0)
         }
         let skipped = sent - head.count
         return unsafe byol_send2(
-          descriptor, tail.baseAddress.map { unsafe $0 + skipped }, tail.count - skipped, nil, 0)
+          descriptor, tail.baseAddress.map { unsafe $0 + skipped }, tail.count - skipped, nil, 0,
+          more ? 1 : 0)
       }
     }
   }

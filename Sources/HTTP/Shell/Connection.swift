@@ -11,7 +11,8 @@ actor Connection {
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
   let service: Service
-  let address: String
+  /// The client's address as far as the connection itself tells it.
+  var address: String
   let descriptor: Int32
   private let slot: Int
   private var task: Task<Void, Never>?
@@ -27,6 +28,7 @@ actor Connection {
   var sending = false
   var sendTurns: [CheckedContinuation<Void, Never>] = []
 
+  private let expectsProxyHeader: Bool
   let tls: TLSSession?
   /// Enciphered bytes that the kernel has not taken yet.
   var outgoing: [UInt8] = []
@@ -48,8 +50,13 @@ actor Connection {
     self.descriptor = descriptor
     self.slot = slot
     self.address = address
-    tls = service.tls.flatMap { TLSSession($0) }
-    policy = ConnectionPolicy(limits: service.limits, secure: tls != nil, now: loop.now)
+    let tls = service.tls.flatMap { TLSSession($0) }
+    let configuration = service.configuration
+    let isProxied = configuration.proxyProtocol && configuration.proxies.contains(address)
+    self.tls = tls
+    expectsProxyHeader = isProxied
+    policy = ConnectionPolicy(
+      limits: service.limits, handshakes: tls != nil || isProxied, now: loop.now)
   }
 
   /// Begins to serve.
@@ -59,10 +66,14 @@ actor Connection {
   }
 
   private func run() async {
+    if expectsProxyHeader {
+      guard await takeProxyHeader() else { return end() }
+    }
     if let tls {
       guard await shakeHands(tls) else { return end() }
-      noteDeadline()
     }
+    policy.handshakeFinished(loop.now)
+    noteDeadline()
     while !isClosed {
       let next: ConnectionPolicy.Next
       switch await nextHead() {
@@ -93,7 +104,7 @@ actor Connection {
     while true {
       switch receive() {
       case .bytes(let count):
-        guard policy.discarded(count) else { return }
+        guard policy.discarded(count, loop.now) else { return }
       case .wouldBlock: await waitReadable()
       case .end, .failed: return
       }
