@@ -83,7 +83,7 @@ private func answer(_ connect: @escaping @Sendable () throws -> RawClient) async
   }
 
   @Test func `several loops share a port and drain together`() async throws {
-    let loops = Route("GET", "/loop", runsOnLoop: true) { _ in .text("\(byol_thread_id())") }
+    let loops = Route.immediate("GET", "/loop", handler: { _ in .text("\(byol_thread_id())") })
     try await withServer([loops], configure: { $0.loops = 4 }) { server, port in
       let threads = try await blocking {
         var threads: Set<String> = []

@@ -41,7 +41,7 @@ void byol_unlink(const char *path);
 // Takes over a listening stream socket that was opened before this process: non-blocking, close-on-exec.
 int byol_adopt_listener(int fd);
 int byol_local_port(int fd);
-// Accepts one connection, non-blocking and close-on-exec, TCP_NODELAY set. The peer's numeric address (without
+// Accepts one connection, non-blocking and close-on-exec, TCP_NODELAY as the listener's. The peer's numeric address (without
 // port) goes to `address`, empty for a Unix socket.
 int byol_accept(int listener, char *address, size_t capacity);
 // Blocking connections, for tests.

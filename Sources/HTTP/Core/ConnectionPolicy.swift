@@ -80,6 +80,9 @@ struct ConnectionPolicy {
   /// Whether no request is under way, so that the connection may be closed at any moment.
   var isIdle: Bool { if case .idle = phase { true } else { false } }
 
+  /// Whether something comes before the first request.
+  var isInHandshake: Bool { if case .handshake = phase { true } else { false } }
+
   /// Whether the response that comes next may leave the connection open.
   var mayPersist: Bool { clientPersists && !isDraining && requests < limits.requestsPerConnection }
 

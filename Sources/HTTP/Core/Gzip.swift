@@ -109,6 +109,7 @@ enum Compression {
   }
 
   static func isCompressible(_ type: String) -> Bool {
+    if type == "application/octet-stream" { return false }
     let essence = trimBlanks(type.prefix { $0 != ";" }).lowercased()
     if essence.hasPrefix("text/") { return essence != "text/event-stream" }
     return essence.hasSuffix("json") || essence.hasSuffix("+xml") || essence.hasSuffix("javascript")

@@ -79,6 +79,20 @@ private func isHostByte(_ byte: UInt8) -> Bool {
   }
 }
 
+/// Whether the target is a path that decodes to itself: no query, no escape, no dot and no backslash.
+func isPlainPath(_ target: String) -> Bool {
+  var target = target
+  return target.withUTF8 { bytes in
+    for index in 0..<bytes.count {
+      switch unsafe bytes[index] {
+      case 0x25, 0x2E, 0x3F, 0x5C: return false
+      default: continue
+      }
+    }
+    return true
+  }
+}
+
 /// A path decoded once.
 ///
 /// - Throws: 400 for a bad escape, an escaped slash, a backslash, NUL or another control character, a dot segment, or
@@ -86,7 +100,7 @@ private func isHostByte(_ byte: UInt8) -> Bool {
 func decodePath(_ path: Substring) throws(HTTPError) -> String {
   let invalid = HTTPError(
     status: 400, code: "invalid_path", detail: "The path is not well formed or leaves its folder.")
-  if path.utf8.allSatisfy({ $0 != 0x25 && $0 != 0x5C && $0 != 0x2E }) { return String(path) }
+  if isPlainPath(String(path)) { return String(path) }
   guard let bytes = decodePercent(path.utf8, plusIsSpace: false),
     let text = String(validating: bytes, as: UTF8.self)
   else { throw invalid }

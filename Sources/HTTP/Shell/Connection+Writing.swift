@@ -9,16 +9,10 @@ extension Connection {
     _ response: Response, to head: RequestHead, id: String, closes: Bool
   ) async -> ConnectionPolicy.Next {
     let persists = policy.mayPersist && !closes && mayKeepAfterBody()
-    let kind = bodyKind(response.body)
-    let framing = ResponseEncoder.framing(
-      kind, status: response.status, minorVersion: head.minorVersion)
+    let framing = framing(of: response, for: head)
     let staysOpen = persists && framing != .untilClose
     exchange?.framing = framing
-    var encoded: [UInt8] = []
-    encoded.reserveCapacity(512)
-    service.encoder.encode(
-      status: response.status, headers: response.headers, framing: framing, persists: staysOpen,
-      minorVersion: head.minorVersion, date: loop.date, requestID: id, into: &encoded)
+    let encoded = encode(response, for: head, id: id, persists: staysOpen)
     do {
       let hasBody = head.method != "HEAD" && framing != .none
       try await send(encoded, hasBody ? response.body : .empty)
@@ -32,6 +26,25 @@ extension Connection {
     exchanges += 1  // a body or writer kept by a handler is out of turn from here on
     return policy.responseFinished(persisting: staysOpen, bodyConsumed: consumed, loop.now)
   }
+
+  private func framing(of response: Response, for head: RequestHead) -> ResponseEncoder.Framing {
+    ResponseEncoder.framing(
+      bodyKind(response.body), status: response.status, minorVersion: head.minorVersion)
+  }
+
+  /// The head of a response.
+  func encode(_ response: Response, for head: RequestHead, id: String, persists: Bool) -> [UInt8] {
+    var encoded: [UInt8] = []
+    encoded.reserveCapacity(768)
+    service.encoder.encode(
+      status: response.status, headers: response.headers, framing: framing(of: response, for: head),
+      persists: persists, minorVersion: head.minorVersion, date: loop.date, requestID: id,
+      into: &encoded)
+    return encoded
+  }
+
+  /// Up to here a file is read into memory, in bytes, and leaves in one write with its head.
+  static let smallFile = 32 * 1024
 
   /// Whether the rest of the request's body, if any, is small enough to be skipped.
   private func mayKeepAfterBody() -> Bool {
@@ -59,7 +72,7 @@ extension Connection {
     switch body {
     case .empty: try await transmit(head)
     case .bytes(let bytes): try await transmit(head, bytes)
-    case .file(let file, let range) where range.count <= 32 * 1024:
+    case .file(let file, let range) where range.count <= Connection.smallFile:
       let bytes = try file.read(at: range.lowerBound, count: range.count)
       guard bytes.count == range.count else { throw CancellationError() }
       try await transmit(head, bytes)

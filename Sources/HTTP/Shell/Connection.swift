@@ -35,6 +35,10 @@ actor Connection {
 
   var policy: ConnectionPolicy
   var headTimedOut = false
+  /// Whether the task sleeps until a request begins, so that `answerAtOnce` may take it.
+  var awaitsHead = false
+  /// An answer made by `answerAtOnce` for the task to send.
+  var prepared: PreparedAnswer?
   /// Bytes received beyond what was asked for: the beginning of a pipelined request.
   var inbox: [UInt8] = []
   /// The host that was checked last: a client rarely changes it.
@@ -59,10 +63,11 @@ actor Connection {
       limits: service.limits, handshakes: tls != nil || isProxied, now: loop.now)
   }
 
-  /// Begins to serve.
+  /// Begins to serve. Until something has to be waited for there is no task.
   func start() {
     noteDeadline()
-    task = Task(executorPreference: loop) { await self.run() }
+    awaitsHead = !policy.isInHandshake
+    if !awaitsHead { resumeReader() }
   }
 
   private func run() async {
@@ -80,6 +85,7 @@ actor Connection {
       case .closed: return end()
       case .refused(let error): next = await refuse(error)
       case .head(let head): next = await serve(head)
+      case .prepared(let answer): next = await deliver(answer)
       }
       noteDeadline()
       if next == .awaitRequest { continue }
@@ -93,7 +99,6 @@ actor Connection {
 
   private func end() {
     close()
-    task = nil
     loop.taskEnded()
   }
 
@@ -119,7 +124,7 @@ actor Connection {
     if bits & UInt32(BYOL_PEER_CLOSED) != 0 { peerClosed = true }
     if bits & UInt32(BYOL_READABLE | BYOL_PEER_CLOSED) != 0 {
       readable = true
-      resumeReader()
+      if !answerAtOnce() { resumeReader() }
     }
     if bits & UInt32(BYOL_WRITABLE) != 0 {
       writable = true
@@ -162,17 +167,23 @@ actor Connection {
     if let deadline = policy.deadline { loop.wakeUp(at: deadline) }
   }
 
-  private func close() {
+  func close() {
     guard !isClosed else { return }
     isClosed = true
     policy.closed()
-    loop.remove(slot: slot, descriptor: descriptor)
+    loop.remove(slot: slot)
     _ = byol_close(descriptor)
     resumeReader()
     resumeWriter()
   }
 
   private func resumeReader() {
+    if task == nil, !isClosed {
+      awaitsHead = false
+      loop.taskBegan()
+      task = Task(executorPreference: loop) { await self.run() }
+      return
+    }
     readWaiter?.resume()
     readWaiter = nil
   }
