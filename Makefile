@@ -73,6 +73,7 @@ bench: build ## times beside peers, in a virtual environment that it makes (PICT
 	python3 Benchmarks/bench.py
 	python3 Benchmarks/embedding.py
 	$(if $(PICTURES),python3 Benchmarks/training.py --pictures $(PICTURES))
+	swift build -c release --product http-echo && python3 Benchmarks/http.py
 
 .PHONY: lint
 lint: ## format, layers, documents, tests' expectations, counts, scripts

@@ -34,7 +34,9 @@ extension Connection {
         return false
       }
       keep(position..<count)
-      return answer(head, admission.request, route, handler) && (inbox.isEmpty || isClosed)
+      guard answer(head, admission.request, route, handler) else { return false }
+      // More may be here already, the client's end too: no new event would tell of it.
+      return isClosed || (inbox.isEmpty && !readable)
     }
   }
 
