@@ -112,7 +112,7 @@ final class Service: Sendable {
 
   private func isKnownMethod(_ method: String) -> Bool {
     switch method {
-    case "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS": true
+    case "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE": true
     default: false
     }
   }
