@@ -16,7 +16,7 @@ BYOL = $$(swift build -c release --show-bin-path)/byol
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: packages
 packages: ## install the Debian packages that are missing
@@ -76,6 +76,17 @@ bench: build ## times beside peers, in a virtual environment that it makes (PICT
 	python3 Benchmarks/views.py
 	$(if $(PICTURES),python3 Benchmarks/training.py --pictures $(PICTURES))
 	python3 Benchmarks/service.py
+	swift build -c release --product http-echo && python3 Benchmarks/http.py
+
+.PHONY: judges
+judges: build ## independent judges of the HTTP server, from PyPI and Debian
+	swift build -c release --product http-echo
+	Scripts/judges.sh
+
+.PHONY: connections
+connections: ## 100,000 connections with resets, half-closes and aborted uploads: nothing may leak
+	swift build -c release --product http-echo
+	python3 Scripts/connections.py $$(swift build -c release --show-bin-path)/http-echo
 
 .PHONY: lint
 lint: ## format, layers, documents, tests' expectations, counts, scripts

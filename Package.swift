@@ -92,7 +92,7 @@ let package = Package(
       ]),
     .executableTarget(
       name: "http-echo",
-      dependencies: ["HTTP", .product(name: "Logging", package: "swift-log")],
+      dependencies: ["HTTP", "CDigest", .product(name: "Logging", package: "swift-log")],
       path: "Tests/http-echo"),
     .executableTarget(
       name: "run-service",
@@ -133,7 +133,8 @@ let package = Package(
     .testTarget(
       name: "HTTPTests",
       dependencies: [
-        "HTTP", "CSystem", "CZlib", "COpenSSL", .product(name: "Logging", package: "swift-log"),
+        "HTTP", "CSystem", "CZlib", "COpenSSL", "http-echo",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(
       name: "APITests",

@@ -76,6 +76,12 @@ void byol_eventfd_clear(int fd) {
   }
 }
 
+// Accepted sockets have the option from the listening one. On a Unix socket it fails, and means nothing.
+static void send_at_once(int listener) {
+  int on = 1;
+  setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 static int listen_on(int fd, const struct sockaddr *address, socklen_t length, int backlog) {
   if (bind(fd, address, length) < 0 || listen(fd, backlog) < 0) {
     int failure = -errno;
@@ -115,6 +121,7 @@ int byol_listen_tcp(const char *host, uint16_t port, int backlog, int reuse_port
   if (fd < 0) return -errno;
   int on = 1;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  send_at_once(fd);
   if (reuse_port) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   return listen_on(fd, (struct sockaddr *)&storage, length, backlog);
 }
@@ -126,11 +133,33 @@ int byol_listen_unix(const char *path, int backlog) {
   struct stat status;
   if (lstat(path, &status) == 0) {
     if (!S_ISSOCK(status.st_mode)) return -EEXIST;
+    // Only a socket that nobody listens on any more is replaced.
+    int living = byol_connect_unix(path);
+    if (living >= 0) {
+      close(living);
+      return -EADDRINUSE;
+    }
     unlink(path);
   }
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   return listen_on(fd, (struct sockaddr *)&address, sizeof address, backlog);
+}
+
+void byol_unlink(const char *path) { unlink(path); }
+
+int byol_adopt_listener(int fd) {
+  int kind = 0, listens = 0;
+  socklen_t length = sizeof kind;
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &kind, &length) < 0) return -errno;
+  length = sizeof listens;
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0) return -errno;
+  if (kind != SOCK_STREAM || !listens) return -EINVAL;
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    return -errno;
+  send_at_once(fd);
+  return fd;
 }
 
 int byol_local_port(int fd) {
@@ -148,13 +177,14 @@ int byol_accept(int listener, char *address, size_t capacity) {
   int fd = accept4(listener, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) return -errno;
   address[0] = 0;
-  int on = 1;
   if (storage.ss_family == AF_INET) {
     inet_ntop(AF_INET, &((struct sockaddr_in *)&storage)->sin_addr, address, (socklen_t)capacity);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   } else if (storage.ss_family == AF_INET6) {
-    inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&storage)->sin6_addr, address, (socklen_t)capacity);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    const struct in6_addr *v6 = &((struct sockaddr_in6 *)&storage)->sin6_addr;
+    if (IN6_IS_ADDR_V4MAPPED(v6))  // a v4 client of a socket that takes both
+      inet_ntop(AF_INET, &v6->s6_addr[12], address, (socklen_t)capacity);
+    else
+      inet_ntop(AF_INET6, v6, address, (socklen_t)capacity);
   }
   return fd;
 }
@@ -199,12 +229,12 @@ ssize_t byol_receive(int fd, void *buffer, size_t capacity) {
 }
 
 ssize_t byol_send2(int fd, const void *first, size_t first_count, const void *second,
-                   size_t second_count) {
+                   size_t second_count, int more) {
   struct iovec runs[2] = {{(void *)first, first_count}, {(void *)second, second_count}};
   struct msghdr message = {.msg_iov = runs, .msg_iovlen = second_count > 0 ? 2 : 1};
   ssize_t count;
   do {
-    count = sendmsg(fd, &message, MSG_NOSIGNAL);
+    count = sendmsg(fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
   } while (count < 0 && errno == EINTR);
   return count < 0 ? -errno : count;
 }

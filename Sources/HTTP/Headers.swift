@@ -72,7 +72,16 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
   /// Whether the pair may stand in a message.
   public static func isValid(name: String, value: String) -> Bool {
-    !name.isEmpty && name.utf8.allSatisfy(isTokenByte) && value.utf8.allSatisfy(isFieldValueByte)
+    !name.isEmpty && all(name, isTokenByte) && all(value, isFieldValueByte)
+  }
+
+  @inline(__always)
+  private static func all(_ text: String, _ condition: (UInt8) -> Bool) -> Bool {
+    var text = text
+    return text.withUTF8 { bytes in
+      for index in 0..<bytes.count where unsafe !condition(bytes[index]) { return false }
+      return true
+    }
   }
 
   /// Adds a field that the parser has validated.

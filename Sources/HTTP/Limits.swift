@@ -36,20 +36,28 @@ public struct Limits: Sendable, Equatable {
   public var idleTimeout: Duration = .seconds(60)
   /// Longest silence inside a body that a handler is waiting for.
   public var bodyProgressTimeout: Duration = .seconds(15)
+  /// Longest time a body may keep the server waiting in all; the time that a handler takes does not count.
+  public var bodyTimeout: Duration = .seconds(21600)
   /// Longest time a written byte may wait for the client.
   public var writeProgressTimeout: Duration = .seconds(15)
+  /// Longest time a response may wait for the client in all; an event stream waits only while the client does not read.
+  public var writeTimeout: Duration = .seconds(21600)
   /// Slowest client tolerated, in bytes per second of waiting for it, once `rateGrace` has passed.
   public var minimumRate = 1024
   /// Time spent waiting for a client before `minimumRate` is asked of it.
   public var rateGrace: Duration = .seconds(10)
   /// Longest time a connection is read and discarded after an early answer.
   public var lingerTimeout: Duration = .seconds(5)
+  /// Longest silence of a client that is read and discarded.
+  public var lingerProgressTimeout: Duration = .seconds(2)
   /// Most bytes read and discarded after an early answer.
   public var lingerBytes = 16 * 1024 * 1024
   /// Most unread body bytes discarded to keep a connection alive after its answer.
   public var discardBytes = 64 * 1024
-  /// Longest time for a TLS handshake.
+  /// Longest time for a proxy's header and a TLS handshake together.
   public var handshakeTimeout: Duration = .seconds(10)
+  /// Longest silence inside these.
+  public var handshakeProgressTimeout: Duration = .seconds(5)
 
   /// Creates the default limits.
   public init() {}

@@ -8,6 +8,8 @@ public final class OpenFile: Sendable {
   public let modified: Int
   /// A strong validator made of the file's identity, size and time.
   public let etag: String
+  /// The modification time as HTTP writes it.
+  let modifiedText: String
   let descriptor: Int32
 
   /// Opens a file by a path that the program, not a client, chose.
@@ -32,6 +34,7 @@ public final class OpenFile: Sendable {
     self.descriptor = descriptor
     self.size = Int(size)
     modified = Int(seconds)
+    modifiedText = HTTPDate.text(Int(seconds))
     let stamp = UInt64(bitPattern: seconds) &* 1_000_000_000 &+ UInt64(bitPattern: nanoseconds)
     etag =
       "\"" + String(inode, radix: 36) + "-" + String(stamp, radix: 36) + "-"

@@ -1,7 +1,9 @@
 /// One operation: a method, a path pattern, a body limit and a handler.
 public struct Route: Sendable {
-  /// Handles a request; it may suspend and, unless `runsOnLoop`, compute and block.
+  /// Handles a request; it may suspend, compute and block.
   public typealias Handler = @Sendable (Request) async throws -> Response
+  /// Handles a request on the loop's own thread; it must neither block nor compute for long, and reads no body.
+  public typealias ImmediateHandler = @Sendable (Request) throws -> Response
 
   /// The method, such as `GET`. `HEAD` and `OPTIONS` are derived.
   public var method: String
@@ -11,21 +13,29 @@ public struct Route: Sendable {
   public var bodyLimit: Int?
   /// Media types a body may have; empty for any. Others: 415.
   public var accepts: [String]
-  /// Whether the handler never blocks nor computes for long, so that it may run on the loop's own thread.
-  public var runsOnLoop: Bool
   /// The handler.
   public var handler: Handler
+  /// The handler that is used instead where the answer needs no waiting.
+  var immediate: ImmediateHandler?
 
   /// Creates a route.
   public init(
     _ method: String, _ pattern: String, bodyLimit: Int? = nil, accepts: [String] = [],
-    runsOnLoop: Bool = false, handler: @escaping Handler
+    handler: @escaping Handler
   ) {
     self.method = method
     self.pattern = pattern
     self.bodyLimit = bodyLimit
     self.accepts = accepts
-    self.runsOnLoop = runsOnLoop
     self.handler = handler
+  }
+
+  /// A route that answers at once, on the loop's thread. Its responses are never compressed.
+  public static func immediate(
+    _ method: String, _ pattern: String, handler: @escaping ImmediateHandler
+  ) -> Route {
+    var route = Route(method, pattern, handler: { request in try handler(request) })
+    route.immediate = handler
+    return route
   }
 }

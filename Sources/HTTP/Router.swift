@@ -7,6 +7,8 @@ public struct Router: Sendable {
   /// Refuses a request before its body is read, for example one without a valid token.
   public var admit: (@Sendable (_ request: Request, _ route: Route?) throws -> Void)?
   private var root = Node()
+  /// The routes without parameters by their path, most of what is asked for.
+  private var plain: [String: [Int]] = [:]
 
   /// One path segment's choices.
   private struct Node: Sendable {
@@ -34,7 +36,12 @@ public struct Router: Sendable {
   public init(routes: [Route], files: StaticFiles? = nil) {
     self.routes = routes
     self.files = files
-    for index in routes.indices { insert(index) }
+    for index in routes.indices {
+      insert(index)
+      if !routes[index].pattern.contains("{") {
+        plain[routes[index].pattern, default: []].append(index)
+      }
+    }
   }
 
   private mutating func insert(_ index: Int) {
@@ -75,6 +82,11 @@ public struct Router: Sendable {
   /// The answer for a method and a decoded path.
   func match(method: String, path: String) -> Match {
     if path == "*" { return .options(allow: allowList(Set(routes.map(\.method)))) }
+    if let indices = plain[path] {
+      for index in indices where routes[index].method == method {
+        return .route(routes[index], parameters: [:])
+      }
+    }
     let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
     var values: [String] = []
     var unasked: Set<String>?

@@ -8,7 +8,7 @@ public final class Server: Sendable {
   public typealias ErrorResponse = @Sendable (_ error: HTTPError, _ requestID: String) -> Response
 
   private let service: Service
-  private let running = Mutex<Running?>(nil)
+  private let running = Mutex<[Running]>([])
 
   private struct Running {
     var loop: EventLoop
@@ -30,18 +30,34 @@ public final class Server: Sendable {
   /// - Throws: `HTTPError` when the address cannot be listened on.
   public func start() async throws -> Int {
     try service.loadTLS()
-    let loop = try EventLoop()
-    let listener = LoopBound(try Listener(service, loop: loop))
-    let port = listener.value.port
-    loop.start()
-    running.withLock { $0 = Running(loop: loop, listener: listener) }
-    await withCheckedContinuation { started in
-      loop.run {
-        listener.value.start()
-        started.resume()
+    let opened = try listen()
+    for part in opened {
+      part.loop.start()
+      await withCheckedContinuation { started in
+        part.loop.run {
+          part.listener.value.start()
+          started.resume()
+        }
       }
     }
-    return port
+    running.withLock { $0 = opened }
+    return opened[0].listener.value.port
+  }
+
+  private func listen() throws(HTTPError) -> [Running] {
+    let loops = service.configuration.loops
+    var opened: [Running] = []
+    if case .tcp = service.configuration.address {
+      precondition((1...64).contains(loops), "1 to 64 loops")
+    } else {
+      precondition(loops == 1, "several loops need a TCP address")
+    }
+    for _ in 0..<loops {
+      let loop = try EventLoop()
+      let listener = try Listener(service, loop: loop, port: opened.first?.listener.value.port)
+      opened.append(Running(loop: loop, listener: LoopBound(listener)))
+    }
+    return opened
   }
 
   /// Reads the TLS files again, for new connections; those under way keep what they have.
@@ -51,20 +67,32 @@ public final class Server: Sendable {
 
   /// How many connections are open; 0 when the server is not running.
   public func connectionCount() async -> Int {
-    guard let loop = running.withLock({ $0?.loop }) else { return 0 }
-    return await withCheckedContinuation { counted in
-      loop.run { counted.resume(returning: loop.connectionCount) }
+    var count = 0
+    for part in running.withLock({ $0 }) {
+      count += await withCheckedContinuation { counted in
+        part.loop.run { counted.resume(returning: part.loop.connectionCount) }
+      }
     }
+    return count
   }
 
   /// Stops accepting, closes idle connections, answers what is in flight with `Connection: close`, ends event
   /// streams, and returns when all connections are gone; those left after `deadline` are cut off.
   public func drain(deadline: Duration) async {
-    guard let running = running.withLock({ $0.take() }) else { return }
-    let loop = running.loop
+    let running = running.withLock { running in
+      defer { running = [] }
+      return running
+    }
+    await withDiscardingTaskGroup { group in
+      for part in running { group.addTask { await Server.drain(part, deadline) } }
+    }
+  }
+
+  private static func drain(_ part: Running, _ deadline: Duration) async {
+    let loop = part.loop
     await withCheckedContinuation { drained in
       loop.run {
-        running.listener.value.close()
+        part.listener.value.close()
         let waiting = DrainWait(drained)
         loop.connectionClosed = { if loop.connectionCount == 0 { waiting.finish() } }
         loop.forEachConnection { $0.drain() }

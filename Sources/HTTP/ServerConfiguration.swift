@@ -6,12 +6,21 @@ public struct ServerConfiguration: Sendable {
     case tcp(host: String, port: Int)
     /// A Unix socket at a path.
     case unix(path: String)
+    /// A socket that listens already, such as one that systemd passes on.
+    case inherited(descriptor: Int32)
   }
 
   /// Where to listen.
   public var address: Address
   /// Serves TLS with these files; nil serves plain HTTP.
   public var tls: TLSConfiguration?
+  /// Threads that accept and serve connections, 1 … 64; more than one needs a TCP address, which they share by
+  /// `SO_REUSEPORT`.
+  public var loops: Int
+  /// Who may say on whose behalf it connects.
+  public var proxies: TrustedProxies
+  /// Whether those proxies begin each connection with a header of the PROXY protocol, version 2.
+  public var proxyProtocol: Bool
   /// The limits every client is held to.
   public var limits: Limits
   /// Host names served besides IP addresses, `localhost` and `*.localhost`; `*` serves all.
@@ -27,6 +36,9 @@ public struct ServerConfiguration: Sendable {
   public init(host: String = "127.0.0.1", port: Int = 8080) {
     address = .tcp(host: host, port: port)
     tls = nil
+    loops = 1
+    proxies = TrustedProxies()
+    proxyProtocol = false
     limits = Limits()
     allowedHosts = []
     allowedOrigins = []

@@ -41,8 +41,10 @@ extension Response {
   ) -> Response {
     let etag = etag ?? file.etag
     var response = Response(headers: [
-      "ETag": etag, "Last-Modified": HTTPDate.text(file.modified), "Accept-Ranges": "bytes",
+      "ETag": etag, "Last-Modified": file.modifiedText, "Accept-Ranges": "bytes",
     ])
+    // All answers of one address vary alike, those without a body too.
+    if Compression.isCompressible(contentType) { response.headers["Vary"] = "Accept-Encoding" }
     let condition = Conditional(
       method: request.method, headers: request.headers, etag: etag, modified: file.modified,
       size: file.size)

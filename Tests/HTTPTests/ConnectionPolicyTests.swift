@@ -9,7 +9,7 @@ private func at(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
   private func policy(_ change: (inout Limits) -> Void = { _ in }) -> ConnectionPolicy {
     var limits = Limits()
     change(&limits)
-    return ConnectionPolicy(limits: limits, secure: false, now: at(0))
+    return ConnectionPolicy(limits: limits, handshakes: false, now: at(0))
   }
 
   @Test func `a silent client is closed after the idle time`() {
@@ -138,15 +138,42 @@ private func at(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
     var policy = policy { $0.lingerBytes = 10 }
     policy.headRefused()
     _ = policy.responseFinished(persisting: false, bodyConsumed: true, at(1))
-    let within = policy.discarded(10)
-    let beyond = policy.discarded(1)
+    let within = policy.discarded(10, at(2.5))
+    let beyond = policy.discarded(1, at(2.5))
     #expect(within)
     #expect(!beyond)
+    #expect(policy.deadline == at(4.5))
+    policy = self.policy()
+    policy.headRefused()
+    _ = policy.responseFinished(persisting: false, bodyConsumed: true, at(1))
+    for second in [2.0, 3, 4, 5] { _ = policy.discarded(10, at(second)) }
     #expect(policy.deadline == at(6))
   }
 
-  @Test func `a handshake has its own time`() {
-    let policy = ConnectionPolicy(limits: Limits(), secure: true, now: at(0))
+  @Test func `a handshake ends by silence and as a whole`() {
+    var policy = ConnectionPolicy(limits: Limits(), handshakes: true, now: at(0))
+    #expect(policy.deadline == at(5))
+    for second in [2.0, 4, 6, 8] { policy.handshakeProgressed(at(second)) }
+    #expect(policy.expire(at(9.9)) == .none)
     #expect(policy.expire(at(10)) == .closeSilently)
+    policy.handshakeFinished(at(9))
+    #expect(policy.deadline == at(69))
+  }
+
+  @Test func `a body and a response end as a whole although their rate is honest`() {
+    var body = policy { $0.bodyTimeout = .seconds(100) }
+    var response = policy { $0.writeTimeout = .seconds(100) }
+    body.headFinished(persists: true)
+    response.headFinished(persists: true)
+    for second in stride(from: 0.0, to: 99, by: 1) {
+      body.waitsForBody(at(2 * second))
+      body.bodyArrived(bytes: 1 << 20, at(2 * second + 1))
+      response.waitsForClientToTake(at(2 * second))
+      response.clientTook(bytes: 1 << 20, at(2 * second + 1))
+    }
+    body.waitsForBody(at(200))
+    response.waitsForClientToTake(at(200))
+    #expect(body.expire(at(200.9)) == .none && response.expire(at(200.9)) == .none)
+    #expect(body.expire(at(201)) == .failBody && response.expire(at(201)) == .abort)
   }
 }

@@ -48,6 +48,7 @@ private let host = "Host: a\r\n"
     ("GET / HTTP/1.1\r\nHost: a b\r\n", 400), ("GET / HTTP/1.1\r\nHost: u@a\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a/b\r\n", 400), ("GET / HTTP/1.1\r\nHost: a:b\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: a:99999\r\n", 400), ("GET / HTTP/1.1\r\nHost: :80\r\n", 400),
+    ("GET / HTTP/1.1\r\nHost: [1.2.3.4]\r\n", 400), ("GET / HTTP/1.1\r\nHost: [:::]\r\n", 400),
     ("GET / HTTP/1.1\r\nHost: [::1\r\n", 400), ("GET / HTTP/1.1\r\nHost: a:1:2\r\n", 400),
     ("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n", 400),
     // Framing: 9 … 13.

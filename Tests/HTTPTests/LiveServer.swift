@@ -61,8 +61,8 @@ final class RawClient {
   private var buffer: [UInt8] = []
   private(set) var sawReset = false
 
-  init(_ port: Int, patience: Double = 60) throws {
-    descriptor = unsafe byol_connect_tcp("127.0.0.1", UInt16(port))
+  init(_ port: Int, host: String = "127.0.0.1", patience: Double = 60) throws {
+    descriptor = unsafe byol_connect_tcp(host, UInt16(port))
     guard descriptor >= 0 else { throw ClientFault(what: "connect \(descriptor)") }
     setTimeout(SO_RCVTIMEO, patience)
     setTimeout(SO_SNDTIMEO, patience)
@@ -96,7 +96,7 @@ final class RawClient {
   /// One attempt; negative when the kernel takes nothing within the send timeout.
   func trySend(_ bytes: ArraySlice<UInt8>) -> Int {
     unsafe bytes.withUnsafeBytes {
-      unsafe byol_send2(descriptor, $0.baseAddress, $0.count, nil, 0)
+      unsafe byol_send2(descriptor, $0.baseAddress, $0.count, nil, 0, 0)
     }
   }
 

@@ -141,7 +141,7 @@ private let ignore = Route("POST", "/ignore", bodyLimit: 1 << 30) { _ in .text("
 
   @Test func `a handler that blocks does not stop others`() async throws {
     let released = Flag()
-    let quick = Route("GET", "/quick", runsOnLoop: true) { _ in .text("quick") }
+    let quick = Route.immediate("GET", "/quick", handler: { _ in .text("quick") })
     let slow = Route("GET", "/slow") { _ in
       while !released.isSet { usleep(1000) }
       return .text("slow")

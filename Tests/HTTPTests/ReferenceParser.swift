@@ -1,3 +1,5 @@
+import Glibc
+
 @testable import HTTP
 
 /// A second parser, written for the tests alone, over whole messages and in another style: split first, judge
@@ -106,9 +108,9 @@ enum Reference {
     }
     if name.hasPrefix("[") {
       let inner = name.dropFirst().dropLast()
-      return name.hasSuffix("]") && inner.utf8.count >= 2 && inner.utf8.count <= 45
-        && inner.utf8.filter { $0 == 58 }.count >= 2
-        && inner.utf8.allSatisfy { Array("0123456789abcdefABCDEF:.".utf8).contains($0) }
+      var address = in6_addr()
+      let known = unsafe inet_pton(AF_INET6, String(inner), &address) == 1
+      return name.hasSuffix("]") && !inner.utf8.contains(0) && known
     }
     if name.isEmpty { return false }
     let pieces = name.split(separator: "%", omittingEmptySubsequences: false)

@@ -89,7 +89,12 @@ private struct CertificateFiles {
   private let descriptor: Int32
   private var received = ""
 
-  init(_ port: Int, version: Int32) throws {
+  /// `protocols` are offered by ALPN; `ticket` is a session of an earlier client; `identity` holds `cert.pem` and
+  /// `key.pem` to show.
+  init(
+    _ port: Int, version: Int32, protocols: [String] = [], ticket: TLSTicket? = nil,
+    identity: String? = nil, ciphers: String? = nil
+  ) throws {
     descriptor = unsafe byol_connect_tcp("127.0.0.1", UInt16(port))
     guard descriptor >= 0, let context = unsafe SSL_CTX_new(TLS_client_method()) else {
       throw ClientFault(what: "connect")
@@ -97,11 +102,41 @@ private struct CertificateFiles {
     unsafe self.context = context
     unsafe SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, Int(version), nil)
     unsafe SSL_CTX_ctrl(context, SSL_CTRL_SET_MAX_PROTO_VERSION, Int(version), nil)
+    if let identity {
+      unsafe SSL_CTX_use_certificate_chain_file(context, identity + "/cert.pem")
+      unsafe SSL_CTX_use_PrivateKey_file(context, identity + "/key.pem", SSL_FILETYPE_PEM)
+    }
+    if let ciphers { unsafe SSL_CTX_set_cipher_list(context, ciphers) }
     guard let session = unsafe SSL_new(context) else { throw ClientFault(what: "session") }
     unsafe self.session = session
+    let offer = protocols.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
+    if !offer.isEmpty { unsafe SSL_set_alpn_protos(session, offer, UInt32(offer.count)) }
+    if let ticket { unsafe SSL_set_session(session, ticket.session) }
     unsafe SSL_set_fd(session, descriptor)
-    guard unsafe SSL_connect(session) == 1 else { throw ClientFault(what: "handshake") }
+    ERR_clear_error()
+    guard unsafe SSL_connect(session) == 1 else {
+      // The reason of an alert is its number after 1000.
+      let reason = Int(ERR_peek_error() & 0x7F_FFFF)
+      throw ClientFault(what: reason > 1000 ? "alert \(reason - 1000)" : "handshake")
+    }
   }
+
+  /// The protocol that was agreed on.
+  var agreed: String {
+    var name: UnsafePointer<UInt8>?
+    var count: UInt32 = 0
+    unsafe SSL_get0_alpn_selected(session, &name, &count)
+    return unsafe String(
+      decoding: UnsafeBufferPointer(start: name, count: Int(count)), as: UTF8.self)
+  }
+
+  var isResumed: Bool { unsafe SSL_session_reused(session) == 1 }
+
+  /// What a later client may resume with; in TLS 1.3 it comes after the handshake, with the first answer.
+  var ticket: TLSTicket? { unsafe SSL_get1_session(session).map { unsafe TLSTicket($0) } }
+
+  /// Whether the server said goodbye before it closed.
+  var sawGoodbye: Bool { unsafe SSL_get_shutdown(session) & SSL_RECEIVED_SHUTDOWN != 0 }
 
   deinit {
     unsafe SSL_free(session)
@@ -140,6 +175,13 @@ private struct CertificateFiles {
   }
 }
 
+/// A session to be resumed.
+@safe private final class TLSTicket {
+  fileprivate let session: OpaquePointer
+  init(_ session: OpaquePointer) { unsafe self.session = session }
+  deinit { unsafe SSL_SESSION_free(session) }
+}
+
 private let echo = Route("POST", "/echo", bodyLimit: 8 << 20) { request in
   .text(String(decoding: try await request.body.collect(), as: UTF8.self) + "END")
 }
@@ -160,6 +202,7 @@ private let echo = Route("POST", "/echo", bodyLimit: 8 << 20) { request in
         try client.send(get("/echo", ["Connection: close"]))
         #expect(try client.read(through: "method_not_allowed").contains("HTTP/1.1 405 "))
         #expect(throws: ClientFault.self) { try client.read(through: "more") }
+        #expect(client.sawGoodbye)
       }
     }
   }
@@ -181,6 +224,94 @@ private let echo = Route("POST", "/echo", bodyLimit: 8 << 20) { request in
         let answer = (try? plain.readToEnd()) ?? "reset"
         #expect(!answer.contains("HTTP/1.1"))
         #expect(throws: ClientFault.self) { try RawClient(port).read(through: "x") }
+      }
+    }
+  }
+
+  @Test func `HTTP 1.1 is agreed on and a client that offers only others gets alert 120`()
+    async throws
+  {
+    let files = try CertificateFiles()
+    defer { files.remove() }
+    try await withServer([echo], configure: { $0.tls = files.configuration }) { _, port in
+      try await blocking {
+        for version in [TLS1_2_VERSION, TLS1_3_VERSION] {
+          let both = try TLSClient(port, version: version, protocols: ["h2", "http/1.1"])
+          #expect(both.agreed == "http/1.1")
+          #expect(try TLSClient(port, version: version).agreed == "")
+          let fault = #expect(throws: ClientFault.self) {
+            try TLSClient(port, version: version, protocols: ["h2"])
+          }
+          #expect(fault?.what == "alert 120")
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+  func `a session is resumed`(version: Int32) async throws {
+    let files = try CertificateFiles()
+    defer { files.remove() }
+    try await withServer([echo], configure: { $0.tls = files.configuration }) { _, port in
+      try await blocking {
+        let first = try TLSClient(port, version: version)
+        try first.send(post("/echo", "one"))
+        _ = try first.read(through: "END")
+        let second = try TLSClient(port, version: version, ticket: first.ticket)
+        try second.send(post("/echo", "two"))
+        #expect(try second.read(through: "END").hasSuffix("twoEND"))
+        #expect(!first.isResumed && second.isResumed)
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("ECDHE-ECDSA-AES128-GCM-SHA256", true), ("ECDHE-ECDSA-AES256-GCM-SHA384", true),
+    ("ECDHE-ECDSA-CHACHA20-POLY1305", true), ("ECDHE-ECDSA-AES128-SHA256", false),
+    ("ECDHE-ECDSA-AES256-SHA", false), ("ECDHE-ECDSA-AES128-CCM", false),
+    ("AES128-GCM-SHA256", false), ("ECDHE-ECDSA-ARIA128-GCM-SHA256", false),
+  ])
+  func `TLS 1.2 takes the suites of Mozilla's intermediate list alone`(
+    suite: String, isTaken: Bool
+  ) async throws {
+    let files = try CertificateFiles()
+    defer { files.remove() }
+    try await withServer([echo], configure: { $0.tls = files.configuration }) { _, port in
+      let succeeded = try await blocking {
+        (try? TLSClient(port, version: TLS1_2_VERSION, ciphers: suite)) != nil
+      }
+      #expect(succeeded == isTaken)
+    }
+  }
+
+  @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+  func `where authorities are named every client shows a certificate of theirs`(version: Int32)
+    async throws
+  {
+    let files = try CertificateFiles()
+    let stranger = try CertificateFiles()
+    try stranger.write(secondCertificate, secondKey)
+    defer {
+      files.remove()
+      stranger.remove()
+    }
+    var configuration = files.configuration
+    configuration.clientAuthoritiesPath = configuration.certificatePath
+    try await withServer([echo], configure: { [configuration] in $0.tls = configuration }) {
+      _, port in
+      let (own, other) = (files.folder, stranger.folder)
+      try await blocking {
+        // With TLS 1.3 the refusal comes after the client's side of the handshake.
+        func isServed(_ identity: String?) -> Bool {
+          guard let client = try? TLSClient(port, version: version, identity: identity) else {
+            return false
+          }
+          try? client.send(post("/echo", "x"))
+          return (try? client.read(through: "END")) != nil
+        }
+        #expect(isServed(own))
+        #expect(!isServed(other))
+        #expect(!isServed(nil))
       }
     }
   }

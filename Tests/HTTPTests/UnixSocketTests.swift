@@ -4,42 +4,101 @@ import HTTP
 import Logging
 import Testing
 
-@Suite struct `Unix sockets` {
-  @Test func `a server listens on a path, replaces its old socket and spares other files`()
-    async throws
-  {
+private func server(_ configuration: ServerConfiguration) -> Server {
+  Server(
+    configuration: configuration,
+    router: Router(routes: [Route("GET", "/") { _ in .text("served") }]),
+    logger: Logger(label: "test"),
+    errorResponse: { error, _ in .text(error.code, status: error.status) })
+}
+
+private func answer(_ connect: @escaping @Sendable () throws -> RawClient) async throws -> String {
+  try await blocking {
+    let client = try connect()
+    try client.send(get("/", ["Connection: close"]))
+    return try client.readResponse().text
+  }
+}
+
+@Suite struct `Listening` {
+  @Test func `a server listens on a path and leaves nothing behind`() async throws {
     let path = "/tmp/http-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
-    defer { unsafe unlink(path) }
+    // What a server that was killed leaves: a socket that nobody listens on.
+    _ = byol_close(unsafe byol_listen_unix(path, 1))
     var configuration = ServerConfiguration()
     configuration.address = .unix(path: path)
-    let router = Router(routes: [Route("GET", "/") { _ in .text("over a path") }])
     for _ in 0..<2 {
-      let server = Server(
-        configuration: configuration, router: router, logger: Logger(label: "test"),
-        errorResponse: { error, _ in .text(error.code, status: error.status) })
-      #expect(try await server.start() == 0)
-      let answer = try await blocking {
-        let client = try RawClient(path: path)
-        try client.send(get("/"))
-        return try client.readResponse().text
-      }
-      #expect(answer == "over a path")
-      await server.drain(deadline: .seconds(1))
+      let first = server(configuration)
+      #expect(try await first.start() == 0)
+      #expect(try await answer { try RawClient(path: path) } == "served")
+      await #expect(throws: HTTPError.self) { try await server(configuration).start() }
+      #expect(try await answer { try RawClient(path: path) } == "served")
+      await first.drain(deadline: .seconds(1))
+      #expect(unsafe access(path, F_OK) == -1)
     }
     configuration.address = .unix(path: "/etc/hostname")
-    let server = Server(
-      configuration: configuration, router: router, logger: Logger(label: "test"),
-      errorResponse: { error, _ in .text(error.code, status: error.status) })
-    await #expect(throws: HTTPError.self) { try await server.start() }
+    await #expect(throws: HTTPError.self) { try await server(configuration).start() }
+    configuration.address = .unix(path: String(repeating: "/long", count: 30))
+    await #expect(throws: HTTPError.self) { try await server(configuration).start() }
   }
 
   @Test func `an address that is taken is said to be taken`() async throws {
     try await withServer([]) { _, port in
-      let second = Server(
-        configuration: ServerConfiguration(port: port), router: Router(routes: []),
-        logger: Logger(label: "test"),
-        errorResponse: { error, _ in .text(error.code, status: error.status) })
-      await #expect(throws: HTTPError.self) { try await second.start() }
+      let error = await #expect(throws: HTTPError.self) {
+        try await server(ServerConfiguration(port: port)).start()
+      }
+      #expect(error?.code == "cannot_listen")
+    }
+  }
+
+  @Test func `an inherited socket is served and anything else refused`() async throws {
+    let descriptor = unsafe byol_listen_tcp("127.0.0.1", 0, 16, 0)
+    let port = Int(byol_local_port(descriptor))
+    var configuration = ServerConfiguration()
+    configuration.address = .inherited(descriptor: descriptor)
+    let heir = server(configuration)
+    #expect(try await heir.start() == port)
+    #expect(try await answer { try RawClient(port) } == "served")
+    await heir.drain(deadline: .seconds(1))
+    for descriptor in [-1, 0, 100_000] as [Int32] {
+      configuration.address = .inherited(descriptor: descriptor)
+      await #expect(throws: HTTPError.self) { try await server(configuration).start() }
+    }
+  }
+
+  @Test func `IPv6 is listened on, and one socket may take both families`() async throws {
+    for (host, peer) in [("::1", "::1"), ("::", "127.0.0.1")] {
+      let who = Route("GET", "/who") { .text($0.remoteAddress) }
+      let text = try await withServer(
+        [who], configure: { $0.address = .tcp(host: host, port: 0) }
+      ) { _, port in
+        try await blocking {
+          let client = try RawClient(port, host: peer)
+          try client.send(get("/who"))
+          return try client.readResponse().text
+        }
+      }
+      #expect(text == peer)
+    }
+  }
+
+  @Test func `several loops share a port and drain together`() async throws {
+    let loops = Route.immediate("GET", "/loop", handler: { _ in .text("\(byol_thread_id())") })
+    try await withServer([loops], configure: { $0.loops = 4 }) { server, port in
+      let threads = try await blocking {
+        var threads: Set<String> = []
+        for _ in 0..<64 {
+          let client = try RawClient(port)
+          try client.send(get("/loop"))
+          threads.insert(try client.readResponse().text)
+        }
+        return threads
+      }
+      #expect(threads.count > 1 && threads.count <= 4)
+      let open = try await blocking { LoopFree(try RawClient(port)) }
+      await server.drain(deadline: .seconds(2))
+      #expect(try open.value.readToEnd() == "")
+      #expect(throws: ClientFault.self) { try RawClient(port) }
     }
   }
 }

@@ -1,18 +1,20 @@
 import HTTP
 
 /// The routes of the echo server.
-func echoRoutes(file: String) -> [Route] {
+func echoRoutes(file: OpenFile, folder: String) -> [Route] {
   let large = 2 << 30
   var routes = [
-    Route("GET", "/", runsOnLoop: true) { _ in .text("ok\n") },
+    Route.immediate("GET", "/", handler: { _ in .text("ok\n") }),
     Route("POST", "/", bodyLimit: large) { request in
       Response(
         contentType: request.headers["Content-Type"] ?? "application/octet-stream",
         bytes: try await request.body.collect())
     },
-    Route("GET", "/kib", runsOnLoop: true) { _ in
-      Response(contentType: "application/octet-stream", bytes: kibibyte)
-    },
+    Route.immediate(
+      "GET", "/kib",
+      handler: { _ in
+        Response(contentType: "application/octet-stream", bytes: kibibyte)
+      }),
     Route("GET", "/pool") { _ in
       Response(contentType: "application/octet-stream", bytes: kibibyte)
     },
@@ -25,9 +27,12 @@ func echoRoutes(file: String) -> [Route] {
       }
     },
     Route("POST", "/upload", bodyLimit: large, handler: listParts),
-    Route("GET", "/file") { request in
-      .file(try OpenFile(path: file), contentType: "application/octet-stream", for: request)
-    },
+    Route.immediate(
+      "GET", "/file",
+      handler: { request in
+        .file(file, contentType: "application/octet-stream", for: request)
+      }),
+    Route("PUT", "/disk", bodyLimit: .max) { try await takeToDisk($0, folder: folder) },
     Route("POST", "/sink", bodyLimit: .max) { request in
       var count = 0
       for try await chunk in request.body { count += chunk.count }

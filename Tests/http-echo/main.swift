@@ -4,34 +4,33 @@ import HTTP
 import Logging
 
 let options = Options(CommandLine.arguments.dropFirst())
-var configuration = ServerConfiguration(host: options.host, port: options.port)
-configuration.allowedHosts = options.allowedHosts
-configuration.limits = options.limits
-if let certificate = options.certificate, let key = options.key {
-  configuration.tls = TLSConfiguration(certificatePath: certificate, keyPath: key)
-}
 var logger = Logger(label: "http-echo") { StreamLogHandler.standardError(label: $0) }
 logger.logLevel = .warning
 
 let server = Server(
-  configuration: configuration, router: Router(routes: echoRoutes(file: try kibibyteFile())),
+  configuration: options.configuration,
+  router: Router(routes: echoRoutes(file: try kibibyteFile(), folder: options.folder)),
   logger: logger,
   errorResponse: { error, _ in
     Response.text("\(error.code): \(error.detail)\n", status: error.status)
   })
 
-let signals = terminationSignals()
+let signals = signalsOfInterest()
 do {
   let port = try await server.start()
-  print("listening on \(options.host):\(port)")
+  print("listening on port \(port)")
   fflush(nil)
 } catch {
   print("cannot listen: \(error)")
   exit(1)
 }
-// The first signal drains, the second ends at once.
+// SIGHUP reads the certificate again; the first SIGTERM or SIGINT drains, the second ends at once.
 var draining = false
-for await _ in signals {
+for await number in signals {
+  if number == SIGHUP {
+    do { try server.reloadCertificate() } catch { logger.error("\(error)") }
+    continue
+  }
   if draining { exit(1) }
   draining = true
   Task {

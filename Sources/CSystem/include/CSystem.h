@@ -35,10 +35,13 @@ void byol_eventfd_clear(int fd);
 
 // A listening TCP socket, non-blocking. `host` is a numeric address or "localhost". port 0 takes a free one.
 int byol_listen_tcp(const char *host, uint16_t port, int backlog, int reuse_port);
-// A listening Unix socket; an old socket file at `path` is replaced.
+// A listening Unix socket; a socket file at `path` that nobody listens on any more is replaced.
 int byol_listen_unix(const char *path, int backlog);
+void byol_unlink(const char *path);
+// Takes over a listening stream socket that was opened before this process: non-blocking, close-on-exec.
+int byol_adopt_listener(int fd);
 int byol_local_port(int fd);
-// Accepts one connection, non-blocking and close-on-exec, TCP_NODELAY set. The peer's numeric address (without
+// Accepts one connection, non-blocking and close-on-exec, TCP_NODELAY as the listener's. The peer's numeric address (without
 // port) goes to `address`, empty for a Unix socket.
 int byol_accept(int listener, char *address, size_t capacity);
 // Blocking connections, for tests.
@@ -46,8 +49,10 @@ int byol_connect_tcp(const char *host, uint16_t port);
 int byol_connect_unix(const char *path);
 
 ssize_t byol_receive(int fd, void *buffer, size_t capacity);
-// One or two runs of bytes in one segment where they fit; never raises SIGPIPE.
-ssize_t byol_send2(int fd, const void *first, size_t first_count, const void *second, size_t second_count);
+// One or two runs of bytes in one segment where they fit; never raises SIGPIPE. `more` lets the last segment wait for
+// the bytes that follow at once.
+ssize_t byol_send2(int fd, const void *first, size_t first_count, const void *second, size_t second_count,
+                   int more);
 ssize_t byol_send_file(int fd, int file, int64_t *offset, size_t count);
 // No more will be sent; receiving stays possible.
 int byol_shutdown_write(int fd);

@@ -12,6 +12,12 @@ struct BodyDecoder {
   /// Body bytes decoded so far.
   private(set) var decoded = 0
 
+  /// Creates the decoder of no body.
+  init() {
+    state = .finished
+    limit = 0
+  }
+
   /// Creates a decoder for a checked head and at most `limit` body bytes.
   ///
   /// - Throws: 413 when the declared length is more than `limit`.

@@ -31,11 +31,11 @@ func hexValue(_ byte: UInt8) -> UInt8? {
 
 /// Compares ASCII without regard to case; other bytes must be equal.
 func equalIgnoringCase(_ left: String, _ right: String) -> Bool {
+  guard left.utf8.count == right.utf8.count else { return false }
   var left = left
   var right = right
   return left.withUTF8 { a in
     right.withUTF8 { b in
-      guard a.count == b.count else { return false }
       for index in 0..<a.count where unsafe lowercase(a[index]) != lowercase(b[index]) {
         return false
       }

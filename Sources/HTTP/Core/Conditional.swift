@@ -48,29 +48,11 @@ enum Conditional: Equatable {
     let values = headers.all(name)
     if values.count == 1, values[0] == "*" { return true }
     let own = etag.hasPrefix("W/") ? String(etag.dropFirst(2)) : etag
-    return values.flatMap(entityTags).contains { tag in
+    return values.flatMap(splitList).contains { tag in
       let weak = tag.hasPrefix("W/")
       if !weakly, weak || etag.hasPrefix("W/") { return false }
       return (weak ? tag.dropFirst(2) : tag[...]) == own
     }
-  }
-
-  /// The tags of a list; a tag may hold commas between its quotes.
-  private static func entityTags(_ list: String) -> [String] {
-    var tags: [String] = []
-    var current = ""
-    var quoted = false
-    for scalar in list.unicodeScalars {
-      if scalar == "\"" { quoted.toggle() }
-      if scalar == ",", !quoted {
-        tags.append(String(trimBlanks(current[...])))
-        current = ""
-      } else {
-        current.unicodeScalars.append(scalar)
-      }
-    }
-    tags.append(String(trimBlanks(current[...])))
-    return tags
   }
 
   /// If-Range: only an equal strong tag, or the exact date, lets the range stand.

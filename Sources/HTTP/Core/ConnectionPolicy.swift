@@ -29,11 +29,11 @@ struct ConnectionPolicy {
   }
 
   private enum Phase: Equatable {
-    case handshake(since: Instant)
+    case handshake(since: Instant, progress: Instant)
     case idle(since: Instant)
     case head(since: Instant, progress: Instant)
     case exchange
-    case linger(since: Instant, bytes: Int)
+    case linger(since: Instant, progress: Instant, bytes: Int)
     case closed
   }
 
@@ -52,13 +52,13 @@ struct ConnectionPolicy {
       self.since = nil
     }
 
-    /// Silence ends it after `progress`; a slow drip when the rate falls below the minimum.
-    func deadline(progress: Duration, _ limits: Limits) -> Instant? {
+    /// Silence ends it after `progress`, a slow drip when the rate falls below the minimum, everything after `whole`.
+    func deadline(progress: Duration, whole: Duration, _ limits: Limits) -> Instant? {
       guard let since else { return nil }
       let paidFor = Double(bytes) / Double(max(1, limits.minimumRate)) * 1e9
-      let allowed = max(nanoseconds(limits.rateGrace), Instant(min(paidFor, 1e18)))
-      let rateLeft = allowed > total ? allowed - total : 0
-      return since + min(nanoseconds(progress), rateLeft)
+      let paid = max(nanoseconds(limits.rateGrace), Instant(min(paidFor, 1e18)))
+      let allowed = min(paid, nanoseconds(whole))
+      return since + min(nanoseconds(progress), allowed > total ? allowed - total : 0)
     }
   }
 
@@ -71,16 +71,25 @@ struct ConnectionPolicy {
   private var wasRefused = false
   private(set) var isDraining = false
 
-  init(limits: Limits, secure: Bool, now: Instant) {
+  /// `handshakes`: whether something comes before the first request, such as TLS or a proxy's header.
+  init(limits: Limits, handshakes: Bool, now: Instant) {
     self.limits = limits
-    phase = secure ? .handshake(since: now) : .idle(since: now)
+    phase = handshakes ? .handshake(since: now, progress: now) : .idle(since: now)
   }
 
   /// Whether no request is under way, so that the connection may be closed at any moment.
   var isIdle: Bool { if case .idle = phase { true } else { false } }
 
+  /// Whether something comes before the first request.
+  var isInHandshake: Bool { if case .handshake = phase { true } else { false } }
+
   /// Whether the response that comes next may leave the connection open.
   var mayPersist: Bool { clientPersists && !isDraining && requests < limits.requestsPerConnection }
+
+  /// Bytes of a handshake arrived that do not complete it.
+  mutating func handshakeProgressed(_ now: Instant) {
+    if case .handshake(let since, _) = phase { phase = .handshake(since: since, progress: now) }
+  }
 
   mutating func handshakeFinished(_ now: Instant) { phase = .idle(since: now) }
 
@@ -119,7 +128,7 @@ struct ConnectionPolicy {
   mutating func responseFinished(persisting: Bool, bodyConsumed: Bool, _ now: Instant) -> Next {
     if !clientPersists, bodyConsumed, !wasRefused { return .close }
     guard persisting, bodyConsumed, !isDraining else {
-      phase = .linger(since: now, bytes: 0)
+      phase = .linger(since: now, progress: now, bytes: 0)
       return .linger
     }
     phase = .idle(since: now)
@@ -127,11 +136,11 @@ struct ConnectionPolicy {
   }
 
   /// Bytes were discarded while lingering; whether to go on.
-  mutating func discarded(_ count: Int) -> Bool {
-    guard case .linger(let since, let bytes) = phase, bytes + count <= limits.lingerBytes else {
+  mutating func discarded(_ count: Int, _ now: Instant) -> Bool {
+    guard case .linger(let since, _, let bytes) = phase, bytes + count <= limits.lingerBytes else {
       return false
     }
-    phase = .linger(since: since, bytes: bytes + count)
+    phase = .linger(since: since, progress: now, bytes: bytes + count)
     return true
   }
 
@@ -146,24 +155,31 @@ struct ConnectionPolicy {
   /// The next moment at which `expire` has something to say, or nil while only the server itself is waited for.
   var deadline: Instant? {
     switch phase {
-    case .handshake(let since): since + nanoseconds(limits.handshakeTimeout)
+    case .handshake(let since, let progress):
+      earlier(
+        since + nanoseconds(limits.handshakeTimeout),
+        progress + nanoseconds(limits.handshakeProgressTimeout))
     case .idle(let since): since + nanoseconds(limits.idleTimeout)
     case .head(let since, let progress):
-      min(
+      earlier(
         since + nanoseconds(limits.headTimeout), progress + nanoseconds(limits.headProgressTimeout))
     case .exchange: earlier(readDeadline, writeDeadline)
-    case .linger(let since, _):
+    case .linger(let since, let progress, _):
       // A server that drains has less patience.
-      since + min(nanoseconds(limits.lingerTimeout), isDraining ? 1_000_000_000 : .max)
+      earlier(
+        since + min(nanoseconds(limits.lingerTimeout), isDraining ? 1_000_000_000 : .max),
+        progress + nanoseconds(limits.lingerProgressTimeout))
     case .closed: nil
     }
   }
 
   private var readDeadline: Instant? {
-    reading.deadline(progress: limits.bodyProgressTimeout, limits)
+    reading.deadline(
+      progress: limits.bodyProgressTimeout, whole: limits.bodyTimeout, limits)
   }
   private var writeDeadline: Instant? {
-    writing.deadline(progress: limits.writeProgressTimeout, limits)
+    writing.deadline(
+      progress: limits.writeProgressTimeout, whole: limits.writeTimeout, limits)
   }
 
   /// What the passing of time asks for.

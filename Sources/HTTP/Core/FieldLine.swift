@@ -38,3 +38,21 @@ func listMembers(_ headers: Headers, _ name: String) -> [Substring] {
     field.value.split(separator: ",").map(trimBlanks).filter { !$0.isEmpty }
   }
 }
+
+/// The members of a comma-separated list whose members may hold commas between quotes, without outer blanks.
+func splitList(_ list: String) -> [String] {
+  var members: [String] = []
+  var current = ""
+  var quoted = false
+  for scalar in list.unicodeScalars {
+    if scalar == "\"" { quoted.toggle() }
+    if scalar == ",", !quoted {
+      members.append(String(trimBlanks(current[...])))
+      current = ""
+    } else {
+      current.unicodeScalars.append(scalar)
+    }
+  }
+  members.append(String(trimBlanks(current[...])))
+  return members
+}

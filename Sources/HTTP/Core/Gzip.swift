@@ -64,7 +64,9 @@ enum Compression {
       !listMembers(response.headers, "Cache-Control").contains("no-transform")
     else { return response }
     var response = response
-    response.headers.append("Vary", "Accept-Encoding")
+    if !listMembers(response.headers, "Vary").contains("Accept-Encoding") {
+      response.headers.append("Vary", "Accept-Encoding")
+    }
     guard prefersGzip(request.headers), let body = try compressed(response.body) else {
       return response
     }
@@ -107,6 +109,7 @@ enum Compression {
   }
 
   static func isCompressible(_ type: String) -> Bool {
+    if type == "application/octet-stream" { return false }
     let essence = trimBlanks(type.prefix { $0 != ";" }).lowercased()
     if essence.hasPrefix("text/") { return essence != "text/event-stream" }
     return essence.hasSuffix("json") || essence.hasSuffix("+xml") || essence.hasSuffix("javascript")

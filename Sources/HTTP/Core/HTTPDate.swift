@@ -1,6 +1,10 @@
-/// Dates in the one form HTTP sends, `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Dates as HTTP sends them, `Sun, 06 Nov 1994 08:49:37 GMT`, and in the two old forms that it still takes
+/// (RFC 9110 section 5.6.7).
 enum HTTPDate {
   private static let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+  private static let longDays = [
+    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+  ]
   private static let months = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
   ]
@@ -16,17 +20,42 @@ enum HTTPDate {
     return "\(weekday), \(twoDigits(dayOfMonth)) \(months[month - 1]) \(padded) \(clock) GMT"
   }
 
-  /// Seconds since 1970 of a date in IMF-fixdate form; nil for anything else, which is then ignored.
+  /// Seconds since 1970 of a date in any of the three forms; nil for anything else, which is then ignored.
+  ///
+  /// The years of RFC 850's form, which has two digits, are 1970 … 2069.
   static func parse(_ text: String) -> Int? {
     let parts = text.split(separator: " ", omittingEmptySubsequences: false)
-    guard parts.count == 6, parts[5] == "GMT", parts[0].hasSuffix(","), parts[1].count == 2,
-      days.contains(String(parts[0].dropLast())), let day = decimal(parts[1].utf8),
-      (1...31).contains(day),
-      let month = months.firstIndex(of: String(parts[2])), parts[3].count == 4,
-      let year = decimal(parts[3].utf8)
+    if parts.count == 6, parts[5] == "GMT", parts[0].hasSuffix(","), parts[1].count == 2,
+      days.contains(String(parts[0].dropLast())), parts[3].count == 4
+    {
+      return seconds(day: parts[1], month: parts[2], year: decimal(parts[3].utf8), clock: parts[4])
+    }
+    if parts.count == 4, parts[3] == "GMT", parts[0].hasSuffix(","),
+      longDays.contains(String(parts[0].dropLast()))
+    {
+      let date = parts[1].split(separator: "-", omittingEmptySubsequences: false)
+      guard date.count == 3, date[0].count == 2, date[2].count == 2,
+        let year = decimal(date[2].utf8)
+      else { return nil }
+      return seconds(
+        day: date[0], month: date[1], year: year + (year < 70 ? 2000 : 1900), clock: parts[2])
+    }
+    // asctime: a day of one digit has a blank before it.
+    let asctime = text.split(separator: " ")
+    guard asctime.count == 5, days.contains(String(asctime[0])), asctime[4].count == 4,
+      parts.count == (asctime[2].count == 1 ? 6 : 5)
     else { return nil }
-    let clock = parts[4].split(separator: ":", omittingEmptySubsequences: false)
-    guard clock.count == 3, clock.allSatisfy({ $0.count == 2 }), let hour = decimal(clock[0].utf8),
+    return seconds(
+      day: asctime[2], month: asctime[1], year: decimal(asctime[4].utf8), clock: asctime[3])
+  }
+
+  private static func seconds(
+    day: Substring, month: Substring, year: Int?, clock: Substring
+  ) -> Int? {
+    let clock = clock.split(separator: ":", omittingEmptySubsequences: false)
+    guard let day = decimal(day.utf8), (1...31).contains(day), let year,
+      let month = months.firstIndex(of: String(month)), clock.count == 3,
+      clock.allSatisfy({ $0.count == 2 }), let hour = decimal(clock[0].utf8),
       let minute = decimal(clock[1].utf8), let second = decimal(clock[2].utf8), hour < 24,
       minute < 60, second <= 60
     else { return nil }

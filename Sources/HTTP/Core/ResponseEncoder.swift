@@ -85,11 +85,19 @@ struct ResponseEncoder {
   static let continueHead = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
   private func appendField(_ name: String, _ value: String, to out: inout [UInt8]) {
-    out.append(contentsOf: name.utf8)
-    out.append(contentsOf: ": ".utf8)
-    out.append(contentsOf: value.utf8)
-    out.append(contentsOf: "\r\n".utf8)
+    appendText(name, to: &out)
+    out.append(0x3A)
+    out.append(0x20)
+    appendText(value, to: &out)
+    out.append(0x0D)
+    out.append(0x0A)
   }
+}
+
+@inline(__always)
+private func appendText(_ text: String, to out: inout [UInt8]) {
+  var text = text
+  text.withUTF8 { unsafe out.append(contentsOf: $0) }
 }
 
 /// Fields that the encoder alone writes.

@@ -47,7 +47,9 @@ func isValidAuthority(_ text: String) -> Bool {
   guard let first = bytes.first else { return false }
   var end = 0
   if first == 0x5B {
-    guard let closing = bytes.firstIndex(of: 0x5D), isIPv6(bytes[1..<closing]) else { return false }
+    guard let closing = bytes.firstIndex(of: 0x5D), bytes[1..<closing].contains(0x3A),
+      IPAddress(String(decoding: bytes[1..<closing], as: UTF8.self)) != nil
+    else { return false }
     end = closing + 1
   } else {
     while end < bytes.count, bytes[end] != 0x3A {
@@ -77,10 +79,18 @@ private func isHostByte(_ byte: UInt8) -> Bool {
   }
 }
 
-/// Groups of hexadecimal digits, colons, and an optional dotted tail; the resolver is not asked.
-private func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
-  text.count >= 2 && text.count <= 45 && text.filter { $0 == 0x3A }.count >= 2
-    && text.allSatisfy { hexValue($0) != nil || $0 == 0x3A || $0 == 0x2E }
+/// Whether the target is a path that decodes to itself: no query, no escape, no dot and no backslash.
+func isPlainPath(_ target: String) -> Bool {
+  var target = target
+  return target.withUTF8 { bytes in
+    for index in 0..<bytes.count {
+      switch unsafe bytes[index] {
+      case 0x25, 0x2E, 0x3F, 0x5C: return false
+      default: continue
+      }
+    }
+    return true
+  }
 }
 
 /// A path decoded once.
@@ -90,7 +100,7 @@ private func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
 func decodePath(_ path: Substring) throws(HTTPError) -> String {
   let invalid = HTTPError(
     status: 400, code: "invalid_path", detail: "The path is not well formed or leaves its folder.")
-  if path.utf8.allSatisfy({ $0 != 0x25 && $0 != 0x5C && $0 != 0x2E }) { return String(path) }
+  if isPlainPath(String(path)) { return String(path) }
   guard let bytes = decodePercent(path.utf8, plusIsSpace: false),
     let text = String(validating: bytes, as: UTF8.self)
   else { throw invalid }

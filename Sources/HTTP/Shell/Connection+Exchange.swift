@@ -3,9 +3,9 @@ internal import Logging
 /// The state of the one request under way.
 struct OpenExchange {
   /// Decodes the body.
-  var body: BodyDecoder
+  var body = BodyDecoder()
   /// Whether `100 Continue` is still to be sent before the body can come.
-  var owesContinue: Bool
+  var owesContinue = false
   /// Whether a reader is suspended.
   var isReading = false
   /// The client was too slow.
@@ -24,21 +24,33 @@ extension Connection {
     policy.headFinished(persists: head.persists)
     let begun = loop.now
     exchanges += 1
-    let id = service.requestID(head.headers)
-    var record = Exchange(
-      method: head.method, route: nil, path: "", status: 0, duration: .zero, bytesIn: 0,
-      bytesOut: 0,
-      remoteAddress: address, requestID: id)
-    let (response, closes) = await answer(head, id, &record)
-    let next = await respond(response, to: head, id: id, closes: closes)
-    if let observer = service.configuration.observer {
-      record.status = response.status
-      record.duration = .nanoseconds(Int64(loop.now - begun))
-      record.bytesIn = exchange?.body.decoded ?? 0
-      record.bytesOut = exchange?.bytesOut ?? 0
-      observer(record)
-    }
+    var record = record(of: head, service.requestID(head.headers), clientAddress(head))
+    let (response, closes) = await answer(head, &record)
+    let next = await respond(response, to: head, id: record.requestID, closes: closes)
+    observe(record, status: response.status, begun: begun)
     return next
+  }
+
+  /// Who sent a request, as far as trusted proxies tell.
+  private func clientAddress(_ head: RequestHead) -> String {
+    service.configuration.proxies.client(peer: address, headers: head.headers)
+  }
+
+  func record(of head: RequestHead, _ id: String, _ client: String) -> Exchange {
+    Exchange(
+      method: head.method, route: nil, path: "", status: 0, duration: .zero, bytesIn: 0,
+      bytesOut: 0, remoteAddress: client, requestID: id)
+  }
+
+  /// Tells the observer of an answered request.
+  func observe(_ record: Exchange, status: Int, begun: UInt64) {
+    guard let observer = service.configuration.observer else { return }
+    var record = record
+    record.status = status
+    record.duration = .nanoseconds(Int64(loop.now - begun))
+    record.bytesIn = exchange?.body.decoded ?? 0
+    record.bytesOut = exchange?.bytesOut ?? 0
+    observer(record)
   }
 
   /// Answers a head that could not be taken.
@@ -54,18 +66,15 @@ extension Connection {
   }
 
   private func answer(
-    _ head: RequestHead, _ id: String, _ record: inout Exchange
+    _ head: RequestHead, _ record: inout Exchange
   ) async -> (Response, closes: Bool) {
     do {
       // Until a route is known, the body is only measured so that it can be skipped.
       exchange = OpenExchange(
         body: try BodyDecoder(head.framing, limit: .max, limits: service.limits),
         owesContinue: head.expectsContinue)
-      if head.authority != servedHost {
-        try service.checkHost(head.authority)
-        servedHost = head.authority
-      }
-      let request = try service.request(head, id: id, address: address, body: body(of: head))
+      let request = try request(
+        head, id: record.requestID, client: record.remoteAddress, body: body(of: head))
       record.path = request.path
       let admission = try service.admit(head, request)
       if case .route(let route, _) = admission.match {
@@ -74,16 +83,37 @@ extension Connection {
           head.framing, limit: admission.bodyLimit, limits: service.limits)
       }
       return (try await dispatch(admission), false)
-    } catch let error as HTTPError {
-      return (service.refusal(error, id: id), error.closes)
     } catch {
-      if !isClosed {
-        service.logger.error("handler failed: \(error)", metadata: ["request": "\(id)"])
-      }
-      let failure = HTTPError(
-        status: 500, code: "internal", detail: "The server failed to answer; its log says why.")
-      return (service.refusal(failure, id: id), false)
+      return refusal(of: error, record.requestID)
     }
+  }
+
+  private func request(
+    _ head: RequestHead, id: String, client: String, body: RequestBody
+  ) throws(HTTPError) -> Request {
+    if head.authority != servedHost {
+      try service.checkHost(head.authority)
+      servedHost = head.authority
+    }
+    return try service.request(head, id: id, address: client, body: body)
+  }
+
+  /// Everything that is judged before a handler runs.
+  func admit(_ head: RequestHead, body: RequestBody) throws -> Service.Admission {
+    let id = service.requestID(head.headers)
+    return try service.admit(
+      head, request(head, id: id, client: clientAddress(head), body: body))
+  }
+
+  /// The answer to what a handler or a check threw.
+  func refusal(of error: any Error, _ id: String) -> (Response, closes: Bool) {
+    if let error = error as? HTTPError { return (service.refusal(error, id: id), error.closes) }
+    if !isClosed {
+      service.logger.error("handler failed: \(error)", metadata: ["request": "\(id)"])
+    }
+    let failure = HTTPError(
+      status: 500, code: "internal", detail: "The server failed to answer; its log says why.")
+    return (service.refusal(failure, id: id), false)
   }
 
   private func body(of head: RequestHead) -> RequestBody {
@@ -100,7 +130,7 @@ extension Connection {
   private func dispatch(_ admission: Service.Admission) async throws -> Response {
     switch admission.match {
     case .route(let route, _):
-      if route.runsOnLoop { return try await route.handler(admission.request) }
+      if let handler = route.immediate { return try handler(admission.request) }
       return try await runElsewhere(route.handler, admission.request)
     case .files(let files): return try await respondWithFile(files, admission.request)
     case .options(let allow): return Response(status: 204, headers: ["Allow": allow])

@@ -13,6 +13,7 @@ extension Connection {
   /// How the wait for a head ended.
   enum HeadOutcome {
     case head(RequestHead)
+    case prepared(PreparedAnswer)
     case refused(HTTPError)
     case closed
   }
@@ -49,13 +50,19 @@ extension Connection {
     headTimedOut = false
     do throws(HTTPError) {
       while true {
+        if let answer = prepared {
+          prepared = nil
+          return .prepared(answer)
+        }
         if let head = try parseInbox(&parser) { return .head(head) }
         switch receive() {
         case .bytes(let count):
           if let head = try parseScratch(&parser, count) { return .head(head) }
           if parser.hasBegun { policy.headProgressed(loop.now) }
         case .wouldBlock:
+          awaitsHead = !parser.hasBegun
           await waitReadable()
+          awaitsHead = false
           if headTimedOut {
             throw HTTPError(
               status: 408, code: "head_timeout", detail: "The request did not arrive in time.",
@@ -89,11 +96,13 @@ extension Connection {
     return head
   }
 
-  private func scratch(_ count: Int) -> UnsafeBufferPointer<UInt8> {
+  /// The first bytes of what was received last.
+  func scratch(_ count: Int) -> UnsafeBufferPointer<UInt8> {
     unsafe UnsafeBufferPointer(rebasing: loop.scratch.bindMemory(to: UInt8.self).prefix(count))
   }
 
-  private func keep(_ range: Range<Int>) {
+  /// Puts received bytes that belong to what comes later aside.
+  func keep(_ range: Range<Int>) {
     if !range.isEmpty { unsafe inbox.append(contentsOf: scratch(range.upperBound)[range]) }
   }
 

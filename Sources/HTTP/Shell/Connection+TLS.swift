@@ -1,20 +1,46 @@
 internal import CSystem
 
 extension Connection {
+  /// Reads from a trusted proxy who its client is; whether that succeeded.
+  func takeProxyHeader() async -> Bool {
+    var parser = ProxyHeaderParser()
+    while !isClosed {
+      switch unsafe receiveRaw(into: loop.scratch) {
+      case .bytes(let count):
+        policy.handshakeProgressed(loop.now)
+        var position = 0
+        do throws(HTTPError) {
+          let source = try unsafe parser.parse(scratch(count).span, at: &position)
+          guard let source else { continue }
+          if case .client(let client) = source { address = client.description }
+        } catch {
+          return false
+        }
+        if let tls {
+          unsafe tls.takeIn(UnsafeRawBufferPointer(rebasing: loop.scratch[position..<count]))
+        } else {
+          keep(position..<count)
+        }
+        return true
+      case .wouldBlock: await waitReadable()
+      case .end, .failed: return false
+      }
+    }
+    return false
+  }
+
   /// Shakes hands; whether that succeeded.
   func shakeHands(_ tls: TLSSession) async -> Bool {
     while !isClosed {
       let outcome = tls.handshake()
       do { try await sendEnciphered(tls) } catch { return false }
       switch outcome {
-      case .count:
-        policy.handshakeFinished(loop.now)
-        return true
+      case .count: return true
       case .ended, .failed: return false
       case .needsBytes: break
       }
       switch receiveEnciphered(tls) {
-      case .bytes: continue
+      case .bytes: policy.handshakeProgressed(loop.now)
       case .wouldBlock: await waitReadable()
       case .end, .failed: return false
       }

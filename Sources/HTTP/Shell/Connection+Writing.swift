@@ -9,16 +9,10 @@ extension Connection {
     _ response: Response, to head: RequestHead, id: String, closes: Bool
   ) async -> ConnectionPolicy.Next {
     let persists = policy.mayPersist && !closes && mayKeepAfterBody()
-    let kind = bodyKind(response.body)
-    let framing = ResponseEncoder.framing(
-      kind, status: response.status, minorVersion: head.minorVersion)
+    let framing = framing(of: response, for: head)
     let staysOpen = persists && framing != .untilClose
     exchange?.framing = framing
-    var encoded: [UInt8] = []
-    encoded.reserveCapacity(512)
-    service.encoder.encode(
-      status: response.status, headers: response.headers, framing: framing, persists: staysOpen,
-      minorVersion: head.minorVersion, date: loop.date, requestID: id, into: &encoded)
+    let encoded = encode(response, for: head, id: id, persists: staysOpen)
     do {
       let hasBody = head.method != "HEAD" && framing != .none
       try await send(encoded, hasBody ? response.body : .empty)
@@ -32,6 +26,25 @@ extension Connection {
     exchanges += 1  // a body or writer kept by a handler is out of turn from here on
     return policy.responseFinished(persisting: staysOpen, bodyConsumed: consumed, loop.now)
   }
+
+  private func framing(of response: Response, for head: RequestHead) -> ResponseEncoder.Framing {
+    ResponseEncoder.framing(
+      bodyKind(response.body), status: response.status, minorVersion: head.minorVersion)
+  }
+
+  /// The head of a response.
+  func encode(_ response: Response, for head: RequestHead, id: String, persists: Bool) -> [UInt8] {
+    var encoded: [UInt8] = []
+    encoded.reserveCapacity(768)
+    service.encoder.encode(
+      status: response.status, headers: response.headers, framing: framing(of: response, for: head),
+      persists: persists, minorVersion: head.minorVersion, date: loop.date, requestID: id,
+      into: &encoded)
+    return encoded
+  }
+
+  /// Up to here a file is read into memory, in bytes, and leaves in one write with its head.
+  static let smallFile = 32 * 1024
 
   /// Whether the rest of the request's body, if any, is small enough to be skipped.
   private func mayKeepAfterBody() -> Bool {
@@ -59,7 +72,7 @@ extension Connection {
     switch body {
     case .empty: try await transmit(head)
     case .bytes(let bytes): try await transmit(head, bytes)
-    case .file(let file, let range) where range.count <= 32 * 1024:
+    case .file(let file, let range) where range.count <= Connection.smallFile:
       let bytes = try file.read(at: range.lowerBound, count: range.count)
       guard bytes.count == range.count else { throw CancellationError() }
       try await transmit(head, bytes)
@@ -67,7 +80,7 @@ extension Connection {
       try await transmit(head)
       try await copy(file, range)
     case .file(let file, let range):
-      try await transmit(head)
+      try await transmit(head, more: true)
       try await transmit(file, range)
     case .stream(let write):
       try await transmit(head)
@@ -109,33 +122,34 @@ extension Connection {
 
   // MARK: Bytes
 
-  /// Sends one or two runs of bytes, in one segment where they fit, at the client's pace.
+  /// Sends one or two runs of bytes, in one segment where they fit, at the client's pace; `more` says that others
+  /// follow at once.
   ///
   /// - Throws: `CancellationError` when the client is gone or too slow.
-  func transmit(_ first: [UInt8], _ second: [UInt8] = []) async throws {
+  func transmit(_ first: [UInt8], _ second: [UInt8] = [], more: Bool = false) async throws {
     await takeSendTurn()
     defer { endSendTurn() }
     if let tls { return try await transmitSecurely(tls, first + second) }
     let total = first.count + second.count
     var sent = 0
     while sent < total {
-      let count = isClosed ? -1 : sendRest(first, second, sent)
+      let count = isClosed ? -1 : sendRest(first, second, sent, more: more)
       sent += try await judge(count)
     }
   }
 
-  func sendRest(_ first: [UInt8], _ second: [UInt8], _ sent: Int) -> Int {
+  func sendRest(_ first: [UInt8], _ second: [UInt8], _ sent: Int, more: Bool = false) -> Int {
     unsafe first.withUnsafeBytes { head in
       unsafe second.withUnsafeBytes { tail in
         if sent < head.count {
           return unsafe byol_send2(
             descriptor, head.baseAddress.map { unsafe $0 + sent }, head.count - sent,
-            tail.baseAddress,
-            tail.count)
+            tail.baseAddress, tail.count, more ? 1 : 0)
         }
         let skipped = sent - head.count
         return unsafe byol_send2(
-          descriptor, tail.baseAddress.map { unsafe $0 + skipped }, tail.count - skipped, nil, 0)
+          descriptor, tail.baseAddress.map { unsafe $0 + skipped }, tail.count - skipped, nil, 0,
+          more ? 1 : 0)
       }
     }
   }

@@ -11,7 +11,8 @@ actor Connection {
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
   let service: Service
-  let address: String
+  /// The client's address as far as the connection itself tells it.
+  var address: String
   let descriptor: Int32
   private let slot: Int
   private var task: Task<Void, Never>?
@@ -27,12 +28,17 @@ actor Connection {
   var sending = false
   var sendTurns: [CheckedContinuation<Void, Never>] = []
 
+  private let expectsProxyHeader: Bool
   let tls: TLSSession?
   /// Enciphered bytes that the kernel has not taken yet.
   var outgoing: [UInt8] = []
 
   var policy: ConnectionPolicy
   var headTimedOut = false
+  /// Whether the task sleeps until a request begins, so that `answerAtOnce` may take it.
+  var awaitsHead = false
+  /// An answer made by `answerAtOnce` for the task to send.
+  var prepared: PreparedAnswer?
   /// Bytes received beyond what was asked for: the beginning of a pipelined request.
   var inbox: [UInt8] = []
   /// The host that was checked last: a client rarely changes it.
@@ -48,27 +54,38 @@ actor Connection {
     self.descriptor = descriptor
     self.slot = slot
     self.address = address
-    tls = service.tls.flatMap { TLSSession($0) }
-    policy = ConnectionPolicy(limits: service.limits, secure: tls != nil, now: loop.now)
+    let tls = service.tls.flatMap { TLSSession($0) }
+    let configuration = service.configuration
+    let isProxied = configuration.proxyProtocol && configuration.proxies.contains(address)
+    self.tls = tls
+    expectsProxyHeader = isProxied
+    policy = ConnectionPolicy(
+      limits: service.limits, handshakes: tls != nil || isProxied, now: loop.now)
   }
 
-  /// Begins to serve.
+  /// Begins to serve. Until something has to be waited for there is no task.
   func start() {
     noteDeadline()
-    task = Task(executorPreference: loop) { await self.run() }
+    awaitsHead = !policy.isInHandshake
+    if !awaitsHead { resumeReader() }
   }
 
   private func run() async {
+    if expectsProxyHeader {
+      guard await takeProxyHeader() else { return end() }
+    }
     if let tls {
       guard await shakeHands(tls) else { return end() }
-      noteDeadline()
     }
+    policy.handshakeFinished(loop.now)
+    noteDeadline()
     while !isClosed {
       let next: ConnectionPolicy.Next
       switch await nextHead() {
       case .closed: return end()
       case .refused(let error): next = await refuse(error)
       case .head(let head): next = await serve(head)
+      case .prepared(let answer): next = await deliver(answer)
       }
       noteDeadline()
       if next == .awaitRequest { continue }
@@ -82,7 +99,6 @@ actor Connection {
 
   private func end() {
     close()
-    task = nil
     loop.taskEnded()
   }
 
@@ -93,7 +109,7 @@ actor Connection {
     while true {
       switch receive() {
       case .bytes(let count):
-        guard policy.discarded(count) else { return }
+        guard policy.discarded(count, loop.now) else { return }
       case .wouldBlock: await waitReadable()
       case .end, .failed: return
       }
@@ -108,7 +124,7 @@ actor Connection {
     if bits & UInt32(BYOL_PEER_CLOSED) != 0 { peerClosed = true }
     if bits & UInt32(BYOL_READABLE | BYOL_PEER_CLOSED) != 0 {
       readable = true
-      resumeReader()
+      if !answerAtOnce() { resumeReader() }
     }
     if bits & UInt32(BYOL_WRITABLE) != 0 {
       writable = true
@@ -151,17 +167,23 @@ actor Connection {
     if let deadline = policy.deadline { loop.wakeUp(at: deadline) }
   }
 
-  private func close() {
+  func close() {
     guard !isClosed else { return }
     isClosed = true
     policy.closed()
-    loop.remove(slot: slot, descriptor: descriptor)
+    loop.remove(slot: slot)
     _ = byol_close(descriptor)
     resumeReader()
     resumeWriter()
   }
 
   private func resumeReader() {
+    if task == nil, !isClosed {
+      awaitsHead = false
+      loop.taskBegan()
+      task = Task(executorPreference: loop) { await self.run() }
+      return
+    }
     readWaiter?.resume()
     readWaiter = nil
   }

@@ -140,9 +140,10 @@ internal import Synchronization
 
   /// Runs what has been queued, a few rounds at most so that sockets are not starved.
   private func runJobs() {
+    var jobs: [UnownedJob] = []
     for _ in 0..<16 {
-      var jobs: [UnownedJob] = []
       var actions: [@Sendable () -> Void] = []
+      jobs.removeAll(keepingCapacity: true)
       inbound.withLock { inbound in
         swap(&jobs, &inbound.jobs)
         swap(&actions, &inbound.actions)
@@ -233,13 +234,11 @@ internal import Synchronization
     let connection = make(index)
     slots[index].connection = connection
     connectionCount += 1
-    liveTasks += 1
     return connection
   }
 
-  /// Forgets a connection whose descriptor is about to be closed.
-  func remove(slot: Int, descriptor: Int32) {
-    _ = byol_epoll_remove(epoll, descriptor)
+  /// Forgets a connection whose descriptor is about to be closed, which ends its registration.
+  func remove(slot: Int) {
     slots[slot].connection = nil
     slots[slot].generation &+= 1
     free.append(slot)
@@ -247,6 +246,7 @@ internal import Synchronization
     connectionClosed()
   }
 
+  func taskBegan() { liveTasks += 1 }
   func taskEnded() { liveTasks -= 1 }
 
   /// Visits every connection.

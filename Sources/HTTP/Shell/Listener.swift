@@ -9,16 +9,23 @@ final class Listener {
   private var armed = true
   private var open = true
   private var exhausted = false
+  private let connectionLimit: Int
 
+  /// `port`: the one that the first of several loops got.
+  ///
   /// - Throws: `HTTPError` when the address cannot be listened on.
-  init(_ service: Service, loop: EventLoop) throws(HTTPError) {
+  init(_ service: Service, loop: EventLoop, port: Int? = nil) throws(HTTPError) {
     self.service = service
     self.loop = loop
+    let loops = service.configuration.loops
+    connectionLimit = max(1, service.limits.connections / loops)
     let backlog = Int32(service.limits.backlog)
     switch service.configuration.address {
-    case .tcp(let host, let port):
-      descriptor = unsafe byol_listen_tcp(host, UInt16(clamping: port), backlog, 0)
+    case .tcp(let host, let configured):
+      descriptor = unsafe byol_listen_tcp(
+        host, UInt16(clamping: port ?? configured), backlog, loops > 1 ? 1 : 0)
     case .unix(let path): descriptor = unsafe byol_listen_unix(path, backlog)
+    case .inherited(let inherited): descriptor = byol_adopt_listener(inherited)
     }
     guard descriptor >= 0 else {
       throw HTTPError(
@@ -43,25 +50,27 @@ final class Listener {
 
   /// Stops accepting for good.
   func close() {
-    guard open else { return }
+    guard open, descriptor >= 0 else { return }
     open = false
+    if case .unix(let path) = service.configuration.address { unsafe byol_unlink(path) }
     _ = byol_close(descriptor)
   }
 
   private func accept() {
     while open, armed {
-      guard loop.connectionCount < service.limits.connections else { return disarm() }
+      guard loop.connectionCount < connectionLimit else { return disarm() }
       var name = [CChar](repeating: 0, count: 64)
       let accepted = unsafe byol_accept(descriptor, &name, 64)
       if accepted >= 0 {
-        exhausted = false
         let end = name.firstIndex(of: 0) ?? name.endIndex
         let address = String(decoding: name[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
         begin(accepted, address)
         continue
       }
       switch -accepted {
-      case 11: return  // EAGAIN: the queue is empty
+      case 11:  // EAGAIN: the queue is empty
+        exhausted = false
+        return
       case 4, 71, 92, 95, 100, 101, 103, 112, 113: continue  // concerns that one connection
       default: return runShort()  // EMFILE, ENFILE, ENOBUFS, ENOMEM and what nobody foresaw
       }
@@ -85,9 +94,7 @@ final class Listener {
   }
 
   private func rearm() {
-    guard open, !armed, !exhausted, loop.connectionCount < service.limits.connections else {
-      return
-    }
+    guard open, !armed, !exhausted, loop.connectionCount < connectionLimit else { return }
     armed = true
     loop.armListener(descriptor, true)
   }

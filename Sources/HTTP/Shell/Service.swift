@@ -13,13 +13,14 @@ final class Service: Sendable {
   private let idPrefix: String
   private let idCounter = Atomic<UInt64>(0)
 
-  var limits: Limits { configuration.limits }
+  let limits: Limits
 
   init(
     configuration: ServerConfiguration, router: Router, logger: Logger,
     errorResponse: @escaping Server.ErrorResponse
   ) {
     self.configuration = configuration
+    limits = configuration.limits
     self.router = router
     self.logger = logger
     self.errorResponse = errorResponse
@@ -46,7 +47,7 @@ final class Service: Sendable {
       return proposed
     }
     let (_, number) = idCounter.add(1, ordering: .relaxed)
-    return idPrefix + String(number, radix: 36)
+    return idPrefix + shortText(number)
   }
 
   /// The request of a checked head.
@@ -55,15 +56,20 @@ final class Service: Sendable {
   func request(
     _ head: RequestHead, id: String, address: String, body: RequestBody
   ) throws(HTTPError) -> Request {
-    let target = head.pathAndQuery[...]
-    let mark = target.utf8.firstIndex(of: 0x3F)
-    let path = try decodePath(mark.map { target[..<$0] } ?? target)
+    var path = head.pathAndQuery
+    var query: Substring?
+    if !isPlainPath(path) {
+      let target = head.pathAndQuery[...]
+      let mark = target.utf8.firstIndex(of: 0x3F)
+      path = try decodePath(mark.map { target[..<$0] } ?? target)
+      query = mark.map { target[target.utf8.index(after: $0)...] }
+    }
     var request = Request(
       method: head.method, path: path, headers: head.headers, body: body, remoteAddress: address,
       id: id)
     request.rawTarget = head.target
     request.minorVersion = head.minorVersion
-    if let mark { request.query = parseQuery(target[target.utf8.index(after: mark)...]) }
+    if let query { request.query = parseQuery(query) }
     return request
   }
 
@@ -106,7 +112,7 @@ final class Service: Sendable {
 
   private func isKnownMethod(_ method: String) -> Bool {
     switch method {
-    case "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS": true
+    case "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE": true
     default: false
     }
   }
@@ -160,6 +166,20 @@ final class Service: Sendable {
     let type = head.headers["Content-Type"] ?? ""
     let essence = String(trimBlanks(type.prefix { $0 != ";" }))
     guard route.accepts.contains(where: { equalIgnoringCase($0, essence) }) else { throw refusal }
+  }
+}
+
+/// A number in 36 digits, the lowest first: short, and quick to write.
+private func shortText(_ number: UInt64) -> String {
+  unsafe String(unsafeUninitializedCapacity: 13) { bytes in
+    var (rest, count) = (number, 0)
+    repeat {
+      let digit = UInt8(truncatingIfNeeded: rest % 36)
+      unsafe bytes[count] = digit < 10 ? 0x30 + digit : 0x57 + digit
+      rest /= 36
+      count += 1
+    } while rest > 0
+    return count
   }
 }
 

@@ -43,18 +43,30 @@ final class RunningService: Sendable {
       readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
       files: resources.files, logger: logger)
     server = Server(
-      configuration: command.serverConfiguration(metrics: metrics, logger: logger),
+      configuration: try command.serverConfiguration(metrics: metrics, logger: logger),
       router: Router(routes: service.routes, files: resources.files), logger: logger,
       errorResponse: problemResponse)
     try await coordinator.begin()
     do {
       port = try await server.start()
-    } catch let error as HTTPError where error.code == "cannot_listen" {
+    } catch let error as HTTPError {
       await coordinator.end(within: .seconds(command.exitTimeout))
-      throw ServeError.cannotListen(host: command.host, port: command.port)
+      guard error.code == "cannot_listen" else { throw ServeError.notSet(error.detail) }
+      throw command.listen.unixSocket.map { ServeError.cannotUse(socket: $0) }
+        ?? ServeError.cannotListen(host: command.host, port: command.port)
     }
     readiness.isReady = true
     logger.notice("Ready.", metadata: ["port": "\(port)", "data": "\(folder.path)"])
+  }
+
+  /// Reads the TLS files again for new connections; files that are not sound change nothing.
+  func reloadCertificate() {
+    do {
+      try server.reloadCertificate()
+      logger.notice("The certificate was read again.")
+    } catch {
+      logger.error("The certificate in force stays: \(error.detail)")
+    }
   }
 
   /// Ends in order, within about the time given.
@@ -69,6 +81,8 @@ final class RunningService: Sendable {
 /// Why the service does not start, in words.
 enum ServeError: Error, CustomStringConvertible {
   case cannotListen(host: String, port: Int)
+  case cannotUse(socket: String)
+  case notSet(String)
   case folderInUse(path: String)
   case noFolder(path: String)
 
@@ -76,6 +90,9 @@ enum ServeError: Error, CustomStringConvertible {
     switch self {
     case .cannotListen(let host, let port):
       "\(host) port \(port) cannot be listened on: it is in use, not this machine's, or not allowed."
+    case .cannotUse(let socket):
+      "The Unix socket \(socket) cannot be made: it is in use, no socket, or not allowed."
+    case .notSet(let detail): detail
     case .folderInUse(let path): "Another byol service uses the data folder \(path)."
     case .noFolder(let path): "The data folder \(path) cannot be made or written to."
     }
@@ -133,8 +150,9 @@ extension ServeCommand {
 
   fileprivate func serverConfiguration(
     metrics: ServiceMetrics, logger: Logger
-  ) -> ServerConfiguration {
+  ) throws -> ServerConfiguration {
     var configuration = ServerConfiguration(host: host, port: port)
+    try listen.apply(to: &configuration)
     configuration.allowedHosts = allowedHosts
     // The dashboard shows pictures that were dropped on it from memory.
     configuration.contentSecurityPolicy =

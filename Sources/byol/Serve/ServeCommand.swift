@@ -24,6 +24,8 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "The port to listen on; 0 takes a free one.")
   var port = 8080
 
+  @OptionGroup var listen: ListenOptions
+
   @Flag(help: "Draw a small set of pictures on the first start and train on it at once.")
   var demo = false
 
@@ -90,7 +92,7 @@ struct ServeCommand: AsyncParsableCommand {
       let words = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
       throw ValidationError("--log-level must be one of \(words).")
     }
-    guard insecure || isLoopback(host) else {
+    guard insecure || isLoopback(host) || listen.unixSocket != nil else {
       throw ValidationError(
         "\(host) can be reached by other machines and there are no passwords; say --insecure if that is wanted."
       )
@@ -109,6 +111,8 @@ struct ServeCommand: AsyncParsableCommand {
     print(greeting(port: service.port))
     _ = fflush(nil)
     if demo { service.startDemo() }
+    let hangup = HangupSignal { service.reloadCertificate() }
+    defer { withExtendedLifetime(hangup) {} }
     await signals.first()
     logger.notice("Asked to stop; a second signal ends the service at once.")
     let ending = Task {
@@ -133,7 +137,9 @@ func isLoopback(_ host: String) -> Bool {
 extension ServeCommand {
   /// What is printed when the service takes requests: the address and a tour.
   func greeting(port: Int) -> String {
-    let url = "http://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    if let path = listen.unixSocket { return "byol serves on the Unix socket \(path)" }
+    let scheme = listen.certificate == nil ? "http" : "https"
+    let url = "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)"
     return """
       byol serves on \(url) (dashboard, API, \(url)/openapi.yaml)
 

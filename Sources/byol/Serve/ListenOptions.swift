@@ -1,0 +1,106 @@
+import ArgumentParser
+import Dispatch
+import Glibc
+import HTTP
+
+/// Where `byol serve` listens, with what certificate, and behind which proxies.
+struct ListenOptions: ParsableArguments {
+  @Option(
+    name: .customLong("tls-cert"),
+    help: "Serve HTTPS with this certificate, PEM with its chain; SIGHUP reads it again.")
+  var certificate: String?
+
+  @Option(name: .customLong("tls-key"), help: "The certificate's private key, PEM.")
+  var key: String?
+
+  @Option(
+    name: .customLong("tls-client-ca"),
+    help: "Serve only clients with a certificate signed by one of these authorities, PEM.")
+  var clientAuthorities: String?
+
+  @Option(help: "Listen on a Unix socket at this path instead of an address and a port.")
+  var unixSocket: String?
+
+  @Flag(help: "Listen on the one socket that systemd passes on (LISTEN_FDS).")
+  var socketActivation = false
+
+  @Option(help: "Threads that read and write requests, sharing the port.")
+  var loops = 1
+
+  @Option(
+    name: .customLong("trusted-proxy"),
+    help:
+      "An address, a network such as 10.0.0.0/8, or \"unix\", whose Forwarded field is believed; repeatable."
+  )
+  var trustedProxies: [String] = []
+
+  @Flag(help: "Expect the PROXY protocol, version 2, from trusted proxies.")
+  var proxyProtocol = false
+
+  mutating func validate() throws {
+    guard (certificate == nil) == (key == nil) else {
+      throw ValidationError("--tls-cert and --tls-key go together.")
+    }
+    guard clientAuthorities == nil || certificate != nil else {
+      throw ValidationError("--tls-client-ca needs --tls-cert and --tls-key.")
+    }
+    guard unixSocket == nil || !socketActivation else {
+      throw ValidationError("--unix-socket and --socket-activation exclude each other.")
+    }
+    guard (1...64).contains(loops) else { throw ValidationError("--loops must be 1…64.") }
+    guard loops == 1 || (unixSocket == nil && !socketActivation) else {
+      throw ValidationError("Several --loops need an address and a port.")
+    }
+    for text in trustedProxies {
+      var proxies = TrustedProxies()
+      guard proxies.add(text) else {
+        throw ValidationError("--trusted-proxy \(text) is no address, no network and not \"unix\".")
+      }
+    }
+    guard !proxyProtocol || !trustedProxies.isEmpty else {
+      throw ValidationError("--proxy-protocol needs a --trusted-proxy.")
+    }
+  }
+
+  /// Puts these settings into a server's.
+  ///
+  /// - Throws: `ValidationError` where systemd has passed nothing on.
+  func apply(to configuration: inout ServerConfiguration) throws {
+    if let certificate, let key {
+      configuration.tls = TLSConfiguration(
+        certificatePath: certificate, keyPath: key, clientAuthoritiesPath: clientAuthorities)
+    }
+    if let unixSocket { configuration.address = .unix(path: unixSocket) }
+    if socketActivation { configuration.address = .inherited(descriptor: try passedSocket()) }
+    configuration.loops = loops
+    for text in trustedProxies { _ = configuration.proxies.add(text) }
+    configuration.proxyProtocol = proxyProtocol
+  }
+
+  /// The first descriptor of systemd's protocol (sd_listen_fds(3)), meant for this very process.
+  private func passedSocket() throws -> Int32 {
+    func number(_ name: String) -> Int? {
+      unsafe getenv(name).flatMap { unsafe Int(String(cString: $0)) }
+    }
+    guard number("LISTEN_PID") == Int(getpid()), number("LISTEN_FDS") == 1 else {
+      throw ValidationError("--socket-activation: systemd has not passed on exactly one socket.")
+    }
+    // Processes that this one starts are not meant.
+    for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsafe unsetenv(name) }
+    return 3
+  }
+}
+
+/// Does something at every SIGHUP, for as long as it is kept.
+final class HangupSignal: Sendable {
+  /// Kept alive only; set once and never read.
+  private nonisolated(unsafe) let source: any DispatchSourceSignal
+
+  init(_ action: @escaping @Sendable () -> Void) {
+    _ = signal(SIGHUP, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(signal: SIGHUP)
+    source.setEventHandler(handler: action)
+    source.resume()
+    unsafe self.source = source
+  }
+}
