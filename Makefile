@@ -76,7 +76,7 @@ bench: build ## times beside peers, in a virtual environment that it makes (PICT
 	python3 Benchmarks/views.py
 	$(if $(PICTURES),python3 Benchmarks/training.py --pictures $(PICTURES))
 	python3 Benchmarks/service.py
-	swift build -c release --product http-echo && python3 Benchmarks/http.py
+	swift build -c release --product http-echo && python3 Benchmarks/http_server.py
 
 .PHONY: judges
 judges: build ## independent judges of the HTTP server, from PyPI and Debian

@@ -2,7 +2,7 @@
 """Measures `http-echo` beside nginx with one worker, in one run, and writes docs/benchmarks/http.md.
 
     swift build -c release --product http-echo
-    python3 Benchmarks/http.py [--echo .build/release/http-echo] [--seconds 3] [--upload 4096]
+    python3 Benchmarks/http_server.py [--echo .build/release/http-echo] [--seconds 3] [--upload 4096]
 
 Needs nginx, wrk and openssl (Debian packages). Each pair of rows is measured in turn, --rounds times; the table
 shows medians. Only the standard library is needed.
@@ -173,7 +173,7 @@ def main():
     text = "\n".join([
         "# The HTTP server, against nginx", "",
         "`http-echo` with one loop and nginx with one worker, each serving the same 1 KiB file to `wrk` with one thread on the",
-        "same machine, so that the client takes a core of its own. Written by `Benchmarks/http.py`; run it again on yours.", "",
+        "same machine, so that the client takes a core of its own. Written by `Benchmarks/http_server.py`; run it again on yours.", "",
         f"{datetime.date.today()} · {model}, {os.cpu_count()} cores · commit {commit} · median of {o.rounds} rounds of {o.seconds} s, in turn.", "",
         "| | ours | nginx | ratio | aim |", "|---|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
