@@ -18,7 +18,7 @@ import Testing
       try await blocking {
         /// Everything that a client sees of some requests, but for what differs between any two answers.
         func seen(_ path: String, _ requests: [String], cut: Int) throws -> [[UInt8]] {
-          let client = try RawClient(port, patience: 5)
+          let client = try RawClient(port)
           let bytes = Array(requests.joined().replacing("/on/", with: path).utf8)
           for start in stride(from: 0, to: bytes.count, by: cut) {
             // A client that goes on after the end is not heard.

@@ -64,29 +64,31 @@ final class ServiceProcess: Sendable {
 /// What a process prints.
 private final class Output: Sendable {
   let pipe = Pipe()
-  private let text = Mutex("")
+  private let bytes = Mutex<[UInt8]>([])
   private let isOver = DispatchSemaphore(value: 0)
 
+  /// Reads on a thread of its own: a handler of Dispatch shares Swift's threads with tests that wait.
   func begin() {
-    pipe.fileHandleForReading.readabilityHandler = { [self] handle in
-      let bytes = handle.availableData
-      text.withLock { $0 += String(decoding: bytes, as: UTF8.self) }
-      if bytes.isEmpty {
-        handle.readabilityHandler = nil
-        isOver.signal()
+    Thread.detachNewThread { [self] in
+      let handle = pipe.fileHandleForReading
+      while case let more = handle.availableData, !more.isEmpty {
+        bytes.withLock { $0 += more }
       }
+      isOver.signal()
     }
   }
 
+  /// What has come so far; a character may have come in part.
+  private var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
+
   func everything() -> String {
     isOver.wait()
-    return text.withLock { $0 }
+    return text
   }
 
   func address() async throws -> String {
     try await eventually("the address") { [self] in
-      let found = text.withLock { $0.firstMatch(of: #/byol serves on (http://\S+) /#) }
-      return found.map { String($0.1) }
+      text.firstMatch(of: #/byol serves on (http://\S+) /#).map { String($0.1) }
     }
   }
 }
