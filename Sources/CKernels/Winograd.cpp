@@ -119,26 +119,39 @@ struct Blocks {
   int64_t byteCount() const { return positions * (2 * pixels + 4 * products); }
 };
 
+/// How many elements a picture's parts are apart, for each layout.
+template <bool isBlocked>
+struct Strides {
+  /// Pixels; blocks of 16 channels; pictures.
+  int64_t pixel, block, picture;
+
+  Strides(const ck_convolution &c, int64_t channels)
+    : pixel(isBlocked ? 16 : channels), block(isBlocked ? c.height * c.width * 16 : 16),
+      picture(c.height * c.width * channels) {}
+};
+
 struct Job {
   ck_convolution c;
   int64_t source, result;  // Channels.
   Blocks blocks;
   const bfloat16 *x, *filters;
+  ck_epilogue epilogue;
   bfloat16 *y;
   char *workspace;  // One part a thread.
 };
 
 /// Bᵀ d B of 32 channels from `channel` on for the tiles [first, last), as [position][tile][channel].
+template <bool isBlocked>
 BFLOAT16 void transformPixels(
   const Job &job, int64_t first, int64_t last, int64_t channel, bfloat16 *to) {
   const ck_convolution &c = job.c;
-  const int64_t plane = c.height * c.width * 16;
+  const Strides<isBlocked> strides(c, job.source);
   PixelColumns low, high;
   for (int64_t tile = first; tile < last; tile++) {
     const Tiles::Place at = job.blocks.tiles.place(tile);
-    const bfloat16 *planes = job.x + (at.picture * (job.source / 16) + channel / 16) * plane;
-    low.move(planes, c, at, tile > first);
-    high.move(planes + plane, c, at, tile > first);
+    const bfloat16 *planes = job.x + at.picture * strides.picture + channel / 16 * strides.block;
+    low.move(planes, c, strides.pixel, at, tile > first);
+    high.move(planes + strides.block, c, strides.pixel, at, tile > first);
     bfloat16 *result = to + (tile - first) * job.source + channel;
     for (int r = 0; r < 4; r++) {
       __m512 rows[2][4];
@@ -187,18 +200,19 @@ BFLOAT16 ALWAYS_INLINE void transformProducts(
   }
 }
 
-/// The results of 32 channels from `channel` on for the tiles [first, last).
-BFLOAT16 void writeResults(
+/// The results of 32 channels from `channel` on for the tiles [first, last), in the blocked layout.
+BFLOAT16 void writeBlocked(
   const Job &job, int64_t first, int64_t last, int64_t channel, const float *products) {
   const ck_convolution &c = job.c;
+  const Strides<true> strides(c, job.result);
   for (int64_t tile = first; tile < last; tile++) {
     const Tiles::Place at = job.blocks.tiles.place(tile);
     for (int block = 0; block < 2; block++) {
       __m512 y[2][2];
       transformProducts(
         products + (tile - first) * tileColumns + block * 16, job.blocks.products, y);
-      bfloat16 *plane = job.y
-        + (at.picture * (job.result / 16) + channel / 16 + block) * c.height * c.width * 16;
+      bfloat16 *plane =
+        job.y + at.picture * strides.picture + (channel / 16 + block) * strides.block;
       for (int r = 0; r < 2; r++) {
         if (at.row + r >= c.height) continue;
         bfloat16 *to = plane + ((at.row + r) * c.width + at.column) * 16;
@@ -211,6 +225,40 @@ BFLOAT16 void writeResults(
   }
 }
 
+/// The same in channels last, with the epilogue: 32 channels of a pixel are one line of the cache.
+BFLOAT16 void writeChannelsLast(
+  const Job &job, int64_t first, int64_t last, int64_t channel, const float *products) {
+  const ck_convolution &c = job.c;
+  const Strides<false> strides(c, job.result);
+  const bfloat16 *residual = (const bfloat16 *)job.epilogue.residual;
+  const __m512 bias[2] = {
+    _mm512_loadu_ps(job.epilogue.bias + channel), _mm512_loadu_ps(job.epilogue.bias + channel + 16)};
+  // Where one of two operands is NaN, the instruction gives the second one, so NaN stays.
+  const __m512 least = _mm512_set1_ps(job.epilogue.relu ? 0 : -INFINITY);
+  for (int64_t tile = first; tile < last; tile++) {
+    const Tiles::Place at = job.blocks.tiles.place(tile);
+    __m512 y[2][2][2];
+    for (int block = 0; block < 2; block++)
+      transformProducts(
+        products + (tile - first) * tileColumns + block * 16, job.blocks.products, y[block]);
+    for (int r = 0; r < 2; r++)
+      for (int s = 0; s < 2; s++) {
+        if (at.row + r >= c.height || at.column + s >= c.width) continue;
+        const int64_t place = at.picture * strides.picture
+          + ((at.row + r) * c.width + at.column + s) * strides.pixel + channel;
+        __m512 sums[2];
+        for (int block = 0; block < 2; block++) {
+          sums[block] = _mm512_add_ps(y[block][r][s], bias[block]);
+          if (residual)
+            sums[block] = _mm512_add_ps(sums[block], widened(residual + place + block * 16));
+          sums[block] = _mm512_max_ps(least, sums[block]);
+        }
+        _mm512_storeu_si512(job.y + place, (__m512i)_mm512_cvtne2ps_pbh(sums[1], sums[0]));
+      }
+  }
+}
+
+template <bool isBlocked>
 BFLOAT16 void convolveShare(void *argument) {
   const Job &job = *(const Job *)argument;
   const Blocks &b = job.blocks;
@@ -222,7 +270,7 @@ BFLOAT16 void convolveShare(void *argument) {
     const int64_t first = block * b.size;
     const int64_t last = first + b.size < b.tiles.count ? first + b.size : b.tiles.count;
     for (int64_t channel = 0; channel < job.source; channel += 32)
-      transformPixels(job, first, last, channel, pixels);
+      transformPixels<isBlocked>(job, first, last, channel, pixels);
     for (int64_t channel = 0; channel < job.result; channel += tileColumns) {
       const bfloat16 *filters = job.filters + channel * positions * job.source;
       for (int p = 0; p < positions; p++)
@@ -230,9 +278,24 @@ BFLOAT16 void convolveShare(void *argument) {
           multiply(
             pixels + p * b.pixels + tile * job.source, filters + p * position, job.source,
             products + p * b.products + tile * tileColumns);
-      writeResults(job, first, last, channel, products);
+      if (isBlocked)
+        writeBlocked(job, first, last, channel, products);
+      else
+        writeChannelsLast(job, first, last, channel, products);
     }
   }
+}
+
+void convolve(
+  void (*body)(void *), const ck_convolution &c, bool isGradient, const void *source,
+  const void *packed, ck_epilogue epilogue, void *result, void *workspace) {
+  const Roles channels = roles(c, isGradient);
+  const unsigned threads = (unsigned)omp_get_max_threads();
+  Job job{
+    c, channels.source, channels.result, Blocks(c, channels.source, threads),
+    (const bfloat16 *)source, (const bfloat16 *)packed, epilogue, (bfloat16 *)result,
+    (char *)workspace};
+  GOMP_parallel(body, &job, threads, 0);
 }
 
 }  // namespace
@@ -245,12 +308,15 @@ void ck_pack_winograd(ck_convolution convolution, int is_gradient, const float *
 void ck_winograd(
   ck_convolution convolution, int is_gradient, const void *source, const void *packed,
   void *result, void *workspace) {
-  const Roles channels = roles(convolution, is_gradient != 0);
-  const unsigned threads = (unsigned)omp_get_max_threads();
-  Job job{convolution, channels.source, channels.result,
-          Blocks(convolution, channels.source, threads), (const bfloat16 *)source,
-          (const bfloat16 *)packed, (bfloat16 *)result, (char *)workspace};
-  GOMP_parallel(convolveShare, &job, threads, 0);
+  convolve(
+    convolveShare<true>, convolution, is_gradient != 0, source, packed, {}, result, workspace);
+}
+
+void ck_winograd_channels_last(
+  ck_convolution convolution, const void *source, const void *packed, ck_epilogue epilogue,
+  void *result, void *workspace) {
+  convolve(
+    convolveShare<false>, convolution, false, source, packed, epilogue, result, workspace);
 }
 
 int64_t ck_winograd_bytes(ck_convolution c, int threads) {
@@ -261,6 +327,8 @@ int64_t ck_winograd_bytes(ck_convolution c, int threads) {
 #else
 void ck_pack_winograd(ck_convolution, int, const float *, void *) {}
 void ck_winograd(ck_convolution, int, const void *, const void *, void *, void *) {}
+void ck_winograd_channels_last(
+  ck_convolution, const void *, const void *, ck_epilogue, void *, void *) {}
 int64_t ck_winograd_bytes(ck_convolution, int) { return 0; }
 #endif
 

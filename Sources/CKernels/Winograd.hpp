@@ -20,14 +20,15 @@ BFLOAT16 ALWAYS_INLINE void pixelsAcross(const __m512 (&d)[4], __m512 (&to)[4]) 
   to[3] = _mm512_sub_ps(d[1], d[3]);
 }
 
-/// A column of 4 pixels from `row` on, transformed: Bᵀ d. Outside of the plane is 0.
+/// A column of 4 pixels, `stride` elements apart, from `row` on, transformed: Bᵀ d. Outside of the plane is 0.
 BFLOAT16 ALWAYS_INLINE void transformColumn(
-  const bfloat16 *plane, const ck_convolution &c, int64_t row, int64_t column, __m512 (&to)[4]) {
+  const bfloat16 *plane, const ck_convolution &c, int64_t stride, int64_t row, int64_t column,
+  __m512 (&to)[4]) {
   __m512 d[4];
   const bool isInside = column >= 0 && column < c.width;
   for (int i = 0; i < 4; i++)
     d[i] = isInside && row + i >= 0 && row + i < c.height
-      ? widened(plane + ((row + i) * c.width + column) * 16)
+      ? widened(plane + ((row + i) * c.width + column) * stride)
       : _mm512_setzero_ps();
   pixelsAcross(d, to);
 }
@@ -54,15 +55,17 @@ struct Tiles {
 struct PixelColumns {
   __m512 columns[4][4];
 
-  /// Moves to a tile of `plane`. `goesOn` tells that the tile before was the last one.
+  /// Moves to a tile of `plane`, whose pixels are `stride` elements apart. `goesOn` tells that the tile before
+  /// was the last one.
   BFLOAT16 ALWAYS_INLINE void move(
-    const bfloat16 *plane, const ck_convolution &c, const Tiles::Place &at, bool goesOn) {
+    const bfloat16 *plane, const ck_convolution &c, int64_t stride, const Tiles::Place &at,
+    bool goesOn) {
     const bool isNext = goesOn && at.column > 0;
     for (int s = 0; s < 4; s++) {
       if (isNext && s < 2)
         for (int r = 0; r < 4; r++) columns[s][r] = columns[s + 2][r];
       else
-        transformColumn(plane, c, at.row - 1, at.column - 1 + s, columns[s]);
+        transformColumn(plane, c, stride, at.row - 1, at.column - 1 + s, columns[s]);
     }
   }
 

@@ -67,7 +67,7 @@ BFLOAT16 void packChannels(
       const Tiles::Place at = job.tiles.place(number);
       const bfloat16 *plane = planes + at.picture * channels * c.height * c.width;
       if (isPixels) {
-        columns.move(plane, c, at, number > first);
+        columns.move(plane, c, 16, at, number > first);
         columns.transform(tile[i]);
       } else {
         transformGradients(plane, c, at, tile[i]);

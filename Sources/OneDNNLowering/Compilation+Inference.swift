@@ -60,6 +60,12 @@ extension Compilation {
       preconditionFailure("%\(index) is no convolution with bias.")
     }
     let (x, w, y) = (node.inputs[0], node.inputs[1], Graph.Value(node: index))
+    if isConstant(w) {
+      own[index] = try ownConvolution(
+        x: x, w: w, y: y, stride: stride, padding: padding,
+        activations: .channelsLast(ck_bfloat16))
+      if own[index] != nil { return }
+    }
     let epilogue: [Epilogue] =
       (node.inputs.count == 4 ? [.addResidual] : []) + (relu ? [.rectify] : [])
     let kernel = try engine.convolutionWithBias(
@@ -90,7 +96,7 @@ extension Compilation {
   }
 
   /// Whether a value is a variable that only the host changes and only convolutions with bias read.
-  private func isConstant(_ value: Graph.Value) -> Bool {
+  func isConstant(_ value: Graph.Value) -> Bool {
     guard case .variable = graph.nodes[value.node].operation else { return false }
     let readers = graph.nodes.filter { $0.inputs.contains(value) }
     return !graph.assignments.contains { $0.variable == value.node || $0.value == value }
@@ -102,7 +108,8 @@ extension Compilation {
 
   /// Binds a convolution with bias. A residual is added in the result's place, so it is copied there where the
   /// memory plan could not put the result over it.
-  mutating func appendConvolutionWithBias(_ index: Int) throws(LoweringError) {
+  mutating func appendConvolutionWithBias(_ index: Int, relu: Bool) throws(LoweringError) {
+    if let own = own[index] { return try appendOwnInference(index, own, relu: relu) }
     guard let kernel = kernels[index] else { preconditionFailure("%\(index) has no kernel.") }
     let inputs = graph.nodes[index].inputs
     let y = Graph.Value(node: index)

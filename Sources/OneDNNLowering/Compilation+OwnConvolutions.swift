@@ -50,21 +50,21 @@ extension Compilation {
     static let outerSums = 1 << 20
   }
 
-  /// Our own kernel for the convolution of x and w to y or a gradient of it, if it is faster than oneDNN's and
-  /// nothing has settled another layout of the weights than `[out][row][column][in]`.
+  /// Our own kernel for the convolution of x and w to y or a gradient of it, where both have the layout
+  /// `activations`, if it is faster than oneDNN's and nothing has settled another layout of the weights than
+  /// `[out][row][column][in]`.
   mutating func ownConvolution(
     x: Graph.Value, w: Graph.Value, y: Graph.Value, stride: Int, padding: Int,
-    isWeightGradient: Bool = false
+    isWeightGradient: Bool = false, activations: Storage = .blocked(ck_bfloat16)
   ) throws(LoweringError) -> OwnConvolution? {
-    guard
-      ck_has_bfloat16() != 0, storage(of: x) == .blocked(ck_bfloat16),
-      storage(of: y) == .blocked(ck_bfloat16)
+    guard ck_has_bfloat16() != 0, storage(of: x) == activations, storage(of: y) == activations
     else { return nil }
     let (source, result, weight) = (graph.shape(of: x), graph.shape(of: y), graph.shape(of: w))
     guard
       let kernel = ownKernel(
         weight: weight, pixels: result[2] * result[3], stride: stride, padding: padding,
-        isWeightGradient: isWeightGradient)
+        isWeightGradient: isWeightGradient),
+      activations == .blocked(ck_bfloat16) || kernel == .winograd
     else { return nil }
     let layout = try MemoryDescription(weight, dnnl_f32, dnnl_ohwi)
     settle(w, layout)
@@ -138,8 +138,26 @@ extension Compilation {
     }
   }
 
+  /// Binds our own kernel of a convolution with bias, which adds a residual wherever it lies.
+  mutating func appendOwnInference(
+    _ index: Int, _ convolution: OwnConvolution, relu: Bool
+  ) throws(LoweringError) {
+    let inputs = graph.nodes[index].inputs
+    let shape = convolution.shape
+    let packed = try unsafe packedWeights(inputs[1], convolution, false, index)
+    let (x, y, workspace) = unsafe (
+      address(inputs[0]), address(.init(node: index)), memory.base(memory.workspace)
+    )
+    let epilogue = unsafe ck_epilogue(
+      bias: floats(inputs[2]), residual: inputs.count == 4 ? address(inputs[3]) : nil,
+      relu: relu ? 1 : 0)
+    try append(index, kernel: convolution.kernel.rawValue) {
+      unsafe ck_winograd_channels_last(shape, x, packed, epilogue, y, workspace)
+    }
+  }
+
   /// Where packed weights lie; they are packed at their first use in a run, since weights change only at its
-  /// end.
+  /// end, or before a run where only the host changes them.
   private mutating func packedWeights(
     _ value: Graph.Value, _ convolution: OwnConvolution, _ isGradient: Bool, _ index: Int
   ) throws(LoweringError) -> UnsafeMutableRawPointer {
@@ -155,14 +173,14 @@ extension Compilation {
     let description = ProgramStep(
       name: "reorder", kernel: kernel.rawValue, node: index, shape: graph.shape(of: value),
       byteCount: try description(of: value).byteCount + byteCount, multiplicationCount: 0)
-    steps.append(
-      Step(description: description) { () throws(LoweringError) in
-        if kernel == .winograd {
-          unsafe ck_pack_winograd(shape, flag, w, packed)
-        } else {
-          unsafe ck_pack_weights(shape, flag, w, packed)
-        }
-      })
+    let step = Step(description: description) { () throws(LoweringError) in
+      if kernel == .winograd {
+        unsafe ck_pack_winograd(shape, flag, w, packed)
+      } else {
+        unsafe ck_pack_weights(shape, flag, w, packed)
+      }
+    }
+    if isConstant(key.weights) { preparations.append(step) } else { steps.append(step) }
     return unsafe packed
   }
 }

@@ -14,7 +14,8 @@ extension Compilation {
     case .constant(let value): try appendConstant(value, index)
     case .convolution, .convolutionInputGradient, .convolutionWeightGradient:
       try appendConvolution(index)
-    case .convolutionWithBias: try appendConvolutionWithBias(index)
+    case .convolutionWithBias(_, _, let relu):
+      try appendConvolutionWithBias(index, relu: relu)
     case .batchNormalization, .batchNormalizationGradient, .batchNormalizationInference:
       try appendNormalization(index)
     case .maxPool, .maxPoolGradient, .globalAveragePool, .globalAveragePoolGradient:

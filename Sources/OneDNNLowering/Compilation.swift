@@ -26,6 +26,8 @@ struct Compilation {
   var plan: MemoryPlan?
   var memory = ProgramMemory()
   var steps: [Step] = []
+  /// What is made of variables that only the host changes.
+  var preparations: [Step] = []
 
   init(_ graph: Graph, _ lowering: OneDNNLowering) throws(LoweringError) {
     self.graph = graph
@@ -45,7 +47,7 @@ struct Compilation {
     try appendAssignments()
     return OneDNNProgram(
       graph: graph, engine: engine, threads: lowering.threads, arena: plan ?? emptyPlan,
-      memory: memory, steps: steps, leaves: try leafPlaces(),
+      memory: memory, preparations: preparations, steps: steps, leaves: try leafPlaces(),
       outputs: try outputPlaces())
   }
 

@@ -41,20 +41,24 @@ final class OneDNNProgram: Program {
   private let threads: ThreadBudget
   private let plan: MemoryPlan
   private let memory: ProgramMemory
+  private let preparations: [Step]
   private let bound: [Step]
+  /// Whether the preparations have run since the host last wrote a variable.
+  private var isPrepared = false
   private let leaves: [String: HostPlace]
   private let outputs: [String: HostPlace]
   private var hostCopies: [HostCopy.Key: HostCopy] = [:]
 
   init(
     graph: Graph, engine: Engine, threads: ThreadBudget, arena: MemoryPlan, memory: ProgramMemory,
-    steps: [Step], leaves: [String: HostPlace], outputs: [String: HostPlace]
+    preparations: [Step], steps: [Step], leaves: [String: HostPlace], outputs: [String: HostPlace]
   ) {
     self.graph = graph
     self.engine = engine
     self.threads = threads
     plan = arena
     self.memory = memory
+    self.preparations = preparations
     bound = steps
     self.leaves = leaves
     self.outputs = outputs
@@ -68,6 +72,10 @@ final class OneDNNProgram: Program {
 
   func run(afterEachStep: (Int) -> Void) throws(LoweringError) {
     ck_set_threads(Int32(threads.count))
+    if !isPrepared {
+      for step in preparations { try step.run() }
+      isPrepared = true
+    }
     for (place, step) in bound.enumerated() {
       try step.run()
       afterEachStep(place)
@@ -107,10 +115,12 @@ final class OneDNNProgram: Program {
     return values
   }
 
+  /// Where the host is about to write.
   private func leaf(_ name: String) -> HostPlace {
     guard let place = leaves[name] else {
       preconditionFailure("No input or variable is called \(name).")
     }
+    if case .variable = graph.nodes[place.node].operation { isPrepared = false }
     return place
   }
 

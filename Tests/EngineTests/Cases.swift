@@ -178,6 +178,23 @@ extension Case {
           with: get($0, "w1"), bias: get($0, "bias"), residual: first, stride: 1, padding: 1,
           relu: true)
       },
+      // Large enough for a kernel of our own, which packs what it reads; the residual is read again or not.
+      Case(
+        "wide convolutions with bias",
+        [
+          ("x", [3, 32, 7, 6]), ("w1", [64, 32, 3, 3]), ("w2", [64, 64, 3, 3]),
+          ("w3", [64, 64, 3, 3]), ("bias", [64]),
+        ], differentiated: []
+      ) {
+        let (x, bias) = (get($0, "x").relu(), get($0, "bias"))
+        let first = x.convolved(
+          with: get($0, "w1"), bias: bias, stride: 1, padding: 1, relu: false)
+        let second = first.convolved(
+          with: get($0, "w2"), bias: bias, stride: 1, padding: 1, relu: true)
+        let third = second.convolved(
+          with: get($0, "w3"), bias: bias, residual: first, stride: 1, padding: 1, relu: true)
+        return third + second
+      },
       Case(
         "a residual that is read again",
         [("x", [2, 16, 6, 6]), ("w1", [16, 16, 3, 3]), ("bias", [16])], differentiated: []

@@ -94,6 +94,32 @@ import Testing
       program.steps.map(\.name) == ["relu"] + Array(repeating: "convolutionWithBias", count: 3))
   }
 
+  @Test(
+    arguments: Precision.allCases.filter { $0 == .float32 || OneDNNLowering.bestPrecision == $0 })
+  func `weights that the host writes again are those of the next run`(_ precision: Precision) throws
+  {
+    let recorder = Recorder()
+    let x = recorder.input("x", [2, 32, 5, 5]).relu()
+    let w = recorder.variable("w", [32, 32, 3, 3])
+    let bias = recorder.variable("b", [32])
+    recorder.output("y", x.convolved(with: w, bias: bias, stride: 1, padding: 1, relu: false))
+    let lowering = OneDNNLowering(threads: ThreadBudget(1), precision: precision)
+    let values = values(of: recorder.graph)
+    var results: [[Float]] = []
+    let program = try lowering.compile(recorder.graph)
+    for (name, value) in values { program.write(value, to: name) }
+    for factor: Float in [1, -2, -2] {
+      program.write((values["w"] ?? []).map { $0 * factor }, to: "w")
+      program.write([Float](repeating: 0, count: 32), to: "b")
+      try program.run()
+      results.append(program.read("y"))
+    }
+    // Powers of two scale without rounding.
+    #expect(results[0].contains { $0 != 0 })
+    #expect(results[1] == results[0].map { $0 * -2 })
+    #expect(results[2] == results[1])
+  }
+
   private func values(of graph: Graph) -> [String: [Float]] {
     var values: [String: [Float]] = [:]
     for (index, leaf) in (graph.variables + graph.inputs).enumerated() {

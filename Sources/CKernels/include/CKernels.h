@@ -101,6 +101,20 @@ void ck_winograd(
   ck_convolution convolution, int is_gradient, const void *source, const void *packed,
   void *result, void *workspace);
 
+/// What is done to each result of a convolution before it is rounded and written.
+typedef struct {
+  /// One a result channel, added.
+  const float *bias;
+  /// In the result's type and layout, added after it unless NULL; may be the result itself.
+  const void *residual;
+  /// Then writes 0 for what is negative.
+  int32_t relu;
+} ck_epilogue;
+/// y from x as of ck_winograd, but in channels last and with an epilogue.
+void ck_winograd_channels_last(
+  ck_convolution convolution, const void *source, const void *packed, ck_epilogue epilogue,
+  void *result, void *workspace);
+
 /// The bytes of workspace that ck_winograd_gradient needs with `threads` threads.
 int64_t ck_winograd_gradient_bytes(ck_convolution convolution, int threads);
 /// dw [out][row][column][in] in float32 of a convolution that ck_winograd computes.
