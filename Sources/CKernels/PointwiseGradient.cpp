@@ -16,14 +16,6 @@ struct Job {
   OuterProducts outer;
 };
 
-/// 16 channels of two places, as pairs; a second place that is null is 0.
-BFLOAT16 ALWAYS_INLINE __m512i pairOf(const bfloat16 *first, const bfloat16 *second) {
-  const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)first));
-  if (!second) return low;
-  const __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)second));
-  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-}
-
 /// Walks over the places of 16 channels of dy, or over the pixels of x that they meet.
 struct Walk {
   const bfloat16 *at;

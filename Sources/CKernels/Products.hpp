@@ -45,6 +45,14 @@ BFLOAT16 ALWAYS_INLINE __m512i interleaved(__m512 low, __m512 high) {
   return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 
+/// 16 channels of two places, as pairs; a second place that is null is 0.
+BFLOAT16 ALWAYS_INLINE __m512i pairOf(const bfloat16 *first, const bfloat16 *second) {
+  const __m512i low = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)first));
+  if (!second) return low;
+  const __m512i high = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)second));
+  return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
 /// Sixteen elements widened.
 BFLOAT16 ALWAYS_INLINE __m512 widened(const bfloat16 *from) {
   const __m256i halves = _mm256_loadu_si256((const __m256i *)from);

@@ -23,20 +23,11 @@ struct Job {
   bfloat16 *columns, *rows;
 };
 
-/// 16 channels of one pixel of pictures n and n + 1, side by side; a picture beyond the last is 0.
-BFLOAT16 ALWAYS_INLINE __m512i pairAt(
-  const bfloat16 *from, int64_t pictureStride, bool hasSecond) {
-  const __m512i first = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)from));
-  if (!hasSecond) return first;
-  const __m256i second = _mm256_loadu_si256((const __m256i *)(from + pictureStride));
-  return _mm512_or_si512(first, _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
-}
-
 /// One pixel of all pictures, 16 channels, in pairs of pictures.
 BFLOAT16 void packPixel(
   const bfloat16 *from, int64_t pictureStride, int64_t images, bfloat16 *to, int64_t pairStride) {
   for (int64_t n = 0; n < images; n += 2) {
-    _mm512_storeu_si512(to, pairAt(from, pictureStride, n + 1 < images));
+    _mm512_storeu_si512(to, pairOf(from, n + 1 < images ? from + pictureStride : nullptr));
     from += 2 * pictureStride;
     to += pairStride;
   }
@@ -74,7 +65,7 @@ BFLOAT16 void packRows(Job &job) {
     bfloat16 *high = low + places * count * tileRows * 2;
     const int64_t stride = c.out_channels * places;
     for (int64_t n = 0; n < c.images; n += 2) {
-      const __m512i both = pairAt(from, stride, n + 1 < c.images);
+      const __m512i both = pairOf(from, n + 1 < c.images ? from + stride : nullptr);
       _mm256_storeu_si256((__m256i *)low, _mm512_castsi512_si256(both));
       _mm256_storeu_si256((__m256i *)high, _mm512_extracti64x4_epi64(both, 1));
       from += 2 * stride;
