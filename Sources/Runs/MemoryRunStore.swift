@@ -80,7 +80,7 @@ public final class MemoryRunStore: RunStore {
     }
   }
 
-  /// Removes a file or an empty folder.
+  /// Removes a run with its history and events.
   public func remove(_ id: RunID) throws {
     contents.withLock { contents in
       contents.records[id] = nil

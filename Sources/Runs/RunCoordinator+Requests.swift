@@ -147,14 +147,15 @@ extension RunCoordinator {
     }
     let aside = removingPath(id)
     try namingUnwritable {
-      if fileSystem.isDirectory(directory(of: id)) {
+      let hasFiles = fileSystem.isDirectory(directory(of: id))
+      if hasFiles {
         try fileSystem.rename(directory(of: id), to: aside)
         try fileSystem.synchronizeDirectory(runsDirectory)
       }
       do {
         try store.remove(id)
       } catch {
-        try fileSystem.rename(aside, to: directory(of: id))
+        if hasFiles { try fileSystem.rename(aside, to: directory(of: id)) }
         throw error
       }
     }

@@ -60,15 +60,16 @@ public actor RunCoordinator: RunControl {
   ///
   /// - Parameters:
   ///   - dataDirectory: The data folder; it must exist. Runs are in its folder `runs`.
-  ///   - store: Where runs are remembered.
+  ///   - store: Where runs are remembered; opened when the folder is this coordinator's.
   ///   - settings: How runs are treated.
   ///   - packDirectory: The folder of a dataset's pack, nil if there is no such dataset.
   ///   - fileSystem: The files of runs.
   ///   - now: The time of day, for people only: nothing is decided by it.
   ///   - pause: Waits before a crashed worker is replaced, or a failed write is tried again.
-  /// - Throws: `RunControlError.folderInUse` if another service uses the folder; `FileSystemError`.
+  /// - Throws: `RunControlError.folderInUse` if another service uses the folder; `FileSystemError`; what opening
+  ///   the store throws.
   public init(
-    dataDirectory: String, store: any RunStore, settings: RunSettings,
+    dataDirectory: String, store: @autoclosure () throws -> any RunStore, settings: RunSettings,
     packDirectory: @escaping @Sendable (_ dataset: String) -> String?,
     fileSystem: any FileSystem = DiskFileSystem(),
     now: @escaping @Sendable () -> Timestamp = { Timestamp.now() },
@@ -81,7 +82,7 @@ public actor RunCoordinator: RunControl {
     serviceLock = lock
     runsDirectory = dataDirectory + "/runs"
     serviceInstance = String(UInt64.random(in: .min ... .max), radix: 36)
-    (self.store, self.settings, self.packDirectory) = (store, settings, packDirectory)
+    (self.store, self.settings, self.packDirectory) = (try store(), settings, packDirectory)
     (self.fileSystem, self.now, self.pause) = (fileSystem, now, pause)
     try fileSystem.createDirectory(runsDirectory)
   }

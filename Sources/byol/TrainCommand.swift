@@ -24,7 +24,8 @@ struct TrainCommand: ParsableCommand {
       """)
 
   @Option(
-    help: "A folder, or a tar, tar.gz or zip file, of pictures; the last folder is the label.")
+    help:
+      "A folder, or a tar, tar.gz, tar.zst or zip file, of pictures; the last folder is the label.")
   var pictures: String?
 
   @Option(help: "The folder of the run; made if it is missing.")

@@ -22,9 +22,10 @@ import Testing
     let service = EmbeddingService(loader: loader, modelLimit: 1)
     var options = EmbeddingOptions()
     options.normalize = false
-    async let old = service.embed([plain(red: 1)], with: source("old"), options: options)
+    async let old = service.embed([try plainBytes(red: 1)], with: source("old"), options: options)
     for await _ in began { break }
-    let new = try await service.embed([plain(red: 1)], with: source("new"), options: options)
+    let new = try await service.embed(
+      [try plainBytes(red: 1)], with: source("new"), options: options)
     #expect(new.vectors == [[3, 30, 60, 3]])
     #expect(!service.isLoaded(source("old")))
     gate.open()
@@ -40,14 +41,15 @@ import Testing
     let loader = EncoderLoader(
       load: { _ in FakeEncoder(gate: gate, started: { beganNow.yield() }) }, fingerprint: { $0 })
     let service = EmbeddingService(loader: loader, queueLimit: 2)
-    async let first = service.embed([plain(red: 1), plain(red: 2)], with: source("m"))
+    async let first = service.embed(
+      [try plainBytes(red: 1), try plainBytes(red: 2)], with: source("m"))
     for await _ in began { break }
     await #expect(throws: EmbeddingServiceError.self) {
-      try await service.embed([plain(red: 3)], with: source("m"))
+      try await service.embed([try plainBytes(red: 3)], with: source("m"))
     }
     gate.open()
     #expect(try await first.vectors.count == 2)
-    #expect(try await service.embed([plain(red: 3)], with: source("m")).vectors.count == 1)
+    #expect(try await service.embed([try plainBytes(red: 3)], with: source("m")).vectors.count == 1)
   }
 
   @Test func `several pictures are computed at once, in order, and a lone one opens one worker`()
@@ -66,7 +68,7 @@ import Testing
     var options = EmbeddingOptions()
     options.normalize = false
     async let reply = service.embed(
-      (1...5).map { plain(red: $0) }, with: source("m"), options: options)
+      (1...5).map { try plainBytes(red: $0) }, with: source("m"), options: options)
     var started = 0
     for await _ in began {
       started += 1
@@ -77,7 +79,7 @@ import Testing
     gate.open()
     #expect(try await reply.vectors.map { $0[0] } == [1, 2, 3, 4, 5])
     #expect(loads.value == 2)
-    _ = try await service.embed([plain(red: 1)], with: source("other"))
+    _ = try await service.embed([try plainBytes(red: 1)], with: source("other"))
     #expect(loads.value == 3)
   }
 
@@ -91,10 +93,10 @@ import Testing
       }, fingerprint: { $0 })
     let service = EmbeddingService(loader: loader)
     await #expect(throws: EmbeddingServiceError.self) {
-      try await service.embed([plain(red: 1)], with: source("m"))
+      try await service.embed([try plainBytes(red: 1)], with: source("m"))
     }
     #expect(service.waitingCount == 0)
-    #expect(try await service.embed([plain(red: 1)], with: source("m")).vectors.count == 1)
+    #expect(try await service.embed([try plainBytes(red: 1)], with: source("m")).vectors.count == 1)
   }
 
   @Test func `the models used last stay in memory`() async throws {
@@ -106,11 +108,32 @@ import Testing
       }, fingerprint: { $0 })
     let service = EmbeddingService(loader: loader, modelLimit: 2)
     for name in ["a", "b", "a", "c", "a"] {
-      _ = try await service.embed([plain(red: 1)], with: source(name))
+      _ = try await service.embed([try plainBytes(red: 1)], with: source(name))
     }
     #expect(loads.value == 3)
     #expect(service.isLoaded(source("a")) && service.isLoaded(source("c")))
     #expect(!service.isLoaded(source("b")))
+  }
+
+  @Test func `pictures are decoded by the workers, and every one that does not decode is named`()
+    async throws
+  {
+    let service = EmbeddingService(
+      loader: EncoderLoader(load: { _ in FakeEncoder() }, fingerprint: { $0 }), queueLimit: 3)
+    let (empty, cut) = ([UInt8](), Array(try plainBytes(red: 1).prefix(50)))
+    let error = await #expect(throws: EmbeddingServiceError.self) {
+      try await service.embed([empty, try plainBytes(red: 1), cut], with: source("m"))
+    }
+    guard case .notDecodable(let failures) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(failures.mapValues(\.code) == [0: .empty, 2: .truncated])
+    // Nothing is decoded that has no place in the queue.
+    await #expect(throws: EmbeddingServiceError.queueFull(limit: 3, seconds: 1)) {
+      try await service.embed([empty, empty, empty, empty], with: source("m"))
+    }
+    #expect(service.waitingCount == 0)
   }
 
   @Test func `numbers that are not finite are told, never served`() async throws {
@@ -118,7 +141,7 @@ import Testing
       load: { _ in FakeEncoder(factor: .infinity) }, fingerprint: { $0 })
     let service = EmbeddingService(loader: loader)
     await #expect(throws: EmbeddingServiceError.notFinite(index: 0)) {
-      try await service.embed([plain(red: 1)], with: source("m"))
+      try await service.embed([try plainBytes(red: 1)], with: source("m"))
     }
   }
 }

@@ -94,6 +94,16 @@ import Testing
     #expect(throws: RunControlError.folderInUse(path: harness.folder.path)) {
       try harness.coordinator(.finishes)
     }
+    // Its store is not even opened: a newer version would change the tables under the service that uses them.
+    func store() throws -> any RunStore {
+      Issue.record("The store of a folder in use was opened.")
+      return MemoryRunStore()
+    }
+    #expect(throws: RunControlError.folderInUse(path: harness.folder.path)) {
+      try RunCoordinator(
+        dataDirectory: harness.folder.path, store: try store(),
+        settings: RunSettings(workerCommand: ["false"]), packDirectory: { _ in nil })
+    }
     await first?.end(within: .seconds(1))
     first = nil
     _ = try harness.coordinator(.finishes)

@@ -17,51 +17,48 @@ struct EmbeddingHandlers: Sendable {
     let type = try request.negotiated(Self.offers)
     let order = try await EmbeddingOrder(request, limits: limits)
     let model = try await catalog.model(order.model)
-    let began = ContinuousClock.now
-    let images = try decoded(order.pictures)
-    let decoding = began.duration(to: .now)
-    let reply = try await embed(images, with: model, order)
+    let reply = try await counted { try await embed(order, with: model) }
     metrics.embedded(
-      images.count, decoding: decoding, queued: reply.queued, computed: reply.computed)
+      order.pictures.count, decoding: reply.decoded, queued: reply.queued,
+      computed: reply.computed)
     var response = body(reply, model.name, type, order.format)
     response.headers.set("Cache-Control", "no-store")
     response.headers.set("X-Model-Fingerprint", reply.fingerprint)
     response.headers.set("X-Model-Precision", reply.precision.rawValue)
     response.headers.set(
       "Server-Timing",
-      "decode;dur=\(milliseconds(decoding)), queue;dur=\(milliseconds(reply.queued)), "
+      "decode;dur=\(milliseconds(reply.decoded)), queue;dur=\(milliseconds(reply.queued)), "
         + "infer;dur=\(milliseconds(reply.computed))")
     return response
   }
 
   /// Asks the model; where its checkpoint went away while it was being opened, the run's next one.
   private func embed(
-    _ images: [RGBImage], with model: CatalogModel, _ order: EmbeddingOrder
+    _ order: EmbeddingOrder, with model: CatalogModel
   ) async throws -> EmbeddingReply {
     do {
-      return try await service.embed(images, with: model.source, options: order.options)
+      return try await service.embed(
+        order.pictures, limits: limits.image, with: model.source, options: order.options)
     } catch EmbeddingServiceError.modelNotLoadable(let name, let reason) {
       let now = try await catalog.model(order.model)
       guard now.source != model.source else {
         throw EmbeddingServiceError.modelNotLoadable(name: name, reason: reason)
       }
-      return try await service.embed(images, with: now.source, options: order.options)
+      return try await service.embed(
+        order.pictures, limits: limits.image, with: now.source, options: order.options)
     }
   }
 
-  private func decoded(_ pictures: [[UInt8]]) throws -> [RGBImage] {
-    var images: [RGBImage] = []
-    var failures: [(index: Int, error: ImageError)] = []
-    for (index, bytes) in pictures.enumerated() {
-      do throws(ImageError) {
-        images.append(try decode(bytes, limits: limits.image))
-      } catch {
-        metrics.notDecoded(error.code.rawValue)
-        failures.append((index, error))
-      }
+  /// Counts the pictures that do not decode.
+  private func counted(
+    _ embed: () async throws -> EmbeddingReply
+  ) async throws -> EmbeddingReply {
+    do {
+      return try await embed()
+    } catch EmbeddingServiceError.notDecodable(let failures) {
+      for error in failures.values { metrics.notDecoded(error.code.rawValue) }
+      throw EmbeddingServiceError.notDecodable(failures)
     }
-    guard failures.isEmpty else { throw imageProblem(failures) }
-    return images
   }
 
   private func milliseconds(_ duration: Duration) -> String {

@@ -14,7 +14,7 @@ func problem(for error: any Error) -> APIError? {
   case let error as RecipeProblems: recipeProblem(error)
   case let error as EmbeddingServiceError: embeddingProblem(error)
   case let error as DatasetLibraryError: datasetProblem(error)
-  case let error as ImageError: imageProblem([(index: 0, error: error)])
+  case let error as ImageError: imageProblem([0: error])
   default: nil
   }
 }
@@ -77,6 +77,7 @@ private func embeddingProblem(_ error: EmbeddingServiceError) -> APIError {
       .fingerprintMismatch, "The model's fingerprint is \(actual), not \(clipped(required)).")
   case .dimensionsOutOfRange(let asked, let largest):
     .invalid([.field("dimensions", "out_of_range", "\(asked) is not within 1…\(largest).")])
+  case .notDecodable(let failures): imageProblem(failures)
   case .notFinite(let index):
     APIError(
       .internalError, "The model gave numbers that are not finite for picture \(index).")
@@ -95,7 +96,7 @@ private func datasetProblem(_ error: DatasetLibraryError) -> APIError {
       .pathNotAllowed, "\(clipped(path)) is not under a folder that the operator allowed.",
       faults: [.field("path", "path_not_allowed", "Not under an allowed folder.")])
   case .unknownFormat:
-    APIError(.unsupportedMediaType, "The bytes are no tar, tar.gz or zip archive.")
+    APIError(.unsupportedMediaType, "The bytes are no tar, tar.gz, tar.zst or zip archive.")
   case .tooLarge(let limit):
     APIError(.payloadTooLarge, "The archive is longer than the \(limit) bytes allowed.")
   case .empty: APIError(.datasetRejected, "The body is empty.")
@@ -108,12 +109,11 @@ private func datasetProblem(_ error: DatasetLibraryError) -> APIError {
 }
 
 /// 422 for pictures that do not decode.
-func imageProblem(_ failures: [(index: Int, error: ImageError)]) -> APIError {
-  let faults = failures.map { failure in
-    APIError.Fault(
-      field: nil, index: failure.index, code: failure.error.code.rawValue,
-      detail: failure.error.detail)
+private func imageProblem(_ failures: [Int: ImageError]) -> APIError {
+  let ordered = failures.sorted { $0.key < $1.key }
+  let faults = ordered.map { index, error in
+    APIError.Fault(field: nil, index: index, code: error.code.rawValue, detail: error.detail)
   }
-  let first = failures.first.map { "Picture \($0.index): \($0.error.detail)" } ?? ""
+  let first = ordered.first.map { "Picture \($0.key): \($0.value.detail)" } ?? ""
   return APIError(.imageNotDecodable, first, faults: faults)
 }

@@ -23,9 +23,11 @@ public struct EmbeddingReply: Sendable {
   public var fingerprint: String
   /// What was computed in; another precision gives other bits.
   public var precision: Precision
-  /// The time between asking and computing.
+  /// The time between asking and the first picture's turn.
   public var queued: Duration
-  /// The time of computing.
+  /// The time of decoding, the sum over the pictures.
+  public var decoded: Duration
+  /// The time of computing, the sum over the pictures.
   public var computed: Duration
 }
 
@@ -43,8 +45,8 @@ public struct EncoderFacts: Hashable, Sendable {
 
 /// Keeps the models that were used last in memory and puts pictures through them.
 ///
-/// Each model computes on some threads of its own, a picture at a time on each, so that a picture's bits never
-/// depend on what else was asked for. A model that is taken out while it works finishes what it was
+/// Each model decodes and computes on some threads of its own, a picture at a time on each, so that a picture's bits never
+/// depend on what else was asked for, and decoded pictures never pile up. A model that is taken out while it works finishes what it was
 /// given: its weights live as long as a request holds it.
 public final class EmbeddingService: Sendable {
   private struct State {
@@ -79,25 +81,28 @@ public final class EmbeddingService: Sendable {
   /// Pictures that wait or are being computed.
   public var waitingCount: Int { state.withLock { $0.waiting } }
 
-  /// The vectors of some pictures.
+  /// The vectors of some pictures of any format that `decode` reads, each within the limits.
   ///
   /// - Throws: `EmbeddingServiceError`; what the encoder throws.
   public func embed(
-    _ images: [RGBImage], with source: EncoderSource, options: EmbeddingOptions = .init()
+    _ pictures: [[UInt8]], limits: ImageLimits = .init(), with source: EncoderSource,
+    options: EmbeddingOptions = .init()
   ) async throws -> EmbeddingReply {
-    try admit(images.count)
-    defer { state.withLock { $0.waiting -= images.count } }
+    try admit(pictures.count)
+    defer { state.withLock { $0.waiting -= pictures.count } }
     let asked = ContinuousClock.now
     let model = loaded(source)
     let facts = try await facts(of: source, model)
     try check(options, facts)
-    let (vectors, began) = try await model.embed(images)
-    let ended = ContinuousClock.now
-    record(images.count, began.duration(to: ended))
+    let embedded = try await model.embed(pictures, limits: limits)
+    let began = embedded.map(\.began).min() ?? asked
+    let decoded = embedded.reduce(.zero) { $0 + $1.decoding }
+    let computed = embedded.reduce(.zero) { $0 + $1.computing }
+    record(pictures.count, decoded + computed)
     return EmbeddingReply(
-      vectors: try finished(vectors, options), fingerprint: facts.fingerprint,
-      precision: facts.precision, queued: asked.duration(to: began),
-      computed: began.duration(to: ended))
+      vectors: try finished(try vectors(of: embedded), options), fingerprint: facts.fingerprint,
+      precision: facts.precision, queued: asked.duration(to: began), decoded: decoded,
+      computed: computed)
   }
 
   /// What a model is; opens it if it is not in memory.
@@ -139,9 +144,10 @@ extension EmbeddingService {
     }
   }
 
-  private func record(_ count: Int, _ duration: Duration) {
+  /// Learns from the time that all workers together took for some pictures.
+  private func record(_ count: Int, _ work: Duration) {
     guard count > 0 else { return }
-    let seconds = duration / .seconds(1) / Double(count * workerCount)
+    let seconds = work / .seconds(1) / Double(count * workerCount)
     state.withLock { $0.secondsPerPicture += (seconds - $0.secondsPerPicture) * 0.2 }
   }
 }
@@ -178,6 +184,19 @@ extension EmbeddingService {
 }
 
 // MARK: - Vectors
+
+private func vectors(of pictures: [EmbeddedPicture]) throws(EmbeddingServiceError) -> [[Float]] {
+  var vectors: [[Float]] = []
+  var failures: [Int: ImageError] = [:]
+  for (index, picture) in pictures.enumerated() {
+    switch picture.vector {
+    case .success(let vector): vectors.append(vector)
+    case .failure(let error): failures[index] = error
+    }
+  }
+  if !failures.isEmpty { throw .notDecodable(failures) }
+  return vectors
+}
 
 private func finished(
   _ vectors: [[Float]], _ options: EmbeddingOptions

@@ -59,6 +59,8 @@ public enum EmbeddingServiceError: Error, Hashable, Sendable {
   case fingerprintMismatch(required: String, actual: String)
   /// More components were asked for than there are, or none.
   case dimensionsOutOfRange(asked: Int, largest: Int)
+  /// Some pictures do not decode, by their places in the request.
+  case notDecodable([Int: ImageError])
   /// The model gave infinities or NaN for a picture.
   case notFinite(index: Int)
 }

@@ -30,34 +30,23 @@ final class EncoderWorkers: Sendable {
     return facts
   }
 
-  /// The representations of some pictures in order, and when computing began.
+  /// The representations of some pictures, in order.
   ///
   /// - Throws: `EmbeddingServiceError`; whatever the encoder throws.
-  func embed(_ images: [RGBImage]) async throws -> (
-    vectors: [[Float]], began: ContinuousClock.Instant
-  ) {
-    if images.count == 1 {
-      let (vector, began) = try await embed(images[0])
-      return ([vector], began)
-    }
+  func embed(_ pictures: [[UInt8]], limits: ImageLimits) async throws -> [EmbeddedPicture] {
+    if pictures.count == 1 { return [try await embed(pictures[0], limits: limits)] }
     return try await withThrowingTaskGroup { group in
-      for (index, image) in images.enumerated() {
-        group.addTask { (index, try await self.embed(image)) }
+      for (index, picture) in pictures.enumerated() {
+        group.addTask { (index, try await self.embed(picture, limits: limits)) }
       }
-      var vectors: [[Float]] = Array(repeating: [], count: images.count)
-      var first: ContinuousClock.Instant?
-      for try await (index, result) in group {
-        vectors[index] = result.vector
-        first = min(first ?? result.began, result.began)
-      }
-      return (vectors, first ?? .now)
+      var results: [EmbeddedPicture?] = Array(repeating: nil, count: pictures.count)
+      for try await (index, result) in group { results[index] = result }
+      return results.compactMap { $0 }
     }
   }
 
   /// One picture on the worker that has the fewest; the first of several, so that others may stay unopened.
-  private func embed(_ image: RGBImage) async throws -> (
-    vector: [Float], began: ContinuousClock.Instant
-  ) {
+  private func embed(_ picture: [UInt8], limits: ImageLimits) async throws -> EmbeddedPicture {
     let worker = state.withLock { state in
       let least = state.pending.min() ?? 0
       let worker = state.pending.firstIndex(of: least) ?? 0
@@ -65,6 +54,6 @@ final class EncoderWorkers: Sendable {
       return worker
     }
     defer { state.withLock { $0.pending[worker] -= 1 } }
-    return try await workers[worker].embed(image)
+    return try await workers[worker].embed(picture, limits: limits)
   }
 }

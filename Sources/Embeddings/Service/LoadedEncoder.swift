@@ -1,5 +1,17 @@
 import Images
 
+/// A picture's representation and what it took.
+struct EmbeddedPicture: Sendable {
+  /// The representation, or why the picture does not decode.
+  var vector: Result<[Float], ImageError>
+  /// When a worker took it up.
+  var began: ContinuousClock.Instant
+  /// The time of decoding.
+  var decoding: Duration
+  /// The time of computing.
+  var computing: Duration
+}
+
 /// One worker of a model: an actor on a thread of its own, which opens the file, then computes.
 actor LoadedEncoder {
   private let executor: ThreadExecutor
@@ -23,13 +35,25 @@ actor LoadedEncoder {
   /// - Throws: `EmbeddingServiceError.modelNotLoadable`.
   func facts() throws(EmbeddingServiceError) -> EncoderFacts { try open().facts }
 
-  /// The representation of a picture, and when computing began.
+  /// The representation of a picture of any format that `decode` reads. It is decoded here and now, so that of all the
+  /// pictures that wait no more are in memory decoded than there are workers.
   ///
   /// - Throws: `EmbeddingServiceError`; whatever the encoder throws.
-  func embed(_ image: RGBImage) throws -> (vector: [Float], began: ContinuousClock.Instant) {
+  func embed(_ picture: [UInt8], limits: ImageLimits) throws -> EmbeddedPicture {
     let encoder = try open().encoder
     let began = ContinuousClock.now
-    return (try encoder.embed(image), began)
+    let image: RGBImage
+    do throws(ImageError) {
+      image = try decode(picture, limits: limits)
+    } catch {
+      return EmbeddedPicture(
+        vector: .failure(error), began: began, decoding: began.duration(to: .now), computing: .zero)
+    }
+    let decoded = ContinuousClock.now
+    let vector = try encoder.embed(image)
+    return EmbeddedPicture(
+      vector: .success(vector), began: began, decoding: began.duration(to: decoded),
+      computing: decoded.duration(to: .now))
   }
 
   private func open() throws(EmbeddingServiceError) -> (

@@ -32,6 +32,9 @@ func plain(red: UInt8) -> RGBImage {
   RGBImage(width: 8, height: 8, pixels: (0..<64).flatMap { _ in [red, 10, 20] })
 }
 
+/// The same as a PNG file.
+func plainBytes(red: UInt8) throws -> [UInt8] { try plain(red: red).png() }
+
 /// A door that stays shut until the test opens it.
 final class Gate: Sendable {
   private let condition = NSCondition()
