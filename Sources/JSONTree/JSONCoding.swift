@@ -1,4 +1,5 @@
 public import Foundation
+import Synchronization
 
 /// How this product writes its own types as JSON: `snake_case` names, sorted, finite numbers.
 ///
@@ -8,7 +9,7 @@ public enum JSONCoding {
   /// A new encoder: `snake_case`, sorted names, slashes as they are.
   public static func encoder() -> JSONEncoder {
     let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.keyEncodingStrategy = .custom { NameKey(written.name($0[$0.count - 1].stringValue)) }
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return encoder
   }
@@ -16,8 +17,24 @@ public enum JSONCoding {
   /// A new decoder for what `encoder()` writes.
   public static func decoder() -> JSONDecoder {
     let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    decoder.keyDecodingStrategy = .custom { NameKey(read.name($0[$0.count - 1].stringValue)) }
     return decoder
+  }
+
+  private static let written = NameTable(snakeCase)
+  private static let read = NameTable(camelCase)
+
+  /// `imagesPerSecond` as `images_per_second`.
+  private static func snakeCase(_ name: String) -> String {
+    name.reduce(into: "") { $0 += $1.isUppercase ? "_" + $1.lowercased() : String($1) }
+  }
+
+  /// `images_per_second` as `imagesPerSecond`.
+  private static func camelCase(_ name: String) -> String {
+    let words = name.split(separator: "_")
+    return words.dropFirst().reduce(String(words.first ?? "")) {
+      $0 + $1.prefix(1).uppercased() + $1.dropFirst()
+    }
   }
 
   /// A value as JSON text on one line.
@@ -41,6 +58,37 @@ public enum JSONCoding {
   /// - Throws: `EncodingError`, for a number that is not finite.
   public static func tree(_ value: some Encodable) throws -> JSONValue {
     try JSONValue(parsing: try encode(value))
+  }
+}
+
+/// A member's name.
+private struct NameKey: CodingKey {
+  let stringValue: String
+  var intValue: Int? { nil }
+
+  init(_ name: String) { stringValue = name }
+  init?(stringValue: String) { self.init(stringValue) }
+  init?(intValue: Int) { nil }
+}
+
+/// Names in another case. Foundation's own strategies work each name out anew every time, a quarter of what reading
+/// or writing a run costs; there are few names, so they are worked out once.
+private final class NameTable: Sendable {
+  private let convert: @Sendable (String) -> String
+  private let known = Mutex<[String: String]>([:])
+  /// Names kept; names of a stranger's file do not pile up.
+  private static let limit = 1000
+
+  init(_ convert: @escaping @Sendable (String) -> String) { self.convert = convert }
+
+  func name(_ name: String) -> String {
+    known.withLock { known in
+      if let converted = known[name] { return converted }
+      if known.count >= NameTable.limit { known = [:] }
+      let converted = convert(name)
+      known[name] = converted
+      return converted
+    }
   }
 }
 

@@ -156,17 +156,23 @@ extension RunCoordinator {
     if let threads = resources.threads ?? settings.threads {
       arguments += ["--threads", "\(threads)"]
     }
+    let niceness = resources.niceness ?? settings.niceness
+    if !settings.launcher.isEmpty {
+      // What the launcher may use of this machine says nothing of the worker on another.
+      if let niceness { arguments += ["--niceness", "\(niceness)"] }
+      if let bytes = resources.memoryBytes { arguments += ["--memory-bytes", "\(bytes)"] }
+    }
     let environment = ProcessInfo.processInfo.environment
       .merging(settings.environment) { own, _ in own }
     return WorkerLaunch(
       arguments: arguments + more, environment: environment,
-      niceness: Int32(resources.niceness ?? settings.niceness ?? -1), lock: lock)
+      niceness: settings.launcher.isEmpty ? Int32(niceness ?? -1) : 0, lock: lock)
   }
 
   func limits(_ resources: RunResources) -> WorkerProcess.Limits {
     WorkerProcess.Limits(
       silence: settings.silenceLimit, logByteCount: settings.logByteLimit,
-      memoryByteCount: resources.memoryBytes)
+      memoryByteCount: settings.launcher.isEmpty ? resources.memoryBytes : nil)
   }
 
   /// The lock of a run's workers. Where a worker of a service that died still holds it, that worker is

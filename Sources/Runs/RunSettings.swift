@@ -4,7 +4,8 @@ public struct RunSettings: Sendable {
   /// adds `--run-directory DIR --pack DIR` and, if `threads` is set, `--threads N`.
   public var workerCommand: [String]
   /// Put before the worker's command: `["ssh", "host"]`, `["srun", "-n1"]`. A worker started through
-  /// another program is asked to stop by the end of its input instead of by SIGTERM.
+  /// another program is asked to stop by the end of its input instead of by SIGTERM, and is told its
+  /// niceness and its memory instead of being given them.
   public var launcher: [String] = []
   /// Variables of the worker's environment that the service's own does not have.
   ///

@@ -26,6 +26,10 @@ public struct TrainingWorker {
   /// What compiles the update.
   public var lowering: any Lowering
 
+  /// Bytes of memory of its own that the process may hold; looked at with every `progress`. Nil where nobody asked, or
+  /// the coordinator looks.
+  public var memoryByteLimit: Int?
+
   /// Seconds between two `progress` reports, at least.
   public static let reportSeconds = 0.2
   /// Seconds between two judgements of the run's health.
@@ -45,7 +49,8 @@ public struct TrainingWorker {
 
   /// Trains; `isAskedToStop` is looked at between updates, `report` is called on the calling thread.
   ///
-  /// - Throws: `TrainingError`, `CheckpointError`, `PackError`; the newest published checkpoint is intact.
+  /// - Throws: `TrainingError`, `CheckpointError`, `PackError`, `MemoryLimitExceeded`; the newest published checkpoint
+  ///   is intact.
   public func run(
     pack: Pack, isAskedToStop: () -> Bool, report: @escaping (WorkerReport) -> Void
   ) throws {
@@ -94,6 +99,17 @@ public struct TrainingWorker {
     ViewBatchConfiguration(
       augmentations: recipe.augmentations, side: recipe.imageSize, batchSize: recipe.batchSize,
       seed: recipe.seed, threads: threads.count, depth: 3)
+  }
+}
+
+/// A worker holds more memory than it may.
+public struct MemoryLimitExceeded: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Bytes held, and bytes allowed.
+  public let held: Int, limit: Int
+
+  /// One sentence.
+  public var description: String {
+    "The worker held \(held >> 20) MiB of memory and may hold \(limit >> 20) MiB."
   }
 }
 
@@ -153,6 +169,10 @@ private struct TrainingSession {
   private mutating func reportProgress(_ metrics: StepMetrics, at now: ContinuousClock.Instant)
     throws
   {
+    if let limit = worker.memoryByteLimit, let held = ownMemoryByteCount(of: getpid()), held > limit
+    {
+      throw MemoryLimitExceeded(held: held, limit: limit)
+    }
     let measures = try CollapseMeasures(
       of: trainer.representations, dimension: worker.recipe.encoder.representationDimension,
       threads: worker.threads)

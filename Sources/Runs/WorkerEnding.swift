@@ -38,10 +38,7 @@ extension WorkerEnding {
     case (.silence, _): ("hung", "The worker gave no sign of life and was killed.")
     case (.stopTooSlow, _): ("stop_too_slow", "The worker did not stop in time and was killed.")
     case (.memory(let held, let limit), _):
-      (
-        "out_of_memory",
-        "The worker held \(held >> 20) MiB of memory, may hold \(limit >> 20) MiB, and was killed."
-      )
+      ("out_of_memory", "\(MemoryLimitExceeded(held: held, limit: limit)) It was killed.")
     case (.request, _): ("killed", "The worker was killed by request.")
     case (nil, _) where exit.memoryRanOut:
       ("out_of_memory", "The system killed the worker for want of memory.")

@@ -158,19 +158,10 @@ extension WorkerProcess {
     } else if now - watch.lastHeard > watch.limits.silence {
       kill(for: .silence)
     } else if let limit = watch.limits.memoryByteCount,
-      let held = WorkerProcess.ownMemory(of: watch.process), held > limit
+      let held = ownMemoryByteCount(of: watch.process), held > limit
     {
       kill(for: .memory(held: held, limit: limit))
     }
-  }
-
-  /// Bytes of a process's memory that are not pages of files, such as the mapped pictures.
-  private static func ownMemory(of process: pid_t) -> Int? {
-    guard let text = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8),
-      let line = text.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") })
-    else { return nil }
-    return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
-      .map { $0 << 10 }
   }
 
   /// The status of a process that has ended; it is left unreaped, so that its number stays its own.
@@ -207,4 +198,14 @@ extension WorkerProcess {
     let line = text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }
     return line.flatMap { Int($0.dropFirst("oom_kill ".count)) } ?? 0
   }
+}
+
+/// Bytes of a process's memory that are not pages of files, such as the mapped pictures; nil where the system does not
+/// tell.
+func ownMemoryByteCount(of process: pid_t) -> Int? {
+  guard let text = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8),
+    let line = text.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") })
+  else { return nil }
+  return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
+    .map { $0 << 10 }
 }

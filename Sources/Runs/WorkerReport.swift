@@ -30,6 +30,9 @@ import JSONTree
 /// finishes the update at hand, publishes a checkpoint, reports `checkpoint` and `finished`, and
 /// exits with 0. It ignores SIGPIPE and SIGINT; a report that cannot be written is dropped.
 ///
+/// Behind a launcher it may also be told `--niceness N`, which it gives itself, and `--memory-bytes N`: holding more, it
+/// reports `failed` with `out_of_memory`.
+///
 /// With `--measure` it does not train the run: it does updates for a few seconds, writes no file, reports `progress`
 /// with `images_per_second` after each, with `memory_bytes` where they are as large as the recipe's, and `finished`.
 ///

@@ -50,7 +50,20 @@ struct TrainCommand: ParsableCommand {
       "As the service's worker: only measure how fast the run would be.", visibility: .hidden))
   var measure = false
 
+  @Option(
+    help: ArgumentHelp(
+      "As a worker behind a launcher: the process's niceness, 0…19.", visibility: .hidden))
+  var niceness: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "As a worker behind a launcher: bytes of memory that it may hold.", visibility: .hidden))
+  var memoryBytes: Int?
+
   mutating func validate() throws {
+    if let niceness, !RunResourceLimits.niceness.contains(niceness) {
+      throw ValidationError("--niceness must be \(RunResourceLimits.niceness).")
+    }
     if let threads, !(1...4096).contains(threads) {
       throw ValidationError("--threads must be 1…4096.")
     }
@@ -78,15 +91,17 @@ struct TrainCommand: ParsableCommand {
 extension TrainCommand {
   /// The worker's side of the protocol; see `WorkerReport`. Returns the exit code.
   private func work(runDirectory: String, pack: String) -> Int32 {
+    if let niceness { giveNiceness(niceness) }
     let stop = StopRequest(watchingInput: true)
     let output = ReportOutput()
     do {
       let bytes = try DiskFileSystem().read(runDirectory + "/recipe.json")
       let recipe = try Recipe(decoding: bytes)
-      let worker = TrainingWorker(
+      var worker = TrainingWorker(
         recipe: recipe, runDirectory: runDirectory,
         runName: URL(filePath: runDirectory).lastPathComponent,
         threads: Machine.threads(threads), lowering: lowering(recipe))
+      worker.memoryByteLimit = memoryBytes
       let pack = try Pack(directory: pack)
       if measure {
         try worker.measure(
@@ -106,10 +121,19 @@ extension TrainCommand {
     }
   }
 
+  /// Linux keeps it by thread: that of this thread is inherited by those it makes, that of the first is shown of the
+  /// process. A system that does not let us is as it was.
+  private func giveNiceness(_ niceness: Int) {
+    for thread in [0, id_t(getpid())] {
+      setpriority(__priority_which_t(PRIO_PROCESS.rawValue), thread, Int32(niceness))
+    }
+  }
+
   private func failureCode(_ error: any Error) -> String {
     switch error {
     case TrainingError.lossNotFinite: "loss_not_finite"
-    case TrainingError.engine(LoweringError.outOfMemory(_, _)): "out_of_memory"
+    case TrainingError.engine(LoweringError.outOfMemory(_, _)), is MemoryLimitExceeded:
+      "out_of_memory"
     case is TrainingError: "engine"
     case is PackError: "dataset_unreadable"
     case is CheckpointError: "checkpoint"

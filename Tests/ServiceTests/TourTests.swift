@@ -10,7 +10,9 @@ import Testing
   private static let picture = DemoPictures(seed: 9).picture(at: 3)
 
   /// Uploads pictures and starts a run that is small enough for a test.
-  private func start(_ service: ServiceProcess, epochs: Int) async throws -> String {
+  private func start(
+    _ service: ServiceProcess, epochs: Int, width: JSONValue = 0.25, resources: JSONValue = [:]
+  ) async throws -> String {
     let upload = try await service.call(
       "POST", "/v1/datasets", type: "application/x-tar", body: try pictureArchive(count: 64))
     #expect(upload.status == 201)
@@ -18,8 +20,9 @@ import Testing
     #expect(dataset["pictures"] == 64)
     let body: JSONValue = [
       "dataset": dataset["id"] ?? .null, "epochs": .integer(Int64(epochs)), "batch_size": 16,
-      "image_size": 16, "stem": "cifar", "width": 0.25, "projector_hidden": 32,
+      "image_size": 16, "stem": "cifar", "width": width, "projector_hidden": 32,
       "projector_output": 16, "predictor_hidden": 32, "checkpoint_every_steps": 4,
+      "resources": resources,
     ]
     let created = try await service.call("POST", "/v1/runs", body: body.encoded)
     #expect(created.status == 201)
@@ -120,6 +123,27 @@ import Testing
     let kinds = text.split(separator: "\n").filter { $0.hasPrefix("event: ") }
     #expect(kinds.first == "event: created" && kinds.contains("event: worker_started"))
     #expect(kinds.last == "event: state" && text.contains(#""state":"succeeded""#))
+  }
+
+  @Test func `a launcher's worker keeps to its niceness and its memory by itself`() async throws {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path, arguments: ["--launcher", "env A=b"])
+    let polite = try await start(service, epochs: 1000, resources: ["niceness": 7])
+    try await service.wait(for: polite, step: 2)
+    let lock = try String(
+      contentsOfFile: "\(folder.path)/runs/\(polite)/worker.lock", encoding: .utf8)
+    let worker = try #require(pid_t(lock.trimmingCharacters(in: .whitespacesAndNewlines)))
+    let which = __priority_which_t(PRIO_PROCESS.rawValue)
+    #expect(getpriority(which, id_t(worker)) == 7 && sched_getscheduler(worker) == 0)
+    _ = try await service.call("POST", "/v1/runs/\(polite)/stop")
+    // The weights of a whole ResNet-18, their momentum, the target's and the gradients: 171 MiB.
+    let large = try await start(
+      service, epochs: 1000, width: 1, resources: ["memory_bytes": .integer(64 << 20)])
+    let code = try await eventually("the end") {
+      try await service.run(large)["reason"]?.objectValue?["code"]
+    }
+    #expect(code == "out_of_memory")
+    #expect(service.end(SIGTERM) == 0)
   }
 
   @Test func `a worker waits for one that a launcher left behind`() async throws {
