@@ -105,6 +105,11 @@ import Testing
       return
     }
     #expect(try file.read(at: 0, count: range.count) == Array("model of 5".utf8))
+    // What `sha256sum` prints of that file.
+    let tag = "\"78e6c3a6d7c7003498d451c9528b0dbd323d9ad175b8983e0cb61dd18fbb5200\""
+    #expect(whole.headers["ETag"] == tag)
+    let known = try await world.call("GET", path, headers: ["If-None-Match": tag])
+    #expect(known.status == 304)
     let part = try await world.call("GET", path, headers: ["Range": "bytes=0-4"])
     #expect(part.status == 206)
     #expect(part.headers["Content-Range"] == "bytes 0-4/10")

@@ -14,6 +14,7 @@ extension RunControl {
 /// `/v1/runs/{id}/checkpoints`
 struct CheckpointHandlers: Sendable {
   let runs: any RunControl
+  let digests: FileDigests
 
   private static let files = [CheckpointFolder.modelFileName, CheckpointFolder.stateFileName]
 
@@ -70,11 +71,14 @@ struct CheckpointHandlers: Sendable {
     guard let number = Self.step(step), Self.files.contains(name)
     else { throw APIError.notFound("file", "\(step)/\(name)") }
     let path = runs.checkpoints(of: id).path(step: number) + "/" + name
+    let file: OpenFile
     do throws(HTTPError) {
-      let file = try OpenFile(path: path)
-      return Response.file(file, contentType: "application/octet-stream", for: request)
+      file = try OpenFile(path: path)
     } catch {
       throw APIError.notFound("file", "\(step)/\(name)")
     }
+    return Response.file(
+      file, contentType: "application/octet-stream", for: request,
+      etag: "\"\(try await digests.digest(of: file))\"")
   }
 }

@@ -26,6 +26,7 @@ public struct Service: Sendable {
   public var eventStreamLimits = EventStreamLimits()
   private let eventPlaces = StreamPlaces()
   private let replies = ReplyCache()
+  private let digests = FileDigests()
   /// The longest upload of a dataset, in bytes.
   public var uploadByteCount = 16 << 30
   /// `openapi.yaml`.
@@ -77,7 +78,7 @@ extension Service {
 
   private var runRoutes: [Route] {
     let handlers = RunHandlers(runs: runs, library: library, machine: machine, cache: replies)
-    let checkpoints = CheckpointHandlers(runs: runs)
+    let checkpoints = CheckpointHandlers(runs: runs, digests: digests)
     let events = EventHandlers(runs: runs, places: eventPlaces, limits: eventStreamLimits)
     let metrics = MetricsHandlers(runs: runs, cache: replies)
     return [
