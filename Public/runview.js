@@ -147,7 +147,7 @@ export class RunView {
 
   showProgress(run) {
     const p = this.parts;
-    const { step, steps, epoch, epochs, images_per_second: speed, eta_seconds: eta } = run.progress;
+    const { step, steps, epoch, epochs, images_per_second: speed, view_wait_share: wait, eta_seconds: eta } = run.progress;
     p.bar.value = share(run);
     setText(p.percent, `${Math.floor(share(run) * 100)} %`);
     const waits = `${count(run.queue_position ?? 0)} before it` + (run.estimated_start ? `, starts about ${clock(run.estimated_start)}` : "");
@@ -157,6 +157,7 @@ export class RunView {
       ["Step", `${count(step)} of ${count(steps)}`],
       ["Epoch", Number.isFinite(epoch) ? `${count(epoch)}${epochs ? ` of ${count(epochs)}` : ""}` : "–"],
       ["Pictures a second", run.state === "running" ? number(speed) : "–"],
+      ["Waiting for views", run.state === "running" && Number.isFinite(wait) ? `${(100 * wait).toFixed(1)} %` : "–"],
       ["Loss", number(metrics.loss, 4)],
       ["Learning rate", number(metrics.learning_rate)],
       ["Target decay τ", number(metrics.tau, 5)],

@@ -95,19 +95,22 @@ public struct RunProgress: Hashable, Sendable, Codable {
   public var epochs: Int
   /// Training pictures a second, lately.
   public var imagesPerSecond: Double?
+  /// Share of the time, lately, that updates waited for views, 0…1.
+  public var viewWaitShare: Double?
   /// Seconds until the last update, estimated.
   public var etaSeconds: Double?
 
   /// A progress.
   public init(
     step: Int, steps: Int, epoch: Int, epochs: Int, imagesPerSecond: Double? = nil,
-    etaSeconds: Double? = nil
+    viewWaitShare: Double? = nil, etaSeconds: Double? = nil
   ) {
     self.step = step
     self.steps = steps
     self.epoch = epoch
     self.epochs = epochs
     self.imagesPerSecond = imagesPerSecond
+    self.viewWaitShare = viewWaitShare
     self.etaSeconds = etaSeconds
   }
 }

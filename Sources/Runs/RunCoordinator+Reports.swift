@@ -49,6 +49,7 @@ extension RunCoordinator {
     let metrics = report.metrics ?? RunMetrics()
     record.status.progress = progress(
       step: step, imagesPerSecond: report.imagesPerSecond, record.run.recipe)
+    record.status.progress.viewWaitShare = report.viewWaitShare
     record.status.metrics = metrics
     if let speed = report.imagesPerSecond {
       speeds[UpdateShape(record.run)] = speed

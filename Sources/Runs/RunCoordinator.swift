@@ -234,6 +234,7 @@ extension RunCoordinator {
     if state != .running {
       record.status.progress.etaSeconds = nil
       record.status.progress.imagesPerSecond = nil
+      record.status.progress.viewWaitShare = nil
     }
     let event = RunEvent(run: record.run.id, at: time, kind: "state", state: state, reason: reason)
     return (record, event)

@@ -148,11 +148,11 @@ private struct TrainingSession {
   }
 
   mutating func update(from source: ViewBatchSource) throws {
-    let metrics = try trainer.update(from: source)
+    let (metrics, waited) = try trainer.update(from: source)
     history.append(.init(step: metrics.step, loss: metrics.loss, cosine: metrics.cosine))
     if history.count > TrainingSession.historyLimit { history.removeFirst() }
     let now = clock.now
-    speed.add(worker.recipe.batchSize, at: now)
+    speed.add(worker.recipe.batchSize, waited: waited, at: now)
     unreported = metrics
     let isLast = trainer.step == worker.recipe.totalSteps
     if now - reportedAt >= .seconds(TrainingWorker.reportSeconds) {
@@ -186,9 +186,10 @@ private struct TrainingSession {
     let figures = RunMetrics(
       loss: metrics.loss, cosine: metrics.cosine, learningRate: metrics.learningRate,
       tau: metrics.tau, embeddingStd: measures.deviation)
-    report(
-      .progress(
-        step: trainer.step, imagesPerSecond: speed.perSecond, metrics: figures, health: health))
+    var progress = WorkerReport.progress(
+      step: trainer.step, imagesPerSecond: speed.perSecond, metrics: figures, health: health)
+    progress.viewWaitShare = speed.waitShare
+    report(progress)
     reportedAt = now
     unreported = nil
   }
@@ -217,31 +218,37 @@ private struct TrainingSession {
 }
 
 extension Trainer {
-  /// One update on the next batch.
-  func update(from source: ViewBatchSource) throws -> StepMetrics {
+  /// One update on the next batch, and the seconds that it waited for it.
+  func update(from source: ViewBatchSource) throws -> (metrics: StepMetrics, waited: Double) {
     try unsafe source.withNextBatch { batch in
       let (first, second) = unsafe (batch.first.span, batch.second.span)
-      return try update(first: first, second: second)
+      return (try update(first: first, second: second), unsafe batch.waitSeconds)
     }
   }
 }
 
-/// Pictures a second over the last few seconds.
-private struct Speed {
-  private var marks: [(at: ContinuousClock.Instant, pictures: Int)]
+/// Pictures a second over the last few seconds, and how much of them was waiting.
+struct Speed {
+  private var marks: [(at: ContinuousClock.Instant, pictures: Int, waited: Double)]
   private static let windowSeconds = 10.0
 
-  init(_ now: ContinuousClock.Instant) { marks = [(now, 0)] }
+  init(_ now: ContinuousClock.Instant) { marks = [(now, 0, 0)] }
 
-  mutating func add(_ pictures: Int, at now: ContinuousClock.Instant) {
-    marks.append((now, pictures))
+  mutating func add(_ pictures: Int, waited seconds: Double, at now: ContinuousClock.Instant) {
+    marks.append((now, pictures, seconds))
     while marks.count > 2, now - marks[1].at > .seconds(Speed.windowSeconds) { marks.removeFirst() }
   }
 
   var perSecond: Double? {
+    seconds.map { Double(marks.dropFirst().reduce(0) { $0 + $1.pictures }) / $0 }
+  }
+
+  /// Share of the time that updates waited for views.
+  var waitShare: Double? { seconds.map { marks.dropFirst().reduce(0) { $0 + $1.waited } / $0 } }
+
+  private var seconds: Double? {
     guard let first = marks.first, let last = marks.last, last.at > first.at else { return nil }
-    let pictures = marks.dropFirst().reduce(0) { $0 + $1.pictures }
-    return Double(pictures) / ((last.at - first.at) / .seconds(1))
+    return (last.at - first.at) / .seconds(1)
   }
 }
 

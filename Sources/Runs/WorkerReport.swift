@@ -69,6 +69,8 @@ public struct WorkerReport: Hashable, Sendable, Codable {
   public var step: Int?
   /// Training pictures a second, lately (`progress`).
   public var imagesPerSecond: Double?
+  /// Share of the time, lately, that updates waited for views, 0…1 (`progress`).
+  public var viewWaitShare: Double?
   /// The most memory that the worker has held, in bytes (`progress` of a measurement).
   public var memoryBytes: Int?
   /// The update's figures (`progress`).
@@ -154,6 +156,7 @@ extension WorkerReport {
   private mutating func removeNonFinite() {
     func finite(_ value: Double?) -> Double? { value.flatMap { $0.isFinite ? $0 : nil } }
     imagesPerSecond = finite(imagesPerSecond)
+    viewWaitShare = finite(viewWaitShare)
     guard let figures = metrics else { return }
     metrics = RunMetrics(
       loss: finite(figures.loss), cosine: finite(figures.cosine),

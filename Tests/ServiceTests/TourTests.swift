@@ -58,7 +58,10 @@ import Testing
 
     #expect(try await service.call("POST", "/v1/runs/\(run)/start").status == 202)
     try await service.wait(for: run, step: step + 4)
-    #expect(try await service.run(run)["resumed_from"]?.integerValue == step)
+    let going = try await service.run(run)
+    #expect(going["resumed_from"]?.integerValue == step)
+    let waiting = going["progress"]?.objectValue?["view_wait_share"]?.doubleValue
+    #expect((0...1).contains(try #require(waiting)))
     let metrics = try await service.call("GET", "/v1/runs/\(run)/metrics").object()
     let losses = metrics["columns"]?.objectValue?["loss"]?.arrayValue?.compactMap(\.doubleValue)
     #expect(try #require(losses).allSatisfy { (0...8).contains($0) })

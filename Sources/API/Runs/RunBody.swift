@@ -47,6 +47,7 @@ extension RunRecord {
       "step": .integer(Int64(progress.step)), "steps": .integer(Int64(progress.steps)),
       "epoch": .integer(Int64(progress.epoch)), "epochs": .integer(Int64(progress.epochs)),
       "images_per_second": number(progress.imagesPerSecond),
+      "view_wait_share": number(progress.viewWaitShare),
       "eta_seconds": number(progress.etaSeconds),
     ]
   }

@@ -75,6 +75,10 @@ private func write(runs: any RunControl, to page: inout PrometheusPage) async th
   let figures: [(name: String, meaning: String, value: Figure)] = [
     ("byol_train_steps_total", "Updates done.", { Double($0.progress.step) }),
     ("byol_train_images_per_second", "Training pictures a second.", \.progress.imagesPerSecond),
+    (
+      "byol_train_view_wait_share", "Share of the time that updates waited for views.",
+      \.progress.viewWaitShare
+    ),
     ("byol_train_loss", "The loss, 0 to 8.", { $0.metrics?.loss }),
     ("byol_train_cosine", "Agreement of the views.", { $0.metrics?.cosine }),
     ("byol_train_embedding_std", "Spread of the representations.", { $0.metrics?.embeddingStd }),
