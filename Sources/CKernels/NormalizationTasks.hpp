@@ -157,10 +157,19 @@ struct Sums {
   INLINE_LAMBDA void add(Lanes lanes) { total += __builtin_convertvector(lanes, Doubles); }
 };
 
+/// Asks for four rows of the next picture's plane of the same channels, into the second cache: each plane begins far
+/// from where the one before ends, where the processor does not look by itself.
+template <class T>
+INLINE void askForNext(const T *from, const ck_layout &layout, int64_t at) {
+  const char *line = (const char *)(from + at + layout.channels * layout.pixels);
+  for (size_t i = 0; i < 4 * 16 * sizeof(T); i += 64) __builtin_prefetch(line + i, 0, 2);
+}
+
 /// Two sums over all pixels of the block of channels from `c` on; `term` adds what the elements at an offset
-/// give to both.
-template <class Term>
-INLINE void sumBlock(const ck_layout &layout, int64_t c, Sums &first, Sums &second, Term term) {
+/// give to both, `ask` is called with the offset of every four rows.
+template <class Term, class Ask>
+INLINE void sumBlock(
+  const ck_layout &layout, int64_t c, Sums &first, Sums &second, Ask ask, Term term) {
   const int64_t images = layout.rows / layout.pixels, pieceRows = 64;
   Lanes a[4] = {}, b[4] = {};
   int64_t since = 0;
@@ -169,8 +178,10 @@ INLINE void sumBlock(const ck_layout &layout, int64_t c, Sums &first, Sums &seco
     for (int64_t row = 0; row < layout.pixels;) {
       int64_t last = row + pieceRows < layout.pixels ? row + pieceRows : layout.pixels;
       since += last - row;
-      for (; row + 4 <= last; row += 4)
+      for (; row + 4 <= last; row += 4) {
+        ask(start + row * 16);
         for (int i = 0; i < 4; i++) term(start + (row + i) * 16, a[i], b[i]);
+      }
       for (; row < last; row++) term(start + row * 16, a[0], b[0]);
       if (since < pieceRows) continue;
       since = 0;
@@ -183,13 +194,18 @@ INLINE void sumBlock(const ck_layout &layout, int64_t c, Sums &first, Sums &seco
   second.add((b[0] + b[1]) + (b[2] + b[3]));
 }
 
-/// Calls `body(at)` for every element of a block of channels.
-template <class Body>
-INLINE void forEachOfBlock(const ck_layout &layout, int64_t c, Body body) {
+/// Calls `body(at)` for every element of a block of channels, and `ask` with the offset of every four rows.
+template <class Ask, class Body>
+INLINE void forEachOfBlock(const ck_layout &layout, int64_t c, Ask ask, Body body) {
   const int64_t images = layout.rows / layout.pixels;
   for (int64_t n = 0; n < images; n++) {
     const int64_t start = (n * layout.channels + c) * layout.pixels;
-    for (int64_t row = 0; row < layout.pixels; row++) body(start + row * 16);
+    int64_t row = 0;
+    for (; row + 4 <= layout.pixels; row += 4) {
+      ask(start + row * 16);
+      for (int i = 0; i < 4; i++) body(start + (row + i) * 16);
+    }
+    for (; row < layout.pixels; row++) body(start + row * 16);
   }
 }
 
@@ -202,7 +218,8 @@ INLINE void batchNormalizeBlocks(Normalize &n) {
   for (int64_t c = mine.first * 16; c < mine.last * 16; c += 16) {
     const Lanes first = load(x + c * n.layout.pixels);
     Sums sums{}, squares{};
-    sumBlock(n.layout, c, sums, squares, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
+    const auto askForX = [&](int64_t at) INLINE_LAMBDA { askForNext(x, n.layout, at); };
+    sumBlock(n.layout, c, sums, squares, askForX, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
       const Lanes d = load(x + at) - first;
       a += d;
       b += d * d;
@@ -215,7 +232,10 @@ INLINE void batchNormalizeBlocks(Normalize &n) {
       factor[i] = n.scale[c + i] / sqrtf(n.variance[c + i] + n.epsilon);
     }
     const Lanes mean = load(n.mean + c), offsets = load(n.offset + c);
-    forEachOfBlock(n.layout, c, [&](int64_t at) INLINE_LAMBDA {
+    const auto askForResidual = [&](int64_t at) INLINE_LAMBDA {
+      if (hasResidual) askForNext(residual, n.layout, at);
+    };
+    forEachOfBlock(n.layout, c, askForResidual, [&](int64_t at) INLINE_LAMBDA {
       Lanes value = (load(x + at) - mean) * factor + offsets;
       if (hasResidual) value += load(residual + at);
       if (relu) value = maximum(value, Lanes{});
@@ -243,7 +263,12 @@ INLINE void gradientBlocks(Gradient &g) {
   for (int64_t c = mine.first * 16; c < mine.last * 16; c += 16) {
     const Lanes mean = load(g.mean + c);
     Sums sums{}, products{};
-    sumBlock(g.layout, c, sums, products, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
+    const auto ask = [&](int64_t at) INLINE_LAMBDA {
+      askForNext(dy, g.layout, at);
+      askForNext(x, g.layout, at);
+      if (relu) askForNext(y, g.layout, at);
+    };
+    sumBlock(g.layout, c, sums, products, ask, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
       Lanes dz = load(dy + at);
       if (relu) dz = where(load(y + at) > Lanes{}, dz);
       a += dz;
@@ -255,7 +280,8 @@ INLINE void gradientBlocks(Gradient &g) {
       g.dscale[c + i] = (float)(products.total[i] * inverse);
     }
     const Factors f = factorsOfGradient(g, c, 16);
-    forEachOfBlock(g.layout, c, [&](int64_t at) INLINE_LAMBDA {
+    const auto nothing = [](int64_t) INLINE_LAMBDA {};
+    forEachOfBlock(g.layout, c, nothing, [&](int64_t at) INLINE_LAMBDA {
       Lanes dz = load(dy + at);
       if (relu) dz = where(load(y + at) > Lanes{}, dz);
       const Lanes result = f.a * dz + (f.b * load(x + at) + f.d);

@@ -10,6 +10,20 @@
 #if defined(__x86_64__)
 namespace ck {
 
+/// Lines of the cache that the next piece is packed from, `step` elements apart: they are asked for while products
+/// keep the processor busy, since packing would wait for each. A step of 0 asks for nothing new.
+struct LinesAhead {
+  const bfloat16 *from;
+  int64_t step;
+
+  ALWAYS_INLINE void ask(int64_t line) const { _mm_prefetch(from + line * step, _MM_HINT_T1); }
+};
+
+/// For pieces whose packing is not what waits for memory.
+struct NothingAhead {
+  void ask(int64_t) const {}
+};
+
 /// sums[position][row][column] = Σ over places of rows(place)[row] · columns(place)[column].
 struct OuterProducts {
   int64_t positions, rowCount, columnCount, places;
@@ -64,11 +78,12 @@ struct OuterProducts {
       (__m256i *)(to + pairs * tileRows * 2), _mm512_extracti64x4_epi64(both, 1));
   }
 
-  /// Adds `count` packed pairs to one tile of the sums, or begins it with them.
-  template <int vectors>
+  /// Adds `count` packed pairs to one tile of the sums, or begins it with them; meanwhile it asks `ahead`
+  /// for a line of the cache with every other pair.
+  template <int vectors, class Ahead>
   BFLOAT16 void addToTile(
     const Part &p, int64_t position, int64_t rowTile, int64_t columnTile, int64_t count,
-    bool begins) const {
+    bool begins, Ahead ahead) const {
     const bfloat16 *rows = row(p, position, rowTile, 0);
     const bfloat16 *columns = column(p, position, columnTile, 0);
     float *to = p.sums + (position * rowCount + rowTile) * columnCount + columnTile;
@@ -78,38 +93,50 @@ struct OuterProducts {
         sums.lanes[i][v] =
           begins ? _mm512_setzero_ps() : _mm512_loadu_ps(to + i * columnCount + v * 16);
 #pragma clang loop unroll_count(4)
-    for (int64_t pair = 0; pair < count; pair++)
+    for (int64_t pair = 0; pair < count; pair++) {
+      ahead.ask(pair / 2);
       addProducts<vectors>(
         sums, columns + pair * vectors * 32,
         [&](int i) __attribute__((always_inline)) { return rows + (pair * tileRows + i) * 2; });
+    }
     for (int i = 0; i < tileRows; i++)
       for (int v = 0; v < vectors; v++)
         _mm512_storeu_ps(to + i * columnCount + v * 16, sums.lanes[i][v]);
   }
 
-  /// Adds `count` packed pairs to the sums, or begins them.
-  void add(const Part &p, int64_t count, bool begins) const {
+  /// Adds `count` packed pairs to the sums, or begins them; `ahead(tile)` is what is asked for meanwhile.
+  template <class AheadOf>
+  void add(const Part &p, int64_t count, bool begins, AheadOf ahead) const {
+    int64_t tile = 0;
     for (int64_t position = 0; position < positions; position++)
       for (int64_t column = 0; column < columnCount; column += tileColumns)
         for (int64_t row = 0; row < rowCount; row += tileRows) {
           if (columnCount - column >= tileColumns)
-            addToTile<2>(p, position, row, column, count, begins);
+            addToTile<2>(p, position, row, column, count, begins, ahead(tile++));
           else
-            addToTile<1>(p, position, row, column, count, begins);
+            addToTile<1>(p, position, row, column, count, begins, ahead(tile++));
         }
   }
 
-  /// A thread's share of all places: `pack(part, first, last)` packs the places of a piece.
-  template <class Pack>
-  void addShare(void *workspace, Pack pack) const {
+  /// A thread's share of all places: `pack(part, first, last)` packs the places of a piece, and `ahead(first, tile)`
+  /// tells what of the piece from place `first` on to ask for while a tile of the one before is summed.
+  template <class Pack, class AheadOf>
+  void addShare(void *workspace, Pack pack, AheadOf ahead) const {
     const Share mine = share((places + 1) / 2);
     const Part p = part(workspace, mine.thread);
     if (mine.first == mine.last) memset(p.sums, 0, 4 * sumCount());
     for (int64_t first = mine.first; first < mine.last; first += pairs) {
       const int64_t last = first + pairs < mine.last ? first + pairs : mine.last;
       pack(p, 2 * first, 2 * last < places ? 2 * last : places);
-      add(p, last - first, first == mine.first);
+      add(p, last - first, first == mine.first, [&](int64_t tile) {
+        return ahead(last < mine.last ? 2 * last : 2 * first, tile);
+      });
     }
+  }
+
+  template <class Pack>
+  void addShare(void *workspace, Pack pack) const {
+    addShare(workspace, pack, [](int64_t, int64_t) { return NothingAhead{}; });
   }
 
   /// Sixteen sums of all threads from element `at` on.

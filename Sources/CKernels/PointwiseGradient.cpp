@@ -47,33 +47,75 @@ struct Walk {
   }
 };
 
-/// Packs 16 channels of the places [first, last).
+/// Where the packed pairs of 16 channels go.
+template <bool isPixels>
+BFLOAT16 ALWAYS_INLINE void store(
+  const OuterProducts &o, const OuterProducts::Part &part, int64_t channel, int64_t pair, __m512i both) {
+  if (isPixels)
+    _mm512_storeu_si512(o.column(part, 0, channel, pair), both);
+  else
+    o.storeRows(o.row(part, 0, channel, pair), both);
+}
+
+/// Packs 16 channels of the places [first, last), each found from the one before.
 template <bool isPixels>
 BFLOAT16 void packChannels(
   const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last, int64_t channel) {
-  const OuterProducts &o = job.outer;
   Walk walk(job.c, isPixels ? job.x : job.dy, isPixels, first, channel);
   for (int64_t pair = 0; pair < (last - first + 1) / 2; pair++) {
     const bfloat16 *low = walk.at;
     walk.next();
     const bfloat16 *high = first + 2 * pair + 1 < last ? walk.at : nullptr;
     walk.next();
-    const __m512i both = pairOf(low, high);
-    if (isPixels)
-      _mm512_storeu_si512(o.column(part, 0, channel, pair), both);
-    else
-      o.storeRows(o.row(part, 0, channel, pair), both);
+    store<isPixels>(job.outer, part, channel, pair, pairOf(low, high));
   }
+}
+
+/// The same where pairs never cross the end of a stretch of `stretch` places that lie at equal distances: a plane, or
+/// a line of one that every other pixel of is met.
+template <bool isPixels>
+BFLOAT16 void packStretches(
+  const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last, int64_t channel,
+  int64_t stretch) {
+  for (int64_t place = first; place < last;) {
+    const Walk walk(job.c, isPixels ? job.x : job.dy, isPixels, place, channel);
+    const int64_t left = stretch - place % stretch, end = place + left < last ? place + left : last;
+    const bfloat16 *at = walk.at;
+    for (; place < end; place += 2, at += 2 * walk.step)
+      store<isPixels>(
+        job.outer, part, channel, (place - first) / 2,
+        walk.step == 16 ? pairOfNeighbours(at) : pairOf(at, at + walk.step));
+  }
+}
+
+/// Packs all channels of the places [first, last).
+template <bool isPixels>
+void packPlaces(const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last) {
+  const ck_convolution &c = job.c;
+  const int64_t plane = c.out_height * c.out_width;
+  const int64_t stretch = isPixels && c.stride > 1 ? c.out_width : plane;
+  for (int64_t channel = 0; channel < (isPixels ? c.in_channels : c.out_channels); channel += 16)
+    if (stretch % 2 == 0)
+      packStretches<isPixels>(job, part, first, last, channel, stretch);
+    else
+      packChannels<isPixels>(job, part, first, last, channel);
 }
 
 void addShare(void *argument) {
   const Job &job = *(const Job *)argument;
   job.outer.addShare(
     job.workspace, [&](const OuterProducts::Part &part, int64_t first, int64_t last) {
-      for (int64_t channel = 0; channel < job.c.in_channels; channel += 16)
-        packChannels<true>(job, part, first, last, channel);
-      for (int64_t channel = 0; channel < job.c.out_channels; channel += 16)
-        packChannels<false>(job, part, first, last, channel);
+      packPlaces<true>(job, part, first, last);
+      packPlaces<false>(job, part, first, last);
+    },
+    [&](int64_t first, int64_t tile) {
+      // A tile asks for half of what 16 channels have in a piece.
+      const int64_t pixels = job.c.in_channels / 16, block = tile / 2;
+      if (block >= pixels + job.c.out_channels / 16) return LinesAhead{job.x, 0};
+      const bool isPixels = block < pixels;
+      const Walk walk(
+        job.c, isPixels ? job.x : job.dy, isPixels, first, (isPixels ? block : block - pixels) * 16);
+      return LinesAhead{walk.at + tile % 2 * job.outer.pairs * walk.step, 2 * walk.step};
     });
 }
 

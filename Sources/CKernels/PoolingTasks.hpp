@@ -71,6 +71,75 @@ INLINE void maxPoolShare(Pool &pool) {
   });
 }
 
+/// Columns of a plane of windows that `gradientOfEveryOther` takes.
+const int64_t widestPlane = 256;
+
+/// Whether the windows are the usual 3×3, every other pixel, around even ones: then a pixel lies in one, two or four.
+INLINE bool areEveryOther(const ck_pooling &p, int64_t width) {
+  return p.size == 3 && p.stride == 2 && p.padding == 1 && width == 16 && p.height == 2 * p.out_height
+    && p.width == 2 * p.out_width && p.out_width <= widestPlane;
+}
+
+/// For each window of a row the place in it, 0…8, where its greatest element is first.
+template <class T>
+INLINE void placesOfGreatest(
+  const ck_pooling &p, const T *x, int64_t step, int64_t row, Mask *places) {
+  for (int64_t column = 0; column < p.out_width; column++) {
+    const int64_t top = row * 2 - 1, left = column * 2 - 1;
+    Lanes values[9];
+    for (int i = 0; i < 9; i++) {
+      const bool isInside = top + i / 3 >= 0 && left + i % 3 >= 0;
+      values[i] = isInside ? load(x + ((top + i / 3) * p.width + left + i % 3) * step)
+                           : splat(-INFINITY);
+    }
+    Lanes best = values[4];
+    for (int i = 0; i < 9; i++) best = maximum(values[i], best);
+    Mask place = Mask{} + 4;
+    for (int i = 8; i >= 0; i--) {
+      const bool isInside = top + i / 3 >= 0 && left + i % 3 >= 0;
+      const Mask here = values[i] == best;
+      if (isInside) place = (here & (Mask{} + i)) | (~here & place);
+    }
+    places[column] = place;
+  }
+}
+
+/// The gradient of one plane where `areEveryOther`: each pixel gathers from its windows, in their
+/// order, and is written once.
+template <class T>
+INLINE void gradientOfEveryOther(
+  const ck_pooling &p, const T *x, int64_t step, const T *dy, int64_t flowStep, T *dx) {
+  const int64_t width = p.out_width, height = p.out_height;
+  Mask rows[2][widestPlane + 1];
+  for (int i = 0; i < 2; i++) rows[i][width] = Mask{} - 1;  // No window, no place.
+  placesOfGreatest(p, x, step, 0, rows[0]);
+  for (int64_t row = 0; row < height; row++) {
+    const Mask *here = rows[row % 2];
+    Mask *below = rows[1 - row % 2];
+    const bool isLast = row + 1 == height;
+    if (isLast)
+      for (int64_t i = 0; i < width; i++) below[i] = Mask{} - 1;
+    else
+      placesOfGreatest(p, x, step, row + 1, below);
+    const T *flowsHere = dy + row * width * flowStep;
+    const T *flowsBelow = isLast ? flowsHere : flowsHere + width * flowStep;
+    Lanes a = load(flowsHere), c = load(flowsBelow);
+    T *to = dx + 2 * row * p.width * step, *toBelow = to + p.width * step;
+    for (int64_t i = 0; i < width; i++, to += 2 * step, toBelow += 2 * step) {
+      const int64_t right = i + 1 < width ? i + 1 : i;
+      const Lanes b = load(flowsHere + right * flowStep), d = load(flowsBelow + right * flowStep);
+      store(to, where(here[i] == 4, a));
+      store(to + step, where(here[i] == 5, a) + where(here[i + 1] == 3, b));
+      store(toBelow, where(here[i] == 7, a) + where(below[i] == 1, c));
+      store(
+        toBelow + step, where(here[i] == 8, a) + where(here[i + 1] == 6, b) + where(below[i] == 2, c)
+          + where(below[i + 1] == 0, d));
+      a = b;
+      c = d;
+    }
+  }
+}
+
 template <class T>
 INLINE void maxPoolGradientShare(Pool &pool) {
   const ck_pooling &p = pool.p;
@@ -79,6 +148,7 @@ INLINE void maxPoolGradientShare(Pool &pool) {
     const Plane out = plane(pool.layout, n, c, p.out_height * p.out_width);
     const T *x = (const T *)pool.x + in.start, *dy = (const T *)pool.dy + out.start;
     T *dx = (T *)pool.y + in.start;
+    if (areEveryOther(p, width)) return gradientOfEveryOther(p, x, in.step, dy, out.step, dx);
     for (int64_t pixel = 0; pixel < p.height * p.width; pixel++)
       store(dx + pixel * in.step, Lanes{}, width);
     for (int64_t row = 0; row < p.out_height; row++)

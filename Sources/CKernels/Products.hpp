@@ -53,6 +53,14 @@ BFLOAT16 ALWAYS_INLINE __m512i pairOf(const bfloat16 *first, const bfloat16 *sec
   return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
 }
 
+/// 16 channels of a place and of the one behind it in memory, as pairs.
+BFLOAT16 ALWAYS_INLINE __m512i pairOfNeighbours(const bfloat16 *first) {
+  const __m512i order = _mm512_set_epi16(
+    31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
+    18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, _mm512_loadu_si512(first));
+}
+
 /// Sixteen elements widened.
 BFLOAT16 ALWAYS_INLINE __m512 widened(const bfloat16 *from) {
   const __m256i halves = _mm256_loadu_si256((const __m256i *)from);

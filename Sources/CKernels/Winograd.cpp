@@ -147,8 +147,9 @@ BFLOAT16 void transformPixels(
   const ck_convolution &c = job.c;
   const Strides<isBlocked> strides(c, job.source);
   PixelColumns low, high;
-  for (int64_t tile = first; tile < last; tile++) {
-    const Tiles::Place at = job.blocks.tiles.place(tile);
+  const Tiles &tiles = job.blocks.tiles;
+  Tiles::Place at = tiles.place(first);
+  for (int64_t tile = first; tile < last; tile++, tiles.advance(at)) {
     const bfloat16 *planes = job.x + at.picture * strides.picture + channel / 16 * strides.block;
     low.move(planes, c, strides.pixel, at, tile > first);
     high.move(planes + strides.block, c, strides.pixel, at, tile > first);
@@ -205,8 +206,9 @@ BFLOAT16 void writeBlocked(
   const Job &job, int64_t first, int64_t last, int64_t channel, const float *products) {
   const ck_convolution &c = job.c;
   const Strides<true> strides(c, job.result);
-  for (int64_t tile = first; tile < last; tile++) {
-    const Tiles::Place at = job.blocks.tiles.place(tile);
+  const Tiles &tiles = job.blocks.tiles;
+  Tiles::Place at = tiles.place(first);
+  for (int64_t tile = first; tile < last; tile++, tiles.advance(at)) {
     for (int block = 0; block < 2; block++) {
       __m512 y[2][2];
       transformProducts(
@@ -235,8 +237,9 @@ BFLOAT16 void writeChannelsLast(
     _mm512_loadu_ps(job.epilogue.bias + channel), _mm512_loadu_ps(job.epilogue.bias + channel + 16)};
   // Where one of two operands is NaN, the instruction gives the second one, so NaN stays.
   const __m512 least = _mm512_set1_ps(job.epilogue.relu ? 0 : -INFINITY);
-  for (int64_t tile = first; tile < last; tile++) {
-    const Tiles::Place at = job.blocks.tiles.place(tile);
+  const Tiles &tiles = job.blocks.tiles;
+  Tiles::Place at = tiles.place(first);
+  for (int64_t tile = first; tile < last; tile++, tiles.advance(at)) {
     __m512 y[2][2][2];
     for (int block = 0; block < 2; block++)
       transformProducts(

@@ -56,6 +56,7 @@ BFLOAT16 void packChannels(
   const int64_t channels = isPixels ? c.in_channels : c.out_channels;
   const bfloat16 *planes = (isPixels ? job.x : job.dy) + channel * c.height * c.width;
   PixelColumns columns;
+  Tiles::Place at = job.tiles.place(first);
   for (int64_t pair = 0; pair < (last - first + 1) / 2; pair++) {
     __m512 tile[2][positions];
     for (int64_t i = 0; i < 2; i++) {
@@ -64,7 +65,6 @@ BFLOAT16 void packChannels(
         for (int p = 0; p < positions; p++) tile[i][p] = _mm512_setzero_ps();
         continue;
       }
-      const Tiles::Place at = job.tiles.place(number);
       const bfloat16 *plane = planes + at.picture * channels * c.height * c.width;
       if (isPixels) {
         columns.move(plane, c, 16, at, number > first);
@@ -72,6 +72,7 @@ BFLOAT16 void packChannels(
       } else {
         transformGradients(plane, c, at, tile[i]);
       }
+      job.tiles.advance(at);
     }
     bfloat16 *to = isPixels ? o.column(part, 0, channel, pair) : o.row(part, 0, channel, pair);
     for (int p = 0; p < positions; p++) {

@@ -89,7 +89,7 @@ extension Compilation {
       size == 3 && stride == 1 && padding == 1 && pixels > Faster.tinyPlane
       && weight[0] % 32 == 0 && weight[1] % 32 == 0
     if isWinograd, !isWeightGradient || areFew(16 * channels) { return .winograd }
-    if isWeightGradient, size == 1, padding == 0, areFew(channels) { return .pointwise }
+    if isWeightGradient, size == 1, padding == 0, pixels > Faster.smallProduct { return .pointwise }
     return isSmall ? .smallPlanes : nil
   }
 

@@ -124,16 +124,19 @@ extension Case {
         "a convolution of many places", [("x", [3, 32, 27, 26]), ("w", [32, 32, 3, 3])],
         isLarge: true
       ) { get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1) },
-      Case(
-        "a pointwise convolution of many places",
-        [("x", [3, 48, 27, 25]), ("w", [32, 48, 1, 1])],
-        isLarge: true
-      ) { get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 0) },
       Case("one weight in two convolutions", [("x", [2, 16, 8, 8]), ("w", [16, 16, 3, 3])]) {
         let once = get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)
         return once.convolved(with: get($0, "w"), stride: 1, padding: 1)
       },
     ]
+    + [(27, 25, 1), (26, 28, 1), (36, 36, 2), (22, 22, 2), (24, 22, 2)].map {
+      height, width, stride in
+      // Planes and lines of even and odd lengths: places are summed in pairs.
+      Case(
+        "a pointwise convolution of \(height)×\(width) places, each \(stride)",
+        [("x", [3, 48, height, width]), ("w", [32, 48, 1, 1])], isLarge: true
+      ) { get($0, "x").convolved(with: get($0, "w"), stride: stride, padding: 0) }
+    }
 
   private static let biasedConvolutions: [Case] =
     [
@@ -263,6 +266,11 @@ extension Case {
     let x: (String, Shape) = ("x", [2, channels, 9, 8])
     return [
       Case("max pooling 3/2 of \(channels) channels", [x]) {
+        get($0, "x").maxPooled(size: 3, stride: 2, padding: 1)
+      },
+      Case(
+        "max pooling 3/2 of an even plane of \(channels) channels", [("x", [2, channels, 10, 8])]
+      ) {
         get($0, "x").maxPooled(size: 3, stride: 2, padding: 1)
       },
       Case("max pooling 2/2 of \(channels) channels", [x]) {
