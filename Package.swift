@@ -123,12 +123,15 @@ let package = Package(
         "OneDNNLowering", "Datasets", "Images",
       ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
-    .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "Tensors", "CDigest"]),
+    // A file system whose changes fail, for the tests of whoever writes files.
+    .target(name: "FaultyDisk", dependencies: ["Checkpoints"], path: "Tests/FaultyDisk"),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "FaultyDisk", "Tensors", "CDigest"]),
     .testTarget(
       name: "RunsTests",
       dependencies: [
-        "Runs", "RunDatabase", "BYOL", "Checkpoints", "Tensors", "JSONTree", "NeuralNetworks",
-        "Images", "run-service",
+        "Runs", "RunDatabase", "BYOL", "Checkpoints", "FaultyDisk", "Tensors", "JSONTree",
+        "NeuralNetworks", "Images", "run-service",
       ]),
     .testTarget(
       name: "HTTPTests",

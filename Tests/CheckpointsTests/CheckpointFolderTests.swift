@@ -1,4 +1,5 @@
 import Checkpoints
+import FaultyDisk
 import Foundation
 import Tensors
 import Testing
@@ -90,7 +91,7 @@ import Testing
       try? FileManager.default.removeItem(atPath: directory)
       try publish(1)
       try publish(2)
-      let fileSystem = FailingFileSystem(failing: failing)
+      let fileSystem = FaultyFileSystem(failing: failing)
       let failure = failureOfPublishing(3, on: fileSystem)
       let newest = try #require(try reopened.newest(), "operation \(failing)")
       #expect(newest.refused.isEmpty, "operation \(failing)")
@@ -116,7 +117,7 @@ import Testing
     var failing = 1
     while true {
       try DiskFileSystem().replaceFile(path, with: [1, 1, 1, 1])
-      let fileSystem = FailingFileSystem(failing: failing)
+      let fileSystem = FaultyFileSystem(failing: failing)
       try? fileSystem.replaceFile(path, with: [2, 2])
       let bytes = try DiskFileSystem().read(path)
       #expect(bytes == [1, 1, 1, 1] || bytes == [2, 2])

@@ -1,63 +1,9 @@
 import Checkpoints
+import FaultyDisk
 import Foundation
 import Glibc
 import Runs
-import Synchronization
 import Testing
-
-/// A file system whose N-th change fails once, as that of a disk that is full for a moment; or each from the N-th on,
-/// as that of a folder that has become read-only.
-private final class FaultyFileSystem: FileSystem {
-  private let disk = DiskFileSystem()
-  private let left: Mutex<Int>
-  private let code: Int32
-  private let recovers: Bool
-
-  init(failing: Int, code: Int32, recovers: Bool) {
-    left = Mutex(failing)
-    self.code = code
-    self.recovers = recovers
-  }
-
-  var hasFailed: Bool { left.withLock { $0 <= 0 } }
-
-  private func count(_ operation: String, _ path: String) throws(FileSystemError) {
-    let isFault = left.withLock { left in
-      left -= 1
-      return recovers ? left == 0 : left <= 0
-    }
-    if isFault { throw FileSystemError(operation: operation, path: path, code: code) }
-  }
-
-  func createDirectory(_ path: String) throws(FileSystemError) {
-    try count("create folder", path)
-    try disk.createDirectory(path)
-  }
-
-  func createFile(_ path: String) throws(FileSystemError) -> any WritableFile {
-    try count("create", path)
-    return try disk.createFile(path)
-  }
-
-  func synchronizeDirectory(_ path: String) throws(FileSystemError) {
-    try count("flush folder", path)
-    try disk.synchronizeDirectory(path)
-  }
-
-  func rename(_ path: String, to newPath: String) throws(FileSystemError) {
-    try count("rename", path)
-    try disk.rename(path, to: newPath)
-  }
-
-  func remove(_ path: String) throws(FileSystemError) {
-    try count("remove", path)
-    try disk.remove(path)
-  }
-
-  func names(in path: String) throws(FileSystemError) -> [String] { try disk.names(in: path) }
-  func isDirectory(_ path: String) -> Bool { disk.isDirectory(path) }
-  func read(_ path: String) throws(FileSystemError) -> [UInt8] { try disk.read(path) }
-}
 
 /// Faults of the files that the coordinator itself changes; the store's are in `Store faults`, those of checkpoints
 /// in `Checkpoint folders`.
@@ -79,12 +25,12 @@ private final class FaultyFileSystem: FileSystem {
     // The first operation makes the folder of all runs: without it there is no service.
     #expect(throws: FileSystemError.self) {
       try RunHarness().coordinator(
-        .finishes, fileSystem: FaultyFileSystem(failing: 1, code: ENOSPC, recovers: true))
+        .finishes, fileSystem: FaultyFileSystem(failing: 1, recovers: true, countsContent: false))
     }
     var failing = 2
     while true {
       let harness = try RunHarness()
-      let fileSystem = FaultyFileSystem(failing: failing, code: ENOSPC, recovers: true)
+      let fileSystem = FaultyFileSystem(failing: failing, recovers: true, countsContent: false)
       let coordinator = try harness.coordinator(.waitsAtFirst, fileSystem: fileSystem)
       let id = try await insistently { try await coordinator.create() }
       try await coordinator.sees("worker_started", id)
@@ -110,7 +56,7 @@ private final class FaultyFileSystem: FileSystem {
   {
     let harness = try RunHarness()
     let coordinator = try harness.coordinator(
-      .finishes, fileSystem: FaultyFileSystem(failing: 2, code: EROFS, recovers: false))
+      .finishes, fileSystem: FaultyFileSystem(failing: 2, code: EROFS, countsContent: false))
     await #expect(throws: RunControlError.notWritable) { try await coordinator.create() }
     #expect(try await coordinator.counts().isEmpty)
     #expect(try DiskFileSystem().names(in: harness.folder.path + "/runs").isEmpty)
