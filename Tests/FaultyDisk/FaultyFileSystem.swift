@@ -10,9 +10,10 @@ public final class FaultyFileSystem: FileSystem {
   private let recovers: Bool
   private let countsContent: Bool
 
-  /// Fails the change number `failing`, counted from 1.
+  /// A file system of which one change fails.
   ///
   /// - Parameters:
+  ///   - failing: The number of that change, counted from 1.
   ///   - code: The system's error number of the failure; by default 28, ENOSPC: no room on the disk.
   ///   - recovers: Whether the changes after it succeed.
   ///   - countsContent: Whether writing to, flushing and closing a file are changes like making one.
