@@ -10,6 +10,9 @@
 // A progressive picture may take this many scans; more is a way to burn time, not a picture.
 #define MAX_SCANS 100
 
+// A progressive picture's coefficients, two bytes a sample, are all in memory before its first row is.
+#define MAX_COEFFICIENT_BYTES (240L << 20)
+
 typedef struct {
   struct jpeg_error_mgr base;
   jmp_buf jump;
@@ -31,6 +34,7 @@ static void on_error(j_common_ptr common) {
   case JERR_OUT_OF_MEMORY: state->code = BYOL_IMAGE_MEMORY; break;
   case JERR_INPUT_EOF:
   case JERR_INPUT_EMPTY: state->code = BYOL_IMAGE_TRUNCATED; break;
+  case JERR_NO_BACKING_STORE: state->code = BYOL_IMAGE_COSTLY; break;
   case JERR_ARITH_NOTIMPL:
   case JERR_BAD_PRECISION:
   case JERR_CONVERSION_NOTIMPL:
@@ -100,6 +104,7 @@ static void decoder_errors(decoder *d, char *message) {
 // To be called under setjmp.
 static void decoder_start(decoder *d, const uint8_t *bytes, size_t count, int eighths) {
   jpeg_create_decompress(&d->picture);
+  d->picture.mem->max_memory_to_use = MAX_COEFFICIENT_BYTES;
   memset(&d->source, 0, sizeof d->source);
   d->source.base.next_input_byte = bytes;
   d->source.base.bytes_in_buffer = count;

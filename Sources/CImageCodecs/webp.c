@@ -35,39 +35,41 @@ int byol_webp_header(const uint8_t *bytes, size_t count, byol_image_header *head
   return BYOL_IMAGE_OK;
 }
 
-static int decode_still(const uint8_t *bytes, size_t count, int width, int height, int channels,
-                        uint8_t *pixels, char *message) {
+// Writes rows of pixels `stride` bytes apart into `room` bytes.
+static int decode_still(const uint8_t *bytes, size_t count, size_t stride, int channels,
+                        uint8_t *pixels, size_t room, char *message) {
   WebPDecoderConfig config;
   if (!WebPInitDecoderConfig(&config)) return BYOL_IMAGE_MEMORY;
-  size_t stride = (size_t)width * (size_t)channels;
   config.output.colorspace = channels == 4 ? MODE_RGBA : MODE_RGB;
   config.output.is_external_memory = 1;
   config.output.u.RGBA.rgba = pixels;
   config.output.u.RGBA.stride = (int)stride;
-  config.output.u.RGBA.size = stride * (size_t)height;
+  config.output.u.RGBA.size = room;
   int code = code_of(WebPDecode(bytes, count, &config), message);
   WebPFreeDecBuffer(&config.output);
   return code;
 }
 
+// The first frame on a transparent canvas. Not by the library's animation decoder, which holds two more canvases.
 static int decode_first_frame(const uint8_t *bytes, size_t count, int width, int height,
                               uint8_t *pixels, char *message) {
-  WebPAnimDecoderOptions options;
   WebPData data = {bytes, count};
-  WebPAnimInfo info;
-  uint8_t *frame;
-  int timestamp, code = BYOL_IMAGE_CORRUPT;
-  if (!WebPAnimDecoderOptionsInit(&options)) return BYOL_IMAGE_MEMORY;
-  options.color_mode = MODE_RGBA;
-  WebPAnimDecoder *decoder = WebPAnimDecoderNew(&data, &options);
-  if (decoder && WebPAnimDecoderGetInfo(decoder, &info) && (int)info.canvas_width == width &&
-      (int)info.canvas_height == height && WebPAnimDecoderGetNext(decoder, &frame, &timestamp)) {
-    memcpy(pixels, frame, (size_t)width * (size_t)height * 4);
-    code = BYOL_IMAGE_OK;
+  WebPIterator frame;
+  size_t stride = (size_t)width * 4, size = stride * (size_t)height;
+  int code = BYOL_IMAGE_CORRUPT;
+  WebPDemuxer *demuxer = WebPDemux(&data);
+  if (demuxer && WebPDemuxGetFrame(demuxer, 1, &frame)) {
+    if (frame.x_offset + frame.width <= width && frame.y_offset + frame.height <= height) {
+      size_t first = (size_t)frame.y_offset * stride + (size_t)frame.x_offset * 4;
+      memset(pixels, 0, size);
+      code = decode_still(frame.fragment.bytes, frame.fragment.size, stride, 4, pixels + first,
+                          size - first, message);
+    }
+    WebPDemuxReleaseIterator(&frame);
   } else {
     snprintf(message, BYOL_IMAGE_MESSAGE_BYTES, "the animation has no first frame");
   }
-  WebPAnimDecoderDelete(decoder);
+  WebPDemuxDelete(demuxer);
   return code;
 }
 
@@ -78,7 +80,8 @@ int byol_webp_decode(const uint8_t *bytes, size_t count, int width, int height, 
   int code = code_of(WebPGetFeatures(bytes, count, &features), message);
   if (code != BYOL_IMAGE_OK) return code;
   if (features.width != width || features.height != height) return BYOL_IMAGE_CORRUPT;
-  return features.has_animation
-             ? decode_first_frame(bytes, count, width, height, pixels, message)
-             : decode_still(bytes, count, width, height, channels, pixels, message);
+  if (features.has_animation)
+    return decode_first_frame(bytes, count, width, height, pixels, message);
+  size_t stride = (size_t)width * (size_t)channels;
+  return decode_still(bytes, count, stride, channels, pixels, stride * (size_t)height, message);
 }

@@ -78,15 +78,15 @@ func samplePicture(width: Int, height: Int, seed: UInt64 = 1) -> RGBImage {
 }
 
 @Suite struct PillowDecodingTests {
-  @Test func `every kind of JPEG, PNG and GIF decodes as Pillow decodes it`() throws {
+  @Test func `every kind of JPEG, PNG, WebP and GIF decodes as Pillow decodes it`() throws {
     let expected = try Fixture.names(suffix: ".expected.png").filter {
-      $0.hasPrefix("jpeg.") || $0.hasPrefix("png.") || $0.hasPrefix("gif.")
+      ["jpeg.", "png.", "webp.", "gif."].contains(where: $0.hasPrefix)
     }
-    #expect(expected.count == 28)
+    #expect(expected.count == 32)
     for name in expected {
       let stem = String(name.dropLast(".expected.png".count))
       let isJPEG = stem.hasPrefix("jpeg.")
-      let ending = isJPEG ? "jpg" : stem.hasPrefix("png.") ? "png" : "gif"
+      let ending = isJPEG ? "jpg" : String(stem.prefix { $0 != "." })
       let decoded = try Fixture.image(stem + "." + ending)
       let worst = worstDifference(decoded, try Fixture.image(name))
       // Lossless formats may differ by one level where alpha is laid over white.

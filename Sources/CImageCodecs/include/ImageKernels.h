@@ -47,3 +47,6 @@ void byol_finish(const float *planes, size_t count, float threshold, const float
 // `count` RGB pixels to normalised floats, channels last: value/255*scale+offset.
 void byol_normalize_bytes(const uint8_t *rgb, size_t count, const float *scale, const float *offset,
                           float *out);
+
+// Packs `count` RGBA pixels to RGB in place: laid over white where `white` is not 0, alpha left out otherwise.
+void byol_remove_alpha(uint8_t *rgba, size_t count, int white);

@@ -28,24 +28,20 @@ enum StorageRule {
   /// libjpeg's quality for pictures that are encoded anew.
   static let quality = 92
 
-  /// The stored form of a picture; the file's own bytes where they are already right.
+  /// The stored form of a picture that `scaledDown` gave; the file's own bytes where they are already right.
   static func pack(
     _ image: RGBImage, header: ImageHeader, name: String, bytes: [UInt8]
   ) throws(ImageError) -> PackedPicture {
-    func packed(
-      _ stored: RGBImage, _ storage: PictureStorage, _ bytes: [UInt8]
-    ) -> PackedPicture {
+    func packed(_ storage: PictureStorage, _ bytes: [UInt8]) -> PackedPicture {
       PackedPicture(
-        name: name, width: stored.width, height: stored.height,
+        name: name, width: image.width, height: image.height,
         isGray: header.kind == .gray || image.isGray, storage: storage, bytes: bytes)
     }
     if image.width * image.height <= decodedPixelCount {
-      return packed(image, .rgb, image.pixels)
+      return packed(.rgb, image.pixels)
     }
-    if keepsFile(header) { return packed(image, .jpeg, bytes) }
-    let scaled = scaledDown(image)
-    return packed(
-      scaled, .jpeg, try scaled.jpeg(quality: quality, fullChroma: header.format != .jpeg))
+    if keepsFile(header) { return packed(.jpeg, bytes) }
+    return packed(.jpeg, try image.jpeg(quality: quality, fullChroma: header.format != .jpeg))
   }
 
   private static func keepsFile(_ header: ImageHeader) -> Bool {
@@ -53,7 +49,8 @@ enum StorageRule {
       && min(header.width, header.height) <= shortSide
   }
 
-  private static func scaledDown(_ image: RGBImage) -> RGBImage {
+  /// The picture no larger than it is stored.
+  static func scaledDown(_ image: RGBImage) -> RGBImage {
     let short = min(image.width, image.height)
     guard short > shortSide else { return image }
     return image.resized(
@@ -101,7 +98,8 @@ extension PreparedEntry {
     }
     do throws(ImageError) {
       let header = try readHeader(of: bytes, limits: limits.image)
-      let image = try decode(bytes, limits: limits.image, atLeast: StorageRule.shortSide)
+      let image = StorageRule.scaledDown(
+        try decode(bytes, limits: limits.image, atLeast: StorageRule.shortSide))
       self = .accepted(
         PreparedPicture(
           packed: try StorageRule.pack(image, header: header, name: name, bytes: bytes),

@@ -7,7 +7,9 @@ import TensorGraph
 struct BenchmarkCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmark", abstract: "Measure one thing on this machine.",
-    subcommands: [StepBenchmark.self, EncoderBenchmark.self, ViewsBenchmark.self])
+    subcommands: [
+      StepBenchmark.self, EncoderBenchmark.self, ViewsBenchmark.self, AdmissionBenchmark.self,
+    ])
 }
 
 /// How long to measure, and how to say it.

@@ -151,11 +151,28 @@ def gifs():
         save(stem, over_white(image))
 
 
+def webps():
+    """Lossy, lossless, with alpha, the first frame of an animation, and as many pixels as are read, all transparent."""
+    picture, later = Image.fromarray(noisy(23, 17, 9)), Image.fromarray(noisy(23, 17, 10))
+    alpha = Image.fromarray(noisy(31, 26, 9, bands=4), "RGBA")
+    shown = {
+        "webp.lossy": (picture, {"quality": 80}),
+        "webp.lossless": (picture, {"lossless": True}),
+        "webp.alpha": (alpha, {"lossless": True, "exact": True}),
+        "webp.animated": (picture, {"save_all": True, "append_images": [later], "lossless": True}),
+    }
+    for stem, (image, options) in shown.items():
+        image.save(here / (stem + ".webp"), **options)
+        save(stem, over_white(Image.open(here / (stem + ".webp"))))
+    Image.new("RGBA", (16383, 3051), (9, 8, 7, 6)).save(here / "webp.largest.webp", lossless=True)
+
+
 resizing()
 evaluation()
 colors()
 decoding()
 gifs()
+webps()
 (here / "versions.txt").write_text(
     f"Python {sys.version.split()[0]}, Pillow {PIL.__version__}, numpy {numpy.__version__}, "
     f"libjpeg-turbo {features.version('libjpeg_turbo')}\n"

@@ -1,0 +1,216 @@
+// Antialiased resampling, in floats and in fixed point.
+#include "loops.h"
+#include <math.h>
+#include <string.h>
+
+typedef float floats4 __attribute__((vector_size(16), aligned(4)));
+
+// MARK: Weights
+
+typedef struct {
+  int *first;     // the first input of each output
+  int *count;     // how many inputs it takes
+  float *weights; // `taps` per output
+  int taps;
+} axis;
+
+INLINE double cubic(double x) {
+  const double a = -0.5;
+  if (x < 0) x = -x;
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2) return (((x - 5) * x + 8) * x - 4) * a;
+  return 0;
+}
+
+INLINE double triangle(double x) {
+  if (x < 0) x = -x;
+  return x < 1 ? 1 - x : 0;
+}
+
+INLINE double filter_support(int filter) { return filter == BYOL_BICUBIC ? 2 : 1; }
+
+static int axis_taps(int in, int out, int filter) {
+  double scale = (double)in / out;
+  if (scale < 1) scale = 1;
+  return (int)ceil(filter_support(filter) * scale) * 2 + 1;
+}
+
+static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static size_t axis_bytes(int in, int out) {
+  return aligned(2 * (size_t)out * sizeof(int)) +
+         aligned((size_t)out * (size_t)axis_taps(in, out, BYOL_BICUBIC) * sizeof(float));
+}
+
+static void *take(char **memory, size_t bytes) {
+  void *block = *memory;
+  *memory += aligned(bytes);
+  return block;
+}
+
+// One output's weights in double precision, normalised, as Pillow computes them.
+static void weigh(int in, int out, int filter, int i, int *first, int *count, double *weights) {
+  double scale = (double)in / out, wide = scale < 1 ? 1 : scale;
+  double support = filter_support(filter) * wide, centre = (i + 0.5) * scale, step = 1 / wide;
+  int low = (int)(centre - support + 0.5), high = (int)(centre + support + 0.5);
+  if (low < 0) low = 0;
+  if (high > in) high = in;
+  double sum = 0;
+  for (int k = 0; k < high - low; k++) {
+    double x = (k + low - centre + 0.5) * step;
+    weights[k] = filter == BYOL_BICUBIC ? cubic(x) : triangle(x);
+    sum += weights[k];
+  }
+  for (int k = 0; k < high - low; k++)
+    if (sum != 0) weights[k] /= sum;
+  *first = low;
+  *count = high - low;
+}
+
+// Fills the table; `fixed` stores integers of 22 fractional bits in place of floats.
+static axis make_axis(int in, int out, int filter, int fixed, char **memory) {
+  axis a;
+  a.taps = axis_taps(in, out, filter);
+  a.first = take(memory, 2 * (size_t)out * sizeof(int));
+  a.count = a.first + out;
+  a.weights = take(memory, (size_t)out * (size_t)a.taps * sizeof(float));
+  double row[a.taps];
+  for (int i = 0; i < out; i++) {
+    weigh(in, out, filter, i, &a.first[i], &a.count[i], row);
+    float *weights = a.weights + (size_t)i * (size_t)a.taps;
+    for (int k = 0; k < a.count[i]; k++) {
+      int32_t whole = (int32_t)(row[k] < 0 ? row[k] * (1 << 22) - 0.5 : row[k] * (1 << 22) + 0.5);
+      if (fixed) memcpy(&weights[k], &whole, sizeof whole);
+      else weights[k] = (float)row[k];
+    }
+  }
+  return a;
+}
+
+// Bytes from one row to the next between the two passes in fixed point.
+static size_t middle_pitch(int out_width) { return aligned((size_t)out_width * 3 + 1); }
+
+size_t byol_resample_scratch(int width, int height, int out_width, int out_height) {
+  size_t row = aligned(((size_t)width * 4 + 32) * sizeof(float));
+  return axis_bytes(width, out_width) + axis_bytes(height, out_height) + row +
+         middle_pitch(out_width) * (size_t)height + 256;
+}
+
+// MARK: To float planes
+
+// One output row before the horizontal pass: a weighted sum of `count` rows of bytes.
+INLINE void blend_rows(const uint8_t *rows, size_t stride, int length, const float *weights,
+                       int count, float *out) {
+  for (int x = 0; x < length; x++) out[x] = weights[0] * (float)rows[x];
+  for (int k = 1; k < count; k++) {
+    const uint8_t *row = rows + (size_t)k * stride;
+    float w = weights[k];
+    for (int x = 0; x < length; x++) out[x] += w * (float)row[x];
+  }
+}
+
+CLONES void byol_resample_planes(const uint8_t *rgb, size_t stride, int width, int height,
+                                 float *planes, int out_width, int out_height, int filter,
+                                 int flip, void *scratch) {
+  char *memory = scratch;
+  axis across = make_axis(width, out_width, filter, 0, &memory);
+  axis down = make_axis(height, out_height, filter, 0, &memory);
+  float *row = take(&memory, ((size_t)width * 3 + 32) * sizeof(float));
+  size_t plane = (size_t)out_width * (size_t)out_height;
+  memset(row + (size_t)width * 3, 0, 32 * sizeof(float));
+  for (int y = 0; y < out_height; y++) {
+    blend_rows(rgb + (size_t)down.first[y] * stride, stride, width * 3,
+               down.weights + (size_t)y * (size_t)down.taps, down.count[y], row);
+    float *out = planes + (size_t)y * (size_t)out_width;
+    for (int x = 0; x < out_width; x++) {
+      const float *from = row + (size_t)across.first[x] * 3;
+      const float *weights = across.weights + (size_t)x * (size_t)across.taps;
+      floats4 sum = {0, 0, 0, 0};
+      for (int k = 0; k < across.count[x]; k++, from += 3)
+        sum += *(const floats4 *)from * weights[k];
+      float *to = out + (flip ? out_width - 1 - x : x);
+      to[0] = unit(sum[0] * (1.0f / 255));
+      to[plane] = unit(sum[1] * (1.0f / 255));
+      to[2 * plane] = unit(sum[2] * (1.0f / 255));
+    }
+  }
+}
+
+// MARK: In fixed point
+
+typedef int32_t ints16 __attribute__((vector_size(64), aligned(4)));
+typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1)));
+
+// Sums have 22 fractional bits and begin with a half.
+#define HALF ((ints16){} + (1 << 21))
+
+INLINE void add_product(ints16 *sum, const uint8_t *bytes, int32_t weight) {
+  *sum += __builtin_convertvector(*(const bytes16 *)bytes, ints16) * weight;
+}
+
+INLINE void clip8(const ints16 *sum, uint8_t *out) {
+  ints16 x = *sum >> 22;
+  x &= x > 0;
+  x = (x & (x < 255)) | (255 & (x >= 255));
+  *(bytes16 *)out = __builtin_convertvector(x, bytes16);
+}
+
+// Four rows side by side, 16 bytes a column: a pixel's three bytes and one that nobody looks at.
+INLINE void put_side_by_side(const uint8_t *rgb, size_t stride, int rows, int width, uint8_t *out) {
+  for (int row = 0; row < rows; row++) {
+    const uint8_t *from = rgb + (size_t)row * stride;
+    uint8_t *to = out + 4 * row;
+    for (int x = 0; x < width - 1; x++) memcpy(to + 16 * x, from + 3 * x, 4);
+    memcpy(to + 16 * (width - 1), from + 3 * (width - 1), 3);
+  }
+}
+
+// `rows` (four at most) rows, narrowed or widened; each may write one byte past its end.
+INLINE void resample_rows(const uint8_t *columns, const axis *across, int out_width, int rows,
+                          uint8_t *out, size_t pitch) {
+  for (int x = 0; x < out_width; x++) {
+    const uint8_t *from = columns + (size_t)across->first[x] * 16;
+    const int32_t *weights = (const int32_t *)across->weights + (size_t)x * (size_t)across->taps;
+    ints16 sum = HALF;
+    for (int k = 0; k < across->count[x]; k++) add_product(&sum, from + 16 * k, weights[k]);
+    uint8_t levels[16];
+    clip8(&sum, levels);
+    for (int row = 0; row < rows; row++)
+      memcpy(out + (size_t)row * pitch + 3 * (size_t)x, levels + 4 * row, 4);
+  }
+}
+
+// One row of `length` bytes out of `count` rows that may be read up to the next multiple of 64.
+INLINE void resample_column(const uint8_t *rows, size_t pitch, size_t length,
+                            const int32_t *weights, int count, uint8_t *out) {
+  for (size_t x = 0; x < length; x += 64) {
+    ints16 sums[4] = {HALF, HALF, HALF, HALF};
+    for (int k = 0; k < count; k++)
+      for (int part = 0; part < 4; part++)
+        add_product(&sums[part], rows + (size_t)k * pitch + x + 16 * part, weights[k]);
+    uint8_t levels[64];
+    for (int part = 0; part < 4; part++) clip8(&sums[part], levels + 16 * part);
+    memcpy(out + x, levels, length - x < 64 ? length - x : 64);
+  }
+}
+
+CLONES void byol_resample_bytes(const uint8_t *rgb, size_t stride, int width, int height,
+                                uint8_t *out, int out_width, int out_height, int filter,
+                                void *scratch) {
+  char *memory = scratch;
+  axis across = make_axis(width, out_width, filter, 1, &memory);
+  axis down = make_axis(height, out_height, filter, 1, &memory);
+  size_t line = (size_t)out_width * 3, pitch = middle_pitch(out_width);
+  uint8_t *columns = take(&memory, (size_t)width * 16);
+  uint8_t *middle = take(&memory, pitch * (size_t)height);
+  memset(columns, 0, (size_t)width * 16);
+  for (int y = 0; y < height; y += 4) {
+    int rows = height - y < 4 ? height - y : 4;
+    put_side_by_side(rgb + (size_t)y * stride, stride, rows, width, columns);
+    resample_rows(columns, &across, out_width, rows, middle + (size_t)y * pitch, pitch);
+  }
+  for (int y = 0; y < out_height; y++)
+    resample_column(middle + (size_t)down.first[y] * pitch, pitch, line,
+                    (const int32_t *)down.weights + (size_t)y * (size_t)down.taps, down.count[y],
+                    out + (size_t)y * line);
+}
