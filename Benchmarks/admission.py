@@ -47,7 +47,7 @@ def draw(width, height, count, file):
         for number in range(count):
             coarse = Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=numpy.uint8))
             picture = numpy.asarray(coarse.resize((width, height), Image.BICUBIC), dtype=numpy.int16)
-            picture = picture + random.integers(-6, 7, picture.shape, dtype=numpy.int16)
+            picture = picture + random.integers(-12, 13, picture.shape, dtype=numpy.int16)
             data = io.BytesIO()
             Image.fromarray(picture.clip(0, 255).astype(numpy.uint8)).save(data, "JPEG", quality=90)
             entry = tarfile.TarInfo(f"train/{number % 10}/{number}.jpg")
