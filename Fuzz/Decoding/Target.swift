@@ -11,11 +11,11 @@ func fuzzDecoder(of format: ImageFormat, _ bytes: UnsafePointer<UInt8>?, _ count
   limits.pixelCount = 1 << 18
   for alpha in [AlphaConversion.overWhite, .dropped] {
     guard let image = try? decode(input, limits: limits, alpha: alpha) else { continue }
-    precondition(image.pixels.count == image.width * image.height * 3)
+    precondition(image.pixels.count == image.width * image.height * image.channels)
     precondition(image.width * image.height <= limits.pixelCount)
   }
   if let small = try? decode(input, limits: limits, atLeast: 16) {
-    precondition(small.pixels.count == small.width * small.height * 3)
+    precondition(small.pixels.count == small.width * small.height * small.channels)
   }
   return 0
 }

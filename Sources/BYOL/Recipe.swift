@@ -85,6 +85,9 @@ public struct Recipe: Hashable, Sendable, Codable {
 }
 
 extension Recipe {
+  /// Channels of the pictures and of the views.
+  public var channels: Int { augmentations.normalization.channels }
+
   /// Updates in an epoch: the last incomplete batch is dropped.
   public var stepsPerEpoch: Int { pictures / batchSize }
 

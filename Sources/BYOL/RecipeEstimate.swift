@@ -26,7 +26,7 @@ extension Recipe {
 
   /// What the run will need, given the speed that this machine was measured to have.
   public func estimate(imagesPerSecond: Double? = nil) -> RecipeEstimate {
-    let encoderCount = encoder.parameterCount
+    let encoderCount = encoder.parameterCount(channels: channels)
     let projectorCount = Recipe.headParameterCount(
       input: encoder.representationDimension, hidden: projectorHidden, output: projectorOutput)
     let predictorCount = Recipe.headParameterCount(
@@ -53,10 +53,10 @@ extension Recipe {
 }
 
 extension EncoderConfiguration {
-  /// Weights of the convolutions and scales and offsets of the batch norms.
-  public var parameterCount: Int {
+  /// Weights of the convolutions and scales and offsets of the batch norms, for pictures of so many channels.
+  public func parameterCount(channels: Int) -> Int {
     let stemSide = stem == .cifar ? 3 : 7
-    var count = 3 * stageChannels * stemSide * stemSide + 2 * stageChannels
+    var count = channels * stageChannels * stemSide * stemSide + 2 * stageChannels
     var input = stageChannels
     for (stage, blockCount) in blocks.enumerated() {
       let inner = stageChannels << stage

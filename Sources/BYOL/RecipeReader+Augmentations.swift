@@ -64,7 +64,7 @@ extension FieldReader {
     nested(name, value, names: pairs.map(\.0) + numbers.map(\.0)) { reader in
       for (field, path, range) in numbers { reader.float(field, range, &view[keyPath: path]) }
       for (field, path, range) in pairs {
-        reader.floats(field, range, count: 2, ascending: true, &view[keyPath: path])
+        reader.floats(field, range, count: 2...2, ascending: true, &view[keyPath: path])
       }
     }
   }
@@ -74,9 +74,10 @@ extension FieldReader {
   ) {
     nested(name, value, names: ["mean", "deviation"]) { reader in
       reader.floats(
-        "mean", AugmentationLimits.mean, count: 3, ascending: false, &normalization.mean)
+        "mean", AugmentationLimits.mean, count: RGBImage.channelCounts, ascending: false,
+        &normalization.mean)
       reader.floats(
-        "deviation", AugmentationLimits.deviation, count: 3, ascending: false,
+        "deviation", AugmentationLimits.deviation, count: RGBImage.channelCounts, ascending: false,
         &normalization.deviation)
     }
   }
@@ -90,18 +91,20 @@ extension FieldReader {
   }
 
   private mutating func floats(
-    _ name: String, _ range: ClosedRange<Float>, count: Int, ascending: Bool,
+    _ name: String, _ range: ClosedRange<Float>, count: ClosedRange<Int>, ascending: Bool,
     _ target: inout [Float]
   ) {
     guard let value = given(name) else { return }
     let order = ascending ? ", the least first" : ""
+    let counts =
+      count.count == 1 ? "\(count.lowerBound)" : "\(count.lowerBound) to \(count.upperBound)"
     let allowed =
-      "an array of \(count) numbers from \(range.lowerBound) to \(range.upperBound)\(order)"
+      "an array of \(counts) numbers from \(range.lowerBound) to \(range.upperBound)\(order)"
     guard let numbers = value.arrayValue?.compactMap({ $0.doubleValue.map { Float($0) } }),
       numbers.count == value.arrayValue?.count
     else { return report(name, value, allowed, .wrongType) }
     let isOrdered = !ascending || numbers == numbers.sorted()
-    guard numbers.count == count, numbers.allSatisfy(range.contains), isOrdered else {
+    guard count.contains(numbers.count), numbers.allSatisfy(range.contains), isOrdered else {
       return report(name, value, allowed, .outOfRange)
     }
     target = numbers

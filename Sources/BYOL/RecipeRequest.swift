@@ -111,11 +111,22 @@ public struct DatasetSize: Hashable, Sendable, Codable {
   public var pictures: Int
   /// The median of the pictures' shorter sides, in pixels.
   public var medianShortSide: Int
+  /// The pictures' channels.
+  public var channels: Int
 
   /// The size of a dataset.
-  public init(pictures: Int, medianShortSide: Int) {
+  public init(pictures: Int, medianShortSide: Int, channels: Int = 3) {
     self.pictures = pictures
     self.medianShortSide = medianShortSide
+    self.channels = channels
+  }
+
+  /// What an earlier version wrote names no channels: there were three.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    pictures = try values.decode(Int.self, forKey: .pictures)
+    medianShortSide = try values.decode(Int.self, forKey: .medianShortSide)
+    channels = try values.decodeIfPresent(Int.self, forKey: .channels) ?? 3
   }
 }
 

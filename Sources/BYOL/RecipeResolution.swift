@@ -70,10 +70,15 @@ extension RecipeRequest {
 
   /// What a run's views depend on: their side, their distributions and the seed. The rest of the request may contradict
   /// itself or the dataset.
+  ///
+  /// - Throws: `RecipeProblems` where the normalisation is for pictures of other channels.
   public func viewSettings(
     dataset: DatasetSize, machine: MachineSize
-  ) -> (imageSize: Int, augmentations: Augmentations, seed: UInt64) {
+  ) throws(RecipeProblems) -> (imageSize: Int, augmentations: Augmentations, seed: UInt64) {
     let recipe = recipe(dataset: dataset, machine: machine)
+    if let problem = recipe.normalizationConflict(dataset) {
+      throw RecipeProblems(problems: [problem])
+    }
     return (recipe.imageSize, recipe.augmentations, recipe.seed)
   }
 
@@ -109,11 +114,20 @@ extension RecipeRequest {
       baseTau: baseTau.given ?? values.baseTau
         ?? (epochs >= AutomaticChoice.epochsForHighTau ? 0.996 : 0.99),
       tauSchedule: tauSchedule.given ?? .cosine,
-      augmentations: augmentations.given ?? Augmentations(),
+      augmentations: augmentations(channels: dataset.channels),
       checkpointEverySteps: checkpointEverySteps.given ?? 0,
       checkpointEverySeconds: checkpointEverySeconds.given
         ?? AutomaticChoice.checkpointEverySeconds,
       precision: precision.given ?? machine.precision, memory: memory.given ?? .full)
+  }
+
+  /// The augmentations; where nothing else was asked for, the normalisation is the usual one of that many channels.
+  private func augmentations(channels: Int) -> Augmentations {
+    var augmentations = augmentations.given ?? Augmentations()
+    if augmentations.normalization == Normalization() {
+      augmentations.normalization = Normalization(channels: channels)
+    }
+    return augmentations
   }
 
   private func encoder(_ values: PresetValues, imageSize: Int) -> EncoderConfiguration {
@@ -133,8 +147,21 @@ extension Recipe {
   ) -> [FieldProblem] {
     [
       pictureConflict(with: request, dataset: dataset), stemConflict, warmupConflict,
-      precisionConflict(machine),
+      precisionConflict(machine), normalizationConflict(dataset),
     ].compactMap { $0 }
+  }
+
+  fileprivate func normalizationConflict(_ dataset: DatasetSize) -> FieldProblem? {
+    let normalization = augmentations.normalization
+    for (name, numbers) in [("mean", normalization.mean), ("deviation", normalization.deviation)]
+    where numbers.count != dataset.channels {
+      return FieldProblem(
+        field: "augmentations.normalization.\(name)",
+        value: .array(numbers.map { .number(Double($0)) }),
+        allowed: "\(dataset.channels) numbers: the pictures have as many channels",
+        code: .conflict)
+    }
+    return nil
   }
 
   private func precisionConflict(_ machine: MachineSize) -> FieldProblem? {

@@ -51,7 +51,7 @@ INLINE void blur_column_block(const float *middle, size_t pitch, int side, int y
     for (int i = 0; i < n; i++) out[i] = sum[i];
 }
 
-CLONES void byol_blur(float *planes, int side, int radius, float sigma, float *scratch) {
+CLONES void byol_blur(float *planes, int side, int channels, int radius, float sigma, float *scratch) {
   float weights[MAX_RADIUS + 1];
   if (radius > MAX_RADIUS) radius = MAX_RADIUS;
   radius = blur_weights(radius, sigma, weights);
@@ -60,7 +60,7 @@ CLONES void byol_blur(float *planes, int side, int radius, float sigma, float *s
   float *row = zeros + pitch;
   memset(zeros, 0, pitch * sizeof(float));
   memset(row, 0, (pitch + 2 * MAX_RADIUS + 64) * sizeof(float));
-  for (int c = 0; c < 3; c++) {
+  for (int c = 0; c < channels; c++) {
     float *plane = planes + (size_t)c * (size_t)side * (size_t)side;
     for (int y = 0; y < side; y++) {
       memcpy(row + radius, plane + (size_t)y * (size_t)side, (size_t)side * sizeof(float));

@@ -97,11 +97,30 @@ CLONES static void color_segment(float *planes, size_t count, const byol_color_c
   }
 }
 
+// The same where there are not three planes: changes of colour are left out.
+CLONES static void change_plane(float *plane, size_t count, const byol_color_change *changes,
+                                int change_count) {
+  for (int k = 0; k < change_count; k++) {
+    float amount = changes[k].amount;
+    if (changes[k].kind == BYOL_BRIGHTNESS)
+      for (size_t i = 0; i < count; i++) plane[i] = unit(plane[i] + amount);
+    if (changes[k].kind != BYOL_CONTRAST) continue;
+    float mean = plane_mean(plane, count);
+    for (size_t i = 0; i < count; i++) plane[i] = unit(amount * (plane[i] - mean) + mean);
+  }
+}
+
 CLONES static void plane_means(const float *planes, size_t count, float *mean) {
   for (int c = 0; c < 3; c++) mean[c] = plane_mean(planes + (size_t)c * count, count);
 }
 
-void byol_color(float *planes, size_t count, const byol_color_change *changes, int change_count) {
+void byol_color(float *planes, size_t count, int channels, const byol_color_change *changes,
+                int change_count) {
+  if (channels != 3) {
+    for (int c = 0; c < channels; c++)
+      change_plane(planes + (size_t)c * count, count, changes, change_count);
+    return;
+  }
   float mean[3] = {0, 0, 0};
   int k = 0;
   while (k < change_count) {
@@ -119,8 +138,8 @@ INLINE float solarized(float x, float threshold) {
   return unit(x < threshold ? x : 1 - x);
 }
 
-CLONES void byol_finish(const float *planes, size_t count, float threshold, const float *scale,
-                        const float *offset, float *out) {
+CLONES static void finish_three(const float *planes, size_t count, float threshold,
+                                const float *scale, const float *offset, float *out) {
   const float *r = planes, *g = r + count, *b = g + count;
   float sr = scale[0], sg = scale[1], sb = scale[2];
   float or = offset[0], og = offset[1], ob = offset[2];
@@ -131,12 +150,23 @@ CLONES void byol_finish(const float *planes, size_t count, float threshold, cons
   }
 }
 
-CLONES void byol_normalize_bytes(const uint8_t *rgb, size_t count, const float *scale,
-                                 const float *offset, float *out) {
+void byol_finish(const float *planes, size_t count, int channels, float threshold,
+                 const float *scale, const float *offset, float *out) {
+  if (channels == 3) {
+    finish_three(planes, count, threshold, scale, offset, out);
+    return;
+  }
+  for (int c = 0; c < channels; c++)
+    for (size_t i = 0; i < count; i++)
+      out[i * (size_t)channels + (size_t)c] =
+          solarized(planes[(size_t)c * count + i], threshold) * scale[c] + offset[c];
+}
+
+CLONES void byol_normalize_bytes(const uint8_t *pixels, size_t count, int channels,
+                                 const float *scale, const float *offset, float *out) {
   for (size_t i = 0; i < count; i++)
-    for (int c = 0; c < 3; c++)
-      out[3 * i + (size_t)c] =
-          (float)rgb[3 * i + (size_t)c] * (1.0f / 255) * scale[c] + offset[c];
+    for (int c = 0; c < channels; c++, out++)
+      *out = (float)pixels[i * (size_t)channels + (size_t)c] * (1.0f / 255) * scale[c] + offset[c];
 }
 
 void byol_remove_alpha(uint8_t *rgba, size_t count, int white) {

@@ -88,12 +88,15 @@ static axis make_axis(int in, int out, int filter, int fixed, char **memory) {
 }
 
 // Bytes from one row to the next between the two passes in fixed point.
-static size_t middle_pitch(int out_width) { return aligned((size_t)out_width * 3 + 1); }
+static size_t middle_pitch(int out_width, int channels) {
+  return aligned((size_t)out_width * (size_t)channels + 1);
+}
 
-size_t byol_resample_scratch(int width, int height, int out_width, int out_height) {
-  size_t row = aligned(((size_t)width * 4 + 32) * sizeof(float));
+size_t byol_resample_scratch(int width, int height, int channels, int out_width, int out_height) {
+  size_t most = channels < 4 ? 4 : (size_t)channels;
+  size_t row = aligned(((size_t)width * most + 32) * sizeof(float));
   return axis_bytes(width, out_width) + axis_bytes(height, out_height) + row +
-         middle_pitch(out_width) * (size_t)height + 256;
+         middle_pitch(out_width, channels) * (size_t)height + 256;
 }
 
 // MARK: To float planes
@@ -109,31 +112,51 @@ INLINE void blend_rows(const uint8_t *rows, size_t stride, int length, const flo
   }
 }
 
-CLONES void byol_resample_planes(const uint8_t *rgb, size_t stride, int width, int height,
-                                 float *planes, int out_width, int out_height, int filter,
-                                 int flip, void *scratch) {
+// One output row of `few` (four at most) planes, `plane` floats apart; up to three floats past the input are read.
+INLINE void blend_columns(const float *row, const axis *across, int channels, int few, float *out,
+                          int out_width, size_t plane, int flip) {
+  for (int x = 0; x < out_width; x++) {
+    const float *from = row + (size_t)across->first[x] * (size_t)channels;
+    const float *weights = across->weights + (size_t)x * (size_t)across->taps;
+    floats4 sum = {0, 0, 0, 0};
+    for (int k = 0; k < across->count[x]; k++, from += channels)
+      sum += *(const floats4 *)from * weights[k];
+    float *to = out + (flip ? out_width - 1 - x : x);
+    for (int c = 0; c < few; c++) to[(size_t)c * plane] = unit(sum[c] * (1.0f / 255));
+  }
+}
+
+// A function of its own for three channels, as below, so that the compiler knows that number.
+INLINE void resample_planes(const uint8_t *pixels, size_t stride, int width, int height,
+                            int channels, float *planes, int out_width, int out_height, int filter,
+                            int flip, void *scratch) {
   char *memory = scratch;
   axis across = make_axis(width, out_width, filter, 0, &memory);
   axis down = make_axis(height, out_height, filter, 0, &memory);
-  float *row = take(&memory, ((size_t)width * 3 + 32) * sizeof(float));
-  size_t plane = (size_t)out_width * (size_t)out_height;
-  memset(row + (size_t)width * 3, 0, 32 * sizeof(float));
+  int line = width * channels;
+  float *row = take(&memory, ((size_t)line + 32) * sizeof(float));
+  memset(row + line, 0, 32 * sizeof(float));
   for (int y = 0; y < out_height; y++) {
-    blend_rows(rgb + (size_t)down.first[y] * stride, stride, width * 3,
+    blend_rows(pixels + (size_t)down.first[y] * stride, stride, line,
                down.weights + (size_t)y * (size_t)down.taps, down.count[y], row);
-    float *out = planes + (size_t)y * (size_t)out_width;
-    for (int x = 0; x < out_width; x++) {
-      const float *from = row + (size_t)across.first[x] * 3;
-      const float *weights = across.weights + (size_t)x * (size_t)across.taps;
-      floats4 sum = {0, 0, 0, 0};
-      for (int k = 0; k < across.count[x]; k++, from += 3)
-        sum += *(const floats4 *)from * weights[k];
-      float *to = out + (flip ? out_width - 1 - x : x);
-      to[0] = unit(sum[0] * (1.0f / 255));
-      to[plane] = unit(sum[1] * (1.0f / 255));
-      to[2 * plane] = unit(sum[2] * (1.0f / 255));
+    for (int channel = 0; channel < channels; channel += 4) {
+      int few = channels - channel < 4 ? channels - channel : 4;
+      float *out = planes + ((size_t)channel * (size_t)out_height + (size_t)y) * (size_t)out_width;
+      blend_columns(row + channel, &across, channels, few, out, out_width,
+                    (size_t)out_width * (size_t)out_height, flip);
     }
   }
+}
+
+CLONES void byol_resample_planes(const uint8_t *pixels, size_t stride, int width, int height,
+                                 int channels, float *planes, int out_width, int out_height,
+                                 int filter, int flip, void *scratch) {
+  if (channels == 3)
+    resample_planes(pixels, stride, width, height, 3, planes, out_width, out_height, filter, flip,
+                    scratch);
+  else
+    resample_planes(pixels, stride, width, height, channels, planes, out_width, out_height, filter,
+                    flip, scratch);
 }
 
 // MARK: In fixed point
@@ -155,19 +178,21 @@ INLINE void clip8(const ints16 *sum, uint8_t *out) {
   *(bytes16 *)out = __builtin_convertvector(x, bytes16);
 }
 
-// Four rows side by side, 16 bytes a column: a pixel's three bytes and one that nobody looks at.
-INLINE void put_side_by_side(const uint8_t *rgb, size_t stride, int rows, int width, uint8_t *out) {
+// Four rows side by side, 16 bytes a column: of each pixel `few` (four at most) channels and what nobody looks at.
+INLINE void put_side_by_side(const uint8_t *pixels, size_t stride, int rows, int width,
+                             int channels, int few, uint8_t *out) {
   for (int row = 0; row < rows; row++) {
-    const uint8_t *from = rgb + (size_t)row * stride;
+    const uint8_t *from = pixels + (size_t)row * stride;
     uint8_t *to = out + 4 * row;
-    for (int x = 0; x < width - 1; x++) memcpy(to + 16 * x, from + 3 * x, 4);
-    memcpy(to + 16 * (width - 1), from + 3 * (width - 1), 3);
+    for (int x = 0; x < width - 1; x++, from += channels, to += 16)
+      memcpy(to, from, channels > 2 ? 4 : 2);
+    memcpy(to, from, (size_t)few);
   }
 }
 
-// `rows` (four at most) rows, narrowed or widened; each may write one byte past its end.
+// `few` channels of `rows` (four at most) rows, narrowed or widened; up to three bytes past a pixel are written.
 INLINE void resample_rows(const uint8_t *columns, const axis *across, int out_width, int rows,
-                          uint8_t *out, size_t pitch) {
+                          int channels, int few, uint8_t *out, size_t pitch) {
   for (int x = 0; x < out_width; x++) {
     const uint8_t *from = columns + (size_t)across->first[x] * 16;
     const int32_t *weights = (const int32_t *)across->weights + (size_t)x * (size_t)across->taps;
@@ -175,8 +200,10 @@ INLINE void resample_rows(const uint8_t *columns, const axis *across, int out_wi
     for (int k = 0; k < across->count[x]; k++) add_product(&sum, from + 16 * k, weights[k]);
     uint8_t levels[16];
     clip8(&sum, levels);
-    for (int row = 0; row < rows; row++)
-      memcpy(out + (size_t)row * pitch + 3 * (size_t)x, levels + 4 * row, 4);
+    uint8_t *to = out + (size_t)x * (size_t)channels;
+    for (int row = 0; row < rows; row++, to += pitch)
+      if (channels == 3) memcpy(to, levels + 4 * row, 4);
+      else memcpy(to, levels + 4 * row, (size_t)few);
   }
 }
 
@@ -194,23 +221,37 @@ INLINE void resample_column(const uint8_t *rows, size_t pitch, size_t length,
   }
 }
 
-CLONES void byol_resample_bytes(const uint8_t *rgb, size_t stride, int width, int height,
-                                uint8_t *out, int out_width, int out_height, int filter,
-                                void *scratch) {
+INLINE void resample_bytes(const uint8_t *pixels, size_t stride, int width, int height,
+                           int channels, uint8_t *out, int out_width, int out_height, int filter,
+                           void *scratch) {
   char *memory = scratch;
   axis across = make_axis(width, out_width, filter, 1, &memory);
   axis down = make_axis(height, out_height, filter, 1, &memory);
-  size_t line = (size_t)out_width * 3, pitch = middle_pitch(out_width);
+  size_t line = (size_t)out_width * (size_t)channels, pitch = middle_pitch(out_width, channels);
   uint8_t *columns = take(&memory, (size_t)width * 16);
   uint8_t *middle = take(&memory, pitch * (size_t)height);
   memset(columns, 0, (size_t)width * 16);
   for (int y = 0; y < height; y += 4) {
     int rows = height - y < 4 ? height - y : 4;
-    put_side_by_side(rgb + (size_t)y * stride, stride, rows, width, columns);
-    resample_rows(columns, &across, out_width, rows, middle + (size_t)y * pitch, pitch);
+    for (int c = 0; c < channels; c += 4) {
+      int few = channels - c < 4 ? channels - c : 4;
+      put_side_by_side(pixels + (size_t)y * stride + c, stride, rows, width, channels, few, columns);
+      resample_rows(columns, &across, out_width, rows, channels, few,
+                    middle + (size_t)y * pitch + c, pitch);
+    }
   }
   for (int y = 0; y < out_height; y++)
     resample_column(middle + (size_t)down.first[y] * pitch, pitch, line,
                     (const int32_t *)down.weights + (size_t)y * (size_t)down.taps, down.count[y],
                     out + (size_t)y * line);
+}
+
+CLONES void byol_resample_bytes(const uint8_t *pixels, size_t stride, int width, int height,
+                                int channels, uint8_t *out, int out_width, int out_height,
+                                int filter, void *scratch) {
+  if (channels == 3)
+    resample_bytes(pixels, stride, width, height, 3, out, out_width, out_height, filter, scratch);
+  else
+    resample_bytes(pixels, stride, width, height, channels, out, out_width, out_height, filter,
+                   scratch);
 }

@@ -29,7 +29,7 @@ public final class EmbeddingEncoder: PictureEncoder {
     let recorder = Recorder()
     let scope = NetworkScope(recorder, prefix: "", mode: .inference)
     let side = model.imageSize
-    let pictures = recorder.input("pictures", [batchSize, 3, side, side])
+    let pictures = recorder.input("pictures", [batchSize, transform.channels, side, side])
     recorder.output("representation", scope.resNet("encoder", pictures, model.encoder))
     let folded = recorder.graph.folded()
     var values: [String: [Float]] = [:]
@@ -61,13 +61,20 @@ public final class EmbeddingEncoder: PictureEncoder {
 
   /// The representation of a picture, not normalised.
   ///
-  /// - Throws: `LoweringError` if a kernel fails; the encoder can be used again.
+  /// - Throws: `ImageError.otherChannels` for a picture of other channels than the model's; `LoweringError` if a kernel fails.
+  ///   The encoder can be used again.
   public func embed(_ image: RGBImage) throws -> [Float] { try embed([image])[0] }
 
   /// The representations of any number of pictures, in order.
   ///
-  /// - Throws: `LoweringError` if a kernel fails; the encoder can be used again.
+  /// - Throws: as for one.
   public func embed(_ images: [RGBImage]) throws -> [[Float]] {
+    if let other = images.first(where: { $0.channels != transform.channels }) {
+      throw ImageError(
+        .otherChannels,
+        "The picture has \(other.channels) channels; the model was trained on \(transform.channels)."
+      )
+    }
     var results: [[Float]] = []
     for first in stride(from: 0, to: images.count, by: batchSize) {
       let group = images[first..<min(first + batchSize, images.count)]
@@ -87,8 +94,11 @@ public final class EmbeddingEncoder: PictureEncoder {
     input.reserveCapacity(batchSize * transform.elementCount)
     for image in images {
       let pixels = transform(image)
-      for channel in 0..<3 {
-        for place in stride(from: channel, to: pixels.count, by: 3) { input.append(pixels[place]) }
+      let channels = transform.channels
+      for channel in 0..<channels {
+        for place in stride(from: channel, to: pixels.count, by: channels) {
+          input.append(pixels[place])
+        }
       }
     }
     input += repeatElement(0, count: batchSize * transform.elementCount - input.count)

@@ -78,9 +78,10 @@ extension EncoderModel {
       }
       return value
     }
-    func three(_ text: String) -> [Float]? {
+    func numbers(_ text: String) -> [Float]? {
       let numbers = text.split(separator: " ").compactMap { Float($0) }
-      return numbers.count == 3 && numbers.allSatisfy(\.isFinite) ? numbers : nil
+      let isOne = RGBImage.channelCounts.contains(numbers.count) && numbers.allSatisfy(\.isFinite)
+      return isOne ? numbers : nil
     }
     _ = try value("byol.format") { $0 == EncoderModel.formatVersion ? $0 : nil }
     encoder = EncoderConfiguration(
@@ -93,9 +94,10 @@ extension EncoderModel {
       Int(text).flatMap { RecipeLimits.imageSize.contains($0) ? $0 : nil }
     }
     normalization = Normalization()
-    normalization.mean = try value("byol.mean", three)
+    let mean = try value("byol.mean", numbers)
+    normalization.mean = mean
     normalization.deviation = try value("byol.deviation") { text in
-      three(text).flatMap { $0.allSatisfy { $0 > 0 } ? $0 : nil }
+      numbers(text).flatMap { $0.count == mean.count && $0.allSatisfy { $0 > 0 } ? $0 : nil }
     }
     tensors = file.tensors
     provenance = file.metadata.filter { ["byol.run", "byol.step"].contains($0.key) }
@@ -110,19 +112,22 @@ extension EncoderModel {
 
   /// The same network before its first update: what a trained one is compared with.
   public func randomized(seed: UInt64) -> EncoderModel {
-    var model = EncoderModel(random: encoder, imageSize: imageSize, seed: seed)
-    model.normalization = normalization
-    return model
+    EncoderModel(
+      random: encoder, imageSize: imageSize, normalization: normalization, seed: seed)
   }
 
-  /// An encoder before its first update, with the usual normalisation.
-  public init(random encoder: EncoderConfiguration, imageSize: Int, seed: UInt64) {
+  /// An encoder before its first update, for pictures of as many channels as are normalised.
+  public init(
+    random encoder: EncoderConfiguration, imageSize: Int,
+    normalization: Normalization = Normalization(), seed: UInt64
+  ) {
     let scope = NetworkScope(Recorder(), prefix: "", mode: .inference)
-    let pictures = scope.recorder.input("pictures", [1, 3, imageSize, imageSize])
+    let pictures = scope.recorder.input(
+      "pictures", [1, normalization.channels, imageSize, imageSize])
     _ = scope.resNet("encoder", pictures, encoder)
     self.encoder = encoder
     self.imageSize = imageSize
-    normalization = Normalization()
+    self.normalization = normalization
     tensors = scope.parameters.enumerated().map { index, parameter in
       var stream = RandomStream(seed: seed, purpose: .weights, index: index)
       return NamedTensor(

@@ -53,11 +53,21 @@ public struct Augmentations: Hashable, Sendable, Codable {
 
 /// Per-channel affine map of values in 0…1 to what the encoder sees: `(value − mean) / deviation`.
 public struct Normalization: Hashable, Sendable, Codable {
-  /// Subtracted from red, green and blue.
+  /// Subtracted from red, green and blue, or as many other channels.
   public var mean: [Float] = [0.485, 0.456, 0.406]
-  /// Divides red, green and blue; each greater than 0.
+  /// Divides them; each greater than 0, as many as of `mean`.
   public var deviation: [Float] = [0.229, 0.224, 0.225]
 
   /// ImageNet's mean and deviation.
   public init() {}
+
+  /// ImageNet's for three channels; for other numbers one half and a quarter, which no set of pictures has to thank for.
+  public init(channels: Int) {
+    guard channels != 3 else { return }
+    mean = Array(repeating: 0.5, count: channels)
+    deviation = Array(repeating: 0.25, count: channels)
+  }
+
+  /// How many channels pictures have that are normalised so.
+  public var channels: Int { mean.count }
 }

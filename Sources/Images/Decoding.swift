@@ -10,6 +10,8 @@ public enum ChannelKind: String, Sendable, CaseIterable, Codable {
   case palette
   /// Four inks, YCCK among them.
   case cmyk
+  /// Two or more than three channels, whatever they are.
+  case planes
 
   init(_ kind: Int32) {
     switch Int(kind) {
@@ -64,6 +66,7 @@ public func readHeader(
   guard let format = ImageFormat(sniffing: bytes) else {
     throw ImageError(.unsupportedFormat, unsupportedDetail)
   }
+  if format == .npy { return try ImageHeader(PlanesFile(bytes), limits) }
   let stored = try storedHeader(of: bytes, format: format, eighths: 8)
   try limits.check(width: Int(stored.width), height: Int(stored.height))
   return ImageHeader(
@@ -73,11 +76,26 @@ public func readHeader(
     isProgressive: stored.progressive != 0, channels: Int(stored.channels))
 }
 
+extension ImageHeader {
+  fileprivate init(_ planes: PlanesFile, _ limits: ImageLimits) throws(ImageError) {
+    try limits.check(width: planes.width, height: planes.height)
+    let kind: ChannelKind =
+      switch planes.channels {
+      case 1: .gray
+      case 3: .rgb
+      default: .planes
+      }
+    self.init(
+      format: .npy, width: planes.width, height: planes.height, orientation: .upright, kind: kind,
+      hasAlpha: false, isProgressive: false, channels: planes.channels)
+  }
+}
+
 private let unsupportedDetail =
   "The bytes begin like none of "
   + ImageFormat.allCases.map { $0.rawValue.uppercased() }.joined(separator: ", ") + "."
 
-/// Decodes a picture to 8-bit RGB, turned upright, its format judged by its bytes.
+/// Decodes a picture to 8-bit RGB, turned upright, its format judged by its bytes; NumPy's planes keep their channels.
 ///
 /// Gray is repeated over the three channels, 16-bit samples keep their high byte, CMYK loses its ink
 /// by `(255 − ink) · (255 − K) / 255`, alpha is laid over white. With `atLeast`, a JPEG may be decoded
@@ -94,6 +112,7 @@ public func decode(
     image = try decodeJPEG(bytes, eighths: eighths(for: header, atLeast: shortSide))
   case .png, .webp, .gif:
     image = try decodeWhole(bytes, header: header, alpha: alpha)
+  case .npy: image = try PlanesFile(bytes).image(bytes)
   }
   return image.turned(header.orientation)
 }
@@ -147,7 +166,7 @@ private func decodeWhole(
     let channels = Int32(header.channels)
     let code =
       switch header.format {
-      case .jpeg: preconditionFailure("A JPEG is decoded by `decodeJPEG`.")
+      case .jpeg, .npy: preconditionFailure("\(header.format) is decoded elsewhere.")
       case .png:
         unsafe byol_png_decode(bytes, bytes.count, width, height, channels, &pixels, message)
       case .webp:
@@ -176,6 +195,7 @@ private func storedHeader(
       case .png: unsafe byol_png_header(bytes, bytes.count, &header, message)
       case .webp: unsafe byol_webp_header(bytes, bytes.count, &header, message)
       case .gif: unsafe byol_gif_header(bytes, bytes.count, &header, message)
+      case .npy: preconditionFailure("Planes have a head of their own.")
       }
     try unsafe check(code, message)
     return header

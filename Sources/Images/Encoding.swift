@@ -1,23 +1,25 @@
 import CImageCodecs
 
 extension RGBImage {
-  /// The picture as a baseline JPEG of libjpeg's `quality`, 1…100; `fullChroma` keeps colour at full
+  /// The picture, of three channels, as a baseline JPEG of libjpeg's `quality`, 1…100; `fullChroma` keeps colour at full
   /// resolution in place of a quarter.
   ///
   /// - Throws: `outOfMemory`, or `corrupt` with the encoder's words.
   public func jpeg(quality: Int = 90, fullChroma: Bool = false) throws(ImageError) -> [UInt8] {
-    try unsafe encoded { bytes, count, message in
+    precondition(channels == 3, "A JPEG of \(channels) channels.")
+    return try unsafe encoded { bytes, count, message in
       unsafe byol_jpeg_encode(
         pixels, Int32(width), Int32(height), Int32(quality), fullChroma ? 1 : 0, bytes, count,
         message)
     }
   }
 
-  /// The picture as an 8-bit RGB PNG.
+  /// The picture, of three channels, as an 8-bit RGB PNG.
   ///
   /// - Throws: `outOfMemory`, or `corrupt` with the encoder's words.
   public func png() throws(ImageError) -> [UInt8] {
-    try unsafe encoded { bytes, count, message in
+    precondition(channels == 3, "A PNG of \(channels) channels.")
+    return try unsafe encoded { bytes, count, message in
       unsafe byol_png_encode(pixels, Int32(width), Int32(height), bytes, count, message)
     }
   }

@@ -22,8 +22,11 @@ public struct EvaluationTransform: Hashable, Sendable {
     self.normalization = normalization
   }
 
-  /// The number of floats of one result: `side · side · 3`.
-  public var elementCount: Int { side * side * 3 }
+  /// Channels of the pictures and of the results.
+  public var channels: Int { normalization.channels }
+
+  /// The number of floats of one result: `side · side · channels`.
+  public var elementCount: Int { side * side * channels }
 
   /// The square of `side` pixels before it is normalised.
   public func square(of image: RGBImage, scratch: ViewScratch = ViewScratch()) -> RGBImage {
@@ -41,19 +44,22 @@ public struct EvaluationTransform: Hashable, Sendable {
     Int((Double(length - side) / 2).rounded(.toNearestOrEven))
   }
 
-  /// Writes `[side, side, 3]` normalised floats to `output`, which must hold `elementCount`.
+  /// Writes `[side, side, channels]` normalised floats to `output`, which must hold `elementCount`.
   @unsafe
   public func render(
     _ image: RGBImage, into output: UnsafeMutableBufferPointer<Float>,
     scratch: ViewScratch = ViewScratch()
   ) {
-    precondition(output.count == elementCount, "\(output.count) floats for \(elementCount).")
+    precondition(
+      output.count == elementCount && image.channels == channels,
+      "\(output.count) floats for \(elementCount), \(image.channels) channels.")
     let square = square(of: image, scratch: scratch)
     let (scale, offset) = normalization.scaleAndOffset
-    unsafe byol_normalize_bytes(square.pixels, side * side, scale, offset, output.baseAddress)
+    unsafe byol_normalize_bytes(
+      square.pixels, side * side, Int32(channels), scale, offset, output.baseAddress)
   }
 
-  /// `[side, side, 3]` normalised floats.
+  /// `[side, side, channels]` normalised floats.
   public func callAsFunction(_ image: RGBImage) -> [Float] {
     unsafe [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
       unsafe render(image, into: UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount]))

@@ -18,6 +18,8 @@ public struct ImageError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooLargeSide = "too_large_side"
     /// Decoding would take more passes than allowed.
     case tooCostly = "too_costly"
+    /// The picture has another number of channels than the model or the data set.
+    case otherChannels = "other_channels"
     /// Memory could not be had.
     case outOfMemory = "out_of_memory"
   }

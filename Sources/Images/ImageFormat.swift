@@ -8,9 +8,11 @@ public enum ImageFormat: String, Sendable, CaseIterable, Codable {
   case webp
   /// GIF; of an animation the first frame.
   case gif
+  /// NumPy's array of planes: 8 or 16 bits, `[height, width]` or `[height, width, channels]`.
+  case npy
 
-  /// The registered media type.
-  public var mediaType: String { "image/\(rawValue)" }
+  /// The media type, for NumPy's arrays one that is in use.
+  public var mediaType: String { self == .npy ? "application/x-npy" : "image/\(rawValue)" }
 
   /// The format that the first bytes announce; nil where they announce none of these.
   public init?(sniffing bytes: [UInt8]) {
@@ -22,6 +24,8 @@ public enum ImageFormat: String, Sendable, CaseIterable, Codable {
       self = .webp
     } else if bytes.starts(with: "GIF87a".utf8) || bytes.starts(with: "GIF89a".utf8) {
       self = .gif
+    } else if bytes.starts(with: [0x93] + Array("NUMPY".utf8)) {
+      self = .npy
     } else {
       return nil
     }

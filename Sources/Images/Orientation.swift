@@ -29,7 +29,7 @@ extension Orientation {
       case .jpeg: exifSegment(ofJPEG: bytes)
       case .png: chunk("eXIf", of: bytes, from: 8, isPNG: true)
       case .webp: chunk("EXIF", of: bytes, from: 12, isPNG: false)
-      case .gif: nil
+      case .gif, .npy: nil
       }
     self = block.flatMap { orientation(inTIFF: withoutPrefix(bytes[$0])) } ?? .upright
   }
@@ -134,11 +134,11 @@ extension RGBImage {
     for y in 0..<h {
       for x in 0..<w {
         let (sx, sy) = source(x, y, orientation)
-        let (from, to) = ((sy * width + sx) * 3, (y * w + x) * 3)
-        for c in 0..<3 { turned[to + c] = pixels[from + c] }
+        let (from, to) = ((sy * width + sx) * channels, (y * w + x) * channels)
+        for c in 0..<channels { turned[to + c] = pixels[from + c] }
       }
     }
-    return RGBImage(width: w, height: h, pixels: turned)
+    return RGBImage(width: w, height: h, channels: channels, pixels: turned)
   }
 
   /// The stored place of the displayed pixel (x, y).

@@ -1,24 +1,34 @@
-/// A decoded picture: 8-bit RGB, row by row from the top, three bytes a pixel, no padding.
+/// A decoded picture: 8 bits a channel, row by row from the top, the channels of a pixel side by side, no padding.
+///
+/// Three channels are red, green and blue; of other numbers nothing is known but that one is light.
 public struct RGBImage: Hashable, Sendable {
+  /// The numbers of channels that pictures may have.
+  public static let channelCounts = 1...16
+
   /// Pixels a row, at least 1.
   public let width: Int
   /// Rows, at least 1.
   public let height: Int
-  /// `height · width · 3` bytes.
+  /// Bytes a pixel, within `channelCounts`.
+  public let channels: Int
+  /// `height · width · channels` bytes.
   public let pixels: [UInt8]
 
-  /// The picture with these pixels; the count of bytes must be `width · height · 3`.
-  public init(width: Int, height: Int, pixels: [UInt8]) {
+  /// The picture with these pixels; the count of bytes must be `width · height · channels`.
+  public init(width: Int, height: Int, channels: Int = 3, pixels: [UInt8]) {
     precondition(
-      width > 0 && height > 0 && pixels.count == width * height * 3,
-      "\(pixels.count) bytes for \(width) x \(height) pixels of 3.")
+      width > 0 && height > 0 && RGBImage.channelCounts.contains(channels)
+        && pixels.count == width * height * channels,
+      "\(pixels.count) bytes for \(width) x \(height) pixels of \(channels).")
     self.width = width
     self.height = height
+    self.channels = channels
     self.pixels = pixels
   }
 
-  /// Red, green and blue at column `x` of row `y`, both counted from 0 at the top left.
+  /// Red, green and blue at column `x` of row `y`, both counted from 0 at the top left; for three channels.
   public subscript(x: Int, y: Int) -> (UInt8, UInt8, UInt8) {
+    precondition(channels == 3, "\(channels) channels are no colour.")
     let first = (y * width + x) * 3
     return (pixels[first], pixels[first + 1], pixels[first + 2])
   }
@@ -35,12 +45,17 @@ public struct PixelView {
   public let width: Int
   /// Rows.
   public let height: Int
+  /// Bytes a pixel.
+  public let channels: Int
   /// True where every pixel is known to be gray.
   public let isGray: Bool
 
-  /// A view of `height · width · 3` bytes.
-  public init(pixels: UnsafePointer<UInt8>, width: Int, height: Int, isGray: Bool = false) {
+  /// A view of `height · width · channels` bytes.
+  public init(
+    pixels: UnsafePointer<UInt8>, width: Int, height: Int, channels: Int = 3, isGray: Bool = false
+  ) {
     unsafe self.pixels = pixels
+    unsafe self.channels = channels
     unsafe self.isGray = isGray
     unsafe self.width = width
     unsafe self.height = height
@@ -52,19 +67,21 @@ extension RGBImage {
   public func withPixels<Result, Failure: Error>(
     isGray: Bool = false, _ body: (PixelView) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let (width, height) = (width, height)
+    let (width, height, channels) = (width, height, channels)
     return try unsafe pixels.span.withUnsafeBufferPointer { buffer throws(Failure) in
       guard let first = buffer.baseAddress else { preconditionFailure("No pixels.") }
       return try unsafe body(
-        PixelView(pixels: first, width: width, height: height, isGray: isGray))
+        PixelView(
+          pixels: first, width: width, height: height, channels: channels, isGray: isGray))
     }
   }
 
-  /// A picture of `width · height · 3` bytes that `fill` writes.
+  /// A picture of `width · height · channels` bytes that `fill` writes.
   static func filled<Failure: Error>(
-    width: Int, height: Int, _ fill: (UnsafeMutablePointer<UInt8>) throws(Failure) -> Void
+    width: Int, height: Int, channels: Int = 3,
+    _ fill: (UnsafeMutablePointer<UInt8>) throws(Failure) -> Void
   ) throws(Failure) -> RGBImage {
-    let count = width * height * 3
+    let count = width * height * channels
     var failure: Failure?
     let pixels = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       guard let first = buffer.baseAddress else { return }
@@ -74,13 +91,26 @@ extension RGBImage {
       } catch { failure = error }
     }
     if let failure { throw failure }
-    return RGBImage(width: width, height: height, pixels: pixels)
+    return RGBImage(width: width, height: height, channels: channels, pixels: pixels)
   }
 }
 
 extension RGBImage {
-  /// True where red, green and blue are equal in every pixel.
+  /// Three channels to look at: those of a picture of three, one repeated, the first three of more.
+  public var shown: RGBImage {
+    guard channels != 3 else { return self }
+    let places = (0..<3).map { min($0, channels < 3 ? 0 : channels - 1) }
+    var colors: [UInt8] = []
+    colors.reserveCapacity(width * height * 3)
+    for first in stride(from: 0, to: pixels.count, by: channels) {
+      for place in places { colors.append(pixels[first + place]) }
+    }
+    return RGBImage(width: width, height: height, pixels: colors)
+  }
+
+  /// True where red, green and blue are equal in every pixel, or there is one channel.
   public var isGray: Bool {
+    guard channels == 3 else { return channels == 1 }
     var first = 0
     while first < pixels.count {
       let red = pixels[first]

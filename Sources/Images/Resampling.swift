@@ -69,13 +69,14 @@ extension RGBImage {
       return self
     }
     let needed = byol_resample_scratch(
-      Int32(box.width), Int32(box.height), Int32(width), Int32(height))
+      Int32(box.width), Int32(box.height), Int32(channels), Int32(width), Int32(height))
     let memory = unsafe scratch.bytes(needed)
     return unsafe withPixels { view in
-      unsafe RGBImage.filled(width: width, height: height) { out in
+      unsafe RGBImage.filled(width: width, height: height, channels: channels) { out in
         unsafe byol_resample_bytes(
-          view.pixels + (box.y * view.width + box.x) * 3, view.width * 3, Int32(box.width),
-          Int32(box.height), out, Int32(width), Int32(height), filter.rawValue, memory)
+          view.pixels + (box.y * view.width + box.x) * channels, view.width * channels,
+          Int32(box.width), Int32(box.height), Int32(channels), out, Int32(width), Int32(height),
+          filter.rawValue, memory)
       }
     }
   }
@@ -84,12 +85,12 @@ extension RGBImage {
   public func cropped(to box: PixelBox) -> RGBImage {
     precondition(contains(box), "\(box) of \(width) x \(height) pixels.")
     var part: [UInt8] = []
-    part.reserveCapacity(box.width * box.height * 3)
+    part.reserveCapacity(box.width * box.height * channels)
     for y in box.y..<box.y + box.height {
-      let first = (y * width + box.x) * 3
-      part.append(contentsOf: pixels[first..<first + box.width * 3])
+      let first = (y * width + box.x) * channels
+      part.append(contentsOf: pixels[first..<first + box.width * channels])
     }
-    return RGBImage(width: box.width, height: box.height, pixels: part)
+    return RGBImage(width: box.width, height: box.height, channels: channels, pixels: part)
   }
 
   private func contains(_ box: PixelBox) -> Bool {

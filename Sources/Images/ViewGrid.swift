@@ -48,7 +48,7 @@ public struct ViewGrid: Hashable, Sendable {
     var pixels = [UInt8](repeating: 255, count: width * height * 3)
     for (row, picture) in pictures.enumerated() {
       let square = EvaluationTransform(side: side, resizedSide: side).square(of: picture.image)
-      place(square.pixels, row: row, column: 0, in: &pixels)
+      place(square.shown.pixels, row: row, column: 0, in: &pixels)
       for view in 0..<2 * epochs {
         place(levels(of: picture, view: view), row: row, column: 1 + view, in: &pixels)
       }
@@ -56,7 +56,7 @@ public struct ViewGrid: Hashable, Sendable {
     return RGBImage(width: width, height: height, pixels: pixels)
   }
 
-  /// The bytes of the view number `view`, two an epoch.
+  /// The bytes of the view number `view`, two an epoch, in three channels.
   private func levels(of picture: (index: Int, image: RGBImage), view: Int) -> [UInt8] {
     let normalization = augmentations.normalization
     let renderer = ViewRenderer(
@@ -64,11 +64,14 @@ public struct ViewGrid: Hashable, Sendable {
       normalization: normalization, side: side)
     let floats = renderer(
       picture.image, seed: seed, epoch: view / 2, picture: picture.index, view: view % 2)
-    return floats.enumerated().map { place, value in
-      let channel = place % 3
+    let levels = floats.enumerated().map { place, value in
+      let channel = place % normalization.channels
       let level = (value * normalization.deviation[channel] + normalization.mean[channel]) * 255
       return UInt8(min(255, max(0, level.rounded())))
     }
+    return RGBImage(
+      width: side, height: side, channels: normalization.channels, pixels: levels
+    ).shown.pixels
   }
 
   private func place(_ square: [UInt8], row: Int, column: Int, in pixels: inout [UInt8]) {

@@ -25,8 +25,11 @@ public struct ViewRenderer: Hashable, Sendable {
     (scale, offset) = normalization.scaleAndOffset
   }
 
-  /// The number of floats of a view: `side · side · 3`.
-  public var elementCount: Int { side * side * 3 }
+  /// Channels of the pictures and of the views.
+  public var channels: Int { normalization.channels }
+
+  /// The number of floats of a view: `side · side · channels`.
+  public var elementCount: Int { side * side * channels }
 
   /// The half width of the blur's kernel, which has `2 · radius + 1` taps: 23 at 224 pixels, 13 at
   /// 128, 7 at 64, 3 at 32; below 20 pixels it has one tap, so that nothing is blurred.
@@ -44,7 +47,7 @@ extension ViewRenderer {
     return ViewParameters(from: augmentation, width: width, height: height, using: &random)
   }
 
-  /// Draws and renders one view of pixels that someone else owns into `output`, `[side, side, 3]`.
+  /// Draws and renders one view of pixels that someone else owns into `output`, `[side, side, channels]`.
   @unsafe
   public func render(
     _ pixels: PixelView, seed: UInt64, epoch: Int, picture: Int, view: Int,
@@ -56,7 +59,7 @@ extension ViewRenderer {
     unsafe render(pixels, parameters, into: output, scratch: scratch)
   }
 
-  /// Draws and renders one view: `[side, side, 3]`.
+  /// Draws and renders one view: `[side, side, channels]`.
   public func callAsFunction(
     _ image: RGBImage, seed: UInt64, epoch: Int, picture: Int, view: Int
   ) -> [Float] {
@@ -67,7 +70,7 @@ extension ViewRenderer {
         view: view))
   }
 
-  /// Renders the view that `parameters` describe: `[side, side, 3]`.
+  /// Renders the view that `parameters` describe: `[side, side, channels]`.
   public func callAsFunction(_ image: RGBImage, _ parameters: ViewParameters) -> [Float] {
     unsafe image.withPixels { pixels in
       unsafe [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
@@ -84,30 +87,33 @@ extension ViewRenderer {
     _ pixels: PixelView, _ parameters: ViewParameters,
     into output: UnsafeMutableBufferPointer<Float>, scratch: ViewScratch
   ) {
-    precondition(output.count == elementCount, "A view has \(elementCount) floats.")
+    precondition(
+      unsafe output.count == elementCount && pixels.channels == channels,
+      "A view has \(elementCount) floats of \(channels) channels.")
     let crop = parameters.crop
-    let planeCount = side * side
-    let planeBytes = (planeCount * 3 * 4 + 127) / 64 * 64
+    let (planeCount, depth) = (side * side, Int32(channels))
+    let planeBytes = (elementCount * 4 + 127) / 64 * 64
     let resampleBytes = byol_resample_scratch(
-      Int32(crop.width), Int32(crop.height), Int32(side), Int32(side))
+      Int32(crop.width), Int32(crop.height), depth, Int32(side), Int32(side))
     let blurBytes = byol_blur_scratch(Int32(side)) * 4
     let memory = unsafe scratch.bytes(planeBytes + max(resampleBytes, blurBytes))
     let planes = unsafe memory.assumingMemoryBound(to: Float.self)
     let rest = unsafe memory + planeBytes
     unsafe byol_resample_planes(
-      pixels.pixels + (crop.y * pixels.width + crop.x) * 3, pixels.width * 3, Int32(crop.width),
-      Int32(crop.height), planes, Int32(side), Int32(side), Int32(BYOL_BICUBIC),
-      parameters.flip ? 1 : 0, rest)
+      pixels.pixels + (crop.y * pixels.width + crop.x) * channels, pixels.width * channels,
+      Int32(crop.width), Int32(crop.height), depth, planes, Int32(side), Int32(side),
+      Int32(BYOL_BICUBIC), parameters.flip ? 1 : 0, rest)
     let changes = parameters.colorChanges
       .filter { unsafe !pixels.isGray || $0.changesGray }.map(\.kernelChange)
-    unsafe byol_color(planes, planeCount, changes, Int32(changes.count))
+    unsafe byol_color(planes, planeCount, depth, changes, Int32(changes.count))
     if let sigma = parameters.blurSigma {
       unsafe byol_blur(
-        planes, Int32(side), Int32(ViewRenderer.blurRadius(side: side)), sigma,
+        planes, Int32(side), depth, Int32(ViewRenderer.blurRadius(side: side)), sigma,
         rest.assumingMemoryBound(to: Float.self))
     }
     unsafe byol_finish(
-      planes, planeCount, parameters.solarizeThreshold ?? 2, scale, offset, output.baseAddress)
+      planes, planeCount, depth, parameters.solarizeThreshold ?? 2, scale, offset,
+      output.baseAddress)
   }
 }
 

@@ -57,8 +57,10 @@ struct ViewsCommand: ParsableCommand {
   }
 
   func run() throws {
-    let grid = try grid()
     let pictures = try pack.map(pictures(of:)) ?? filePictures()
+    let grid = try grid(channels: pictures.first?.image.channels ?? 3)
+    guard pictures.allSatisfy({ $0.image.channels == grid.augmentations.normalization.channels })
+    else { throw ValidationError("The pictures differ in their channels, or the recipe does.") }
     let size = grid.width * grid.height(pictures: pictures.count)
     guard size <= ViewGridLimits().pixelCount else {
       throw ValidationError(
@@ -68,12 +70,14 @@ struct ViewsCommand: ParsableCommand {
     say("\(output): \(pictures.count) pictures, \(2 * shownEpochs) views of \(grid.side) px each.")
   }
 
-  private func grid() throws -> ViewGrid {
+  private func grid(channels: Int) throws -> ViewGrid {
     let frozen = try recipe.map { path in
       try Recipe(decoding: Array(Data(contentsOf: URL(filePath: path))))
     }
+    var usual = Augmentations()
+    usual.normalization = Normalization(channels: channels)
     return ViewGrid(
-      augmentations: frozen?.augmentations ?? Augmentations(),
+      augmentations: frozen?.augmentations ?? usual,
       side: imageSize ?? frozen?.imageSize ?? 128, seed: seed ?? frozen?.seed ?? 0,
       epochs: shownEpochs)
   }

@@ -18,6 +18,49 @@ private func resolve(_ members: JSONObject, pictures: Int = 20_000, shortSide: I
     .recipe
 }
 
+/// The recipe for pictures of so many channels.
+private func resolve(_ members: JSONObject, channels: Int) throws -> Recipe {
+  let dataset = DatasetSize(pictures: 20_000, medianShortSide: 64, channels: channels)
+  return try RecipeRequest(reading: members).resolve(dataset: dataset, machine: twoCores).recipe
+}
+
+@Suite struct `Recipe channels` {
+  @Test func `the normalisation is the usual one of as many channels`() throws {
+    #expect(try resolve([:], channels: 3).augmentations.normalization == Normalization())
+    let five = try resolve(["augmentations": ["first": ["hue": 0.05]]], channels: 5)
+    #expect(five.channels == 5 && five.augmentations.first.hue == 0.05)
+    #expect(five.augmentations.normalization.mean == [0.5, 0.5, 0.5, 0.5, 0.5])
+    #expect(five.augmentations.normalization.deviation == [0.25, 0.25, 0.25, 0.25, 0.25])
+  }
+
+  @Test func `a normalisation that is given must have as many numbers`() throws {
+    func members(_ mean: JSONValue, _ deviation: JSONValue) -> JSONObject {
+      ["augmentations": ["normalization": ["mean": mean, "deviation": deviation]]]
+    }
+    let given = try resolve(members([0.1, 0.2], [0.3, 0.4]), channels: 2)
+    #expect(given.augmentations.normalization.deviation == [0.3, 0.4])
+    for (mean, deviation, field) in [
+      ([0.1], [0.3, 0.4], "mean"), ([0.1, 0.2], [0.3, 0.4, 0.5], "deviation"),
+      ([0.1, 0.2, 0.3], [0.3, 0.4], "mean"),
+    ] as [(JSONValue, JSONValue, String)] {
+      let error = #expect(throws: RecipeProblems.self) {
+        try resolve(members(mean, deviation), channels: 2)
+      }
+      #expect(error?.problems.map(\.field) == ["augmentations.normalization.\(field)"])
+      #expect(error?.problems.first?.code == .conflict)
+    }
+  }
+
+  @Test func `a dataset's size of an earlier version has three channels`() throws {
+    let earlier = Array(#"{"pictures": 9, "medianShortSide": 8}"#.utf8)
+    let size = try JSONDecoder().decode(DatasetSize.self, from: Data(earlier))
+    #expect(size == DatasetSize(pictures: 9, medianShortSide: 8, channels: 3))
+    let now = DatasetSize(pictures: 9, medianShortSide: 8, channels: 5)
+    let encoded = try JSONEncoder().encode(now)
+    #expect(try JSONDecoder().decode(DatasetSize.self, from: encoded) == now)
+  }
+}
+
 private func problems(_ members: JSONObject, pictures: Int = 20_000) -> [FieldProblem] {
   do {
     _ = try resolve(members, pictures: pictures)

@@ -57,7 +57,7 @@ import Testing
     var newer = try bytes("index")
     newer[8] = 9
     try directory.write(newer, to: "d/index")
-    #expect(throws: PackError.newerVersion(found: 9, supported: 1)) { try open() }
+    #expect(throws: PackError.newerVersion(found: 9, supported: 2)) { try open() }
   }
 
   @Test func `the index of another pack is refused`() throws {

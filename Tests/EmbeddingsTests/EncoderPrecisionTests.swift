@@ -24,11 +24,12 @@ import Testing
 
   /// A network whose statistics are those of a network in use: neither all 0 nor all 1.
   private func model(
-    _ architecture: EncoderConfiguration.Architecture, width: Double = 1, side: Int = 64
+    _ architecture: EncoderConfiguration.Architecture, width: Double = 1, side: Int = 64,
+    channels: Int = 3
   ) -> EncoderModel {
     var model = EncoderModel(
       random: EncoderConfiguration(architecture: architecture, width: width), imageSize: side,
-      seed: 3)
+      normalization: Normalization(channels: channels), seed: 3)
     for (place, tensor) in model.tensors.enumerated() {
       for index in tensor.values.indices {
         let wave = Float((index * 7 + place * 3) % 11) / 10 - 0.5
@@ -54,6 +55,25 @@ import Testing
     let vector = try EmbeddingEncoder(model, lowering: lowering(.float32)).embed(picture)
     #expect(agreement(vector, expected) > 1 - 1e-9)
     for (value, want) in zip(vector, expected) { #expect(abs(value - want) < 1e-4 * max(1, want)) }
+  }
+
+  /// One channel and many take other kernels in the first layer than three.
+  @Test(arguments: EncoderPrecisionTests.precisions, [1, 2, 5, 16])
+  func `an encoder of other channels agrees with the reference`(
+    _ precision: Precision, channels: Int
+  ) throws {
+    let model = model(.resnet18, width: 0.25, side: 32, channels: channels)
+    let bytes = drawn(channels).flatMap(\.pixels)
+    let picture = RGBImage(
+      width: 70, height: 70, channels: channels, pixels: Array(bytes.prefix(70 * 70 * channels)))
+    let expected = try EmbeddingEncoder(model, lowering: ReferenceLowering()).embed(picture)
+    let vector = try EmbeddingEncoder(model, lowering: lowering(precision)).embed(picture)
+    #expect(agreement(vector, expected) > (precision == .float32 ? 1 - 1e-9 : Self.cosine))
+    #expect(throws: ImageError.self) {
+      try EmbeddingEncoder(model, lowering: lowering(precision)).embed(drawn(1)[0])
+    }
+    let read = try EncoderModel(model.safetensors)
+    #expect(read.normalization == model.normalization && read.tensors == model.tensors)
   }
 
   /// What the promise of equal bits rests on: a kernel sums a pixel's products in the same order whatever the

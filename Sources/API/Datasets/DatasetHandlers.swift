@@ -90,7 +90,8 @@ struct DatasetHandlers: Sendable {
     let picture = try library.picture(index, of: id)
     if let label = picture.label.map(percentEncoded) { headers.set("X-Image-Label", label) }
     headers.set("Content-Type", "image/png")
-    let image = size.map { thumbnail(of: picture.image, side: $0) } ?? picture.image
+    let shown = picture.image.shown
+    let image = size.map { thumbnail(of: shown, side: $0) } ?? shown
     return Response(headers: headers, body: .bytes(try image.png()))
   }
 }

@@ -42,6 +42,7 @@ extension DatasetRecord {
       "labels": counts(labels), "splits": counts(splits), "size_bytes": .integer(Int64(sizeBytes)),
       "training_pictures": .integer(Int64(size.pictures)),
       "median_short_side": .integer(Int64(size.medianShortSide)),
+      "channels": .integer(Int64(size.channels)),
     ]
     if let report { object["report"] = report }
     return .object(object)

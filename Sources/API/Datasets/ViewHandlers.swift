@@ -64,7 +64,7 @@ struct ViewHandlers: Sendable {
   ) throws(APIError) -> ViewGrid? {
     do throws(RecipeProblems) {
       let request = try RecipeRequest(reading: object, besides: Self.ownFields)
-      let settings = request.viewSettings(dataset: record.size, machine: machine)
+      let settings = try request.viewSettings(dataset: record.size, machine: machine)
       return ViewGrid(
         augmentations: settings.augmentations, side: settings.imageSize, seed: settings.seed,
         epochs: epochs)

@@ -5,7 +5,7 @@ import Tensors
 /// One turn of the loop of Algorithm 1 (Grill et al. 2020) as one graph: two views through both networks,
 /// the loss, its gradient, the optimizer, the target's move.
 ///
-/// Inputs: `view 1`, `view 2` `[N, 3, S, S]`, `learning rate`, `tau`. Outputs: `loss`, a scalar in 0…8;
+/// Inputs: `view 1`, `view 2` `[N, C, S, S]`, `learning rate`, `tau`. Outputs: `loss`, a scalar in 0…8;
 /// `representation` `[N, D]` of view 1. The variables are those of ``TrainingState``.
 struct Update {
   /// The recorded graph.
@@ -15,7 +15,9 @@ struct Update {
 
   init(_ recipe: Recipe) {
     let recorder = Recorder()
-    let viewShape: Shape = [recipe.batchSize, 3, recipe.imageSize, recipe.imageSize]
+    let viewShape: Shape = [
+      recipe.batchSize, recipe.channels, recipe.imageSize, recipe.imageSize,
+    ]
     let v1 = recorder.input("view 1", viewShape)
     let v2 = recorder.input("view 2", viewShape)
     let learningRate = recorder.input("learning rate", [])

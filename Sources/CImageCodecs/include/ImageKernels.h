@@ -1,21 +1,24 @@
-// Vectorised loops over pixels. Planes are float32 in 0...1, one after the other: red, green, blue.
+// Vectorised loops over pixels. Planes are float32 in 0...1, one after the other: red, green, blue, or 1...16 others.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 enum { BYOL_BICUBIC = 0, BYOL_BILINEAR = 1 };
 
-// The bytes of scratch memory that the two resampling functions need.
-size_t byol_resample_scratch(int width, int height, int out_width, int out_height);
+// Pictures have `channels` interleaved bytes a pixel, 1...16.
 
-// Antialiased resampling of a crop (the first of its pixels is `rgb`, rows are `stride` bytes apart)
-// to three float planes of out_width*out_height in 0...1, clipped; mirrored where `flip` is not 0.
-void byol_resample_planes(const uint8_t *rgb, size_t stride, int width, int height, float *planes,
-                          int out_width, int out_height, int filter, int flip, void *scratch);
+// The bytes of scratch memory that the two resampling functions need.
+size_t byol_resample_scratch(int width, int height, int channels, int out_width, int out_height);
+
+// Antialiased resampling of a crop (its first pixel is at `pixels`, rows are `stride` bytes apart) to as many float
+// planes of out_width*out_height as there are channels, in 0...1, clipped; mirrored where `flip` is not 0.
+void byol_resample_planes(const uint8_t *pixels, size_t stride, int width, int height, int channels,
+                          float *planes, int out_width, int out_height, int filter, int flip,
+                          void *scratch);
 
 // Antialiased resampling in fixed point, equal to Pillow's `Image.resize` bit for bit.
-void byol_resample_bytes(const uint8_t *rgb, size_t stride, int width, int height, uint8_t *out,
-                         int out_width, int out_height, int filter, void *scratch);
+void byol_resample_bytes(const uint8_t *pixels, size_t stride, int width, int height, int channels,
+                         uint8_t *out, int out_width, int out_height, int filter, void *scratch);
 
 enum {
   BYOL_BRIGHTNESS = 0, // adds `amount`
@@ -30,23 +33,25 @@ typedef struct {
   float amount;
 } byol_color_change;
 
-// Applies the changes in order to three planes of `count` floats; every result is clipped to 0...1.
-void byol_color(float *planes, size_t count, const byol_color_change *changes, int change_count);
+// Applies the changes in order to planes of `count` floats; every result is clipped to 0...1. Where there are not three
+// planes, brightness and contrast alone.
+void byol_color(float *planes, size_t count, int channels, const byol_color_change *changes,
+                int change_count);
 
 // The floats of scratch memory that `byol_blur` needs.
 size_t byol_blur_scratch(int side);
 
-// Gaussian blur of three planes of side*side with a kernel of 2*radius+1 taps; zeros outside.
-void byol_blur(float *planes, int side, int radius, float sigma, float *scratch);
+// Gaussian blur of planes of side*side with a kernel of 2*radius+1 taps; zeros outside.
+void byol_blur(float *planes, int side, int channels, int radius, float sigma, float *scratch);
 
 // Solarizes at or above `threshold` (above 1: never), clips, normalises (value*scale+offset per
-// channel) and interleaves three planes of `count` floats into `out`, channels last.
-void byol_finish(const float *planes, size_t count, float threshold, const float *scale,
-                 const float *offset, float *out);
+// channel) and interleaves planes of `count` floats into `out`, channels last.
+void byol_finish(const float *planes, size_t count, int channels, float threshold,
+                 const float *scale, const float *offset, float *out);
 
-// `count` RGB pixels to normalised floats, channels last: value/255*scale+offset.
-void byol_normalize_bytes(const uint8_t *rgb, size_t count, const float *scale, const float *offset,
-                          float *out);
+// `count` pixels to normalised floats, channels last: value/255*scale+offset.
+void byol_normalize_bytes(const uint8_t *pixels, size_t count, int channels, const float *scale,
+                          const float *offset, float *out);
 
 // Packs `count` RGBA pixels to RGB in place: laid over white where `white` is not 0, alpha left out otherwise.
 void byol_remove_alpha(uint8_t *rgba, size_t count, int white);

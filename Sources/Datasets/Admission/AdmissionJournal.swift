@@ -11,7 +11,7 @@ import Images
 
 private enum JournalFormat {
   static let magic = Array("BYOLJRNL".utf8)
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
   static let name = "journal"
   static let byteLimit = 1 << 32
 }
@@ -137,7 +137,7 @@ extension ByteWriter {
   private mutating func append(_ picture: PreparedPicture) {
     let packed = picture.packed
     for word in [
-      packed.width, packed.height, packed.byteCount, Int(packed.checksum),
+      packed.width, packed.height, packed.channels, packed.byteCount, Int(packed.checksum),
       picture.originalShortSide,
     ] { append(UInt32(word)) }
     bytes += [packed.isGray ? 1 : 0, packed.storage.rawValue, picture.hasAlpha ? 1 : 0]
@@ -171,7 +171,8 @@ extension ByteReader {
 
   private mutating func takePicture(name: String) -> PreparedPicture? {
     guard let width = take(UInt32.self), let height = take(UInt32.self),
-      let byteCount = take(UInt32.self), let checksum = take(UInt32.self),
+      let channels = take(UInt32.self), let byteCount = take(UInt32.self),
+      let checksum = take(UInt32.self),
       let shortSide = take(UInt32.self), let isGray = take(UInt8.self),
       let storage = take(UInt8.self).flatMap(PictureStorage.init), let alpha = take(UInt8.self),
       let first = take(UInt64.self), let second = take(UInt64.self),
@@ -179,8 +180,9 @@ extension ByteReader {
       let levels = take(Int(levelCount)), shortSide > 0
     else { return nil }
     let packed = PackedPicture(
-      name: name, width: Int(width), height: Int(height), isGray: isGray != 0, storage: storage,
-      bytes: [], byteCount: Int(byteCount), checksum: checksum)
+      name: name, width: Int(width), height: Int(height), channels: Int(channels),
+      isGray: isGray != 0, storage: storage, bytes: [], byteCount: Int(byteCount),
+      checksum: checksum)
     return PreparedPicture(
       packed: packed, hash: ContentHash(words: [first, second]), hasAlpha: alpha != 0, kind: kind,
       originalShortSide: Int(shortSide), thumbnail: PictureThumbnail(levels: Array(levels)))

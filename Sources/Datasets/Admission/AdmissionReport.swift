@@ -12,6 +12,7 @@ public enum RejectionCode: String, Sendable, CaseIterable, Codable {
   case unsafePath = "unsafe_path"
   case notAFile = "not_a_file"
   case duplicateName = "duplicate_name"
+  case otherChannels = "other_channels"
 
   init(_ code: ImageError.Code) {
     self = RejectionCode(rawValue: code.rawValue) ?? .corrupt
@@ -99,7 +100,9 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
   public var nearDuplicates: [Duplicate] = []
   /// Of these, those that stand in another part of the data set than the earlier picture.
   public var nearDuplicatesAcrossSplits = 0
-  /// Accepted pictures by how their files store colours: `rgb`, `gray`, `palette`, `cmyk`.
+  /// The channels of every accepted picture; those of the first one decide. Nil where none was accepted.
+  public var channels: Int?
+  /// Accepted pictures by how their files store colours: `rgb`, `gray`, `palette`, `cmyk`, `planes`.
   public var channelKinds: [String: Int] = [:]
   /// Short sides of the accepted pictures as they came, by powers of two.
   public var sizes: [SizeBar] = []
@@ -124,7 +127,7 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
   public init() {}
 
   enum CodingKeys: String, CodingKey {
-    case accepted, rejected, skipped, duplicates, sizes, splits, labels, advice, identity
+    case accepted, rejected, skipped, duplicates, channels, sizes, splits, labels, advice, identity
     case formatVersion = "format_version"
     case rejectedCount = "rejected_count"
     case skippedCount = "skipped_count"

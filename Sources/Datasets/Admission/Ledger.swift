@@ -39,6 +39,12 @@ struct Ledger {
 
   private mutating func accept(_ picture: PreparedPicture) -> PackedPicture? {
     let name = picture.packed.name
+    let channels = picture.packed.channels
+    guard channels == report.channels ?? channels else {
+      let detail = "It has \(channels) channels, the first picture \(report.channels ?? 0)."
+      reject(.init(name: name, code: .otherChannels, detail: detail))
+      return nil
+    }
     guard seenNames.insert(name).inserted else {
       reject(
         .init(name: name, code: .duplicateName, detail: "An earlier picture has the same path."))
@@ -47,6 +53,7 @@ struct Ledger {
     let index = names.count
     names.append(name)
     report.accepted += 1
+    report.channels = channels
     if picture.packed.isGray { report.grayCount += 1 }
     if picture.hasAlpha { report.alphaCount += 1 }
     report.channelKinds[picture.kind.rawValue, default: 0] += 1
@@ -110,7 +117,11 @@ extension AdmissionReport {
   /// What to know before training, from the counts.
   fileprivate func makeAdvice() -> [String] {
     var advice: [String] = []
-    if grayCount == accepted {
+    if let channels, channels != 3 {
+      advice.append(
+        "The pictures have \(channels) \(channels == 1 ? "channel" : "channels"): saturation, hue and "
+          + "gray are switched off, brightness and contrast change each channel.")
+    } else if grayCount == accepted {
       advice.append(
         "All pictures are gray: colour operations are switched off; expect about 9 points less than "
           + "with colour.")

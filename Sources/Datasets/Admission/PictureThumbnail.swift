@@ -20,7 +20,7 @@ struct PictureThumbnail: Hashable, Sendable {
 
   /// The thumbnail of a picture; nil where it is too even to be compared.
   init?(_ image: RGBImage) {
-    let small = image.resized(width: Self.columns, height: Self.rows, filter: .bilinear)
+    let small = image.resized(width: Self.columns, height: Self.rows, filter: .bilinear).shown
     let levels = (0..<Self.columns * Self.rows).map { (place: Int) -> UInt8 in
       let (red, green, blue) = small[place % Self.columns, place / Self.columns]
       let sum: Int = 299 * Int(red) + 587 * Int(green) + 114 * Int(blue)

@@ -19,7 +19,8 @@ struct PreparedPicture: Sendable {
   var thumbnail: PictureThumbnail?
 }
 
-/// How pictures are kept: small ones decoded, large ones as JPEG, no larger than training can use.
+/// How pictures are kept: small ones and those of other than three channels decoded, large ones as JPEG, no larger
+/// than training can use.
 enum StorageRule {
   /// Up to this many pixels a picture is stored decoded.
   static let decodedPixelCount = 128 * 128
@@ -34,10 +35,10 @@ enum StorageRule {
   ) throws(ImageError) -> PackedPicture {
     func packed(_ storage: PictureStorage, _ bytes: [UInt8]) -> PackedPicture {
       PackedPicture(
-        name: name, width: image.width, height: image.height,
+        name: name, width: image.width, height: image.height, channels: image.channels,
         isGray: header.kind == .gray || image.isGray, storage: storage, bytes: bytes)
     }
-    if image.width * image.height <= decodedPixelCount {
+    if image.width * image.height <= decodedPixelCount || image.channels != 3 {
       return packed(.rgb, image.pixels)
     }
     if keepsFile(header) { return packed(.jpeg, bytes) }

@@ -48,7 +48,7 @@ final class RenderWork: @unchecked Sendable {
       ViewRenderer(
         augmentation: $0, normalization: augmentations.normalization, side: configuration.side)
     }
-    viewFloatCount = configuration.side * configuration.side * 3
+    viewFloatCount = renderers[0].elementCount
     stepsPerEpoch = PictureOrder.batches(of: configuration.batchSize, count: pictures.count)
     rowsAtOnce = max(1, min(16, configuration.batchSize / (4 * configuration.threads)))
     let count = configuration.depth * 2 * configuration.batchSize * viewFloatCount

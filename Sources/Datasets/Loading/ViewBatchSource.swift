@@ -39,7 +39,7 @@ public struct ViewBatch {
   public let epoch: Int
   /// The pictures, as places in the pack.
   public let pictures: [Int]
-  /// The first views, `[batch, side, side, 3]`, normalised.
+  /// The first views, `[batch, side, side, channels]`, normalised.
   public let first: UnsafeBufferPointer<Float>
   /// The second views, laid out alike.
   public let second: UnsafeBufferPointer<Float>

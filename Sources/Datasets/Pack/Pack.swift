@@ -13,6 +13,8 @@ public struct PackEntry: Hashable, Sendable {
   public let width: Int
   /// Rows as stored in the pack.
   public let height: Int
+  /// Channels; the same for all pictures of a pack.
+  public let channels: Int
   /// True where every pixel is gray.
   public let isGray: Bool
   /// How the bytes are stored.
@@ -64,7 +66,8 @@ public final class Pack: Sendable {
     return PackEntry(
       name: String(decoding: strings[first..<first + Int(record.nameByteCount)], as: UTF8.self),
       label: record.label < 0 ? nil : Int(record.label), split: record.split,
-      width: Int(record.width), height: Int(record.height), isGray: record.gray != 0,
+      width: Int(record.width), height: Int(record.height), channels: Int(record.channels),
+      isGray: record.gray != 0,
       storage: record.storage)
   }
 
@@ -72,6 +75,9 @@ public final class Pack: Sendable {
   public func pictures(in split: Split) -> [Int] {
     records.indices.filter { records[$0].split == split }
   }
+
+  /// Channels of every picture.
+  public var channels: Int { records.first.map { Int($0.channels) } ?? 3 }
 
   /// True where every picture is gray, so that changes of colour do nothing.
   public var isGray: Bool { records.allSatisfy { $0.gray != 0 } }
@@ -81,9 +87,9 @@ public final class Pack: Sendable {
   /// - Throws: `alteredPicture`, when its bytes are not those that were written.
   public func image(at index: Int) throws(PackError) -> RGBImage {
     try unsafe withPixels(at: index) { view in
-      let count = unsafe view.width * view.height * 3
+      let count = unsafe view.width * view.height * view.channels
       return unsafe RGBImage(
-        width: view.width, height: view.height,
+        width: view.width, height: view.height, channels: view.channels,
         pixels: Array(UnsafeBufferPointer(start: view.pixels, count: count)))
     }
   }
@@ -106,7 +112,7 @@ public final class Pack: Sendable {
         return unsafe body(
           PixelView(
             pixels: first, width: Int(record.width), height: Int(record.height),
-            isGray: record.gray != 0))
+            channels: Int(record.channels), isGray: record.gray != 0))
       case .jpeg:
         let encoded = unsafe UnsafeBufferPointer(start: first, count: bytes.count)
         guard let image = try? unsafe decodeJPEG(encoded) else {

@@ -13,14 +13,15 @@
 
 /// How a picture's bytes are stored in the pack.
 public enum PictureStorage: UInt8, Sendable {
-  /// `height · width · 3` bytes of RGB.
+  /// `height · width · channels` bytes.
   case rgb = 0
   /// A JPEG, upright.
   case jpeg = 1
 }
 
 enum PackFormat {
-  static let version = 1
+  /// 1 wrote 0 for the channels, of which there were three.
+  static let version = 2
   static let packMagic = Array("BYOLPACK".utf8)
   static let indexMagic = Array("BYOLINDX".utf8)
   static let packHeaderByteCount = 16
@@ -42,6 +43,8 @@ struct PackRecord: Hashable, Sendable {
   var split: Split
   /// 1 where the picture is gray.
   var gray: UInt8
+  /// Bytes a pixel once decoded.
+  var channels: UInt8
   var nameOffset: UInt64
   var nameByteCount: UInt32
 }
@@ -63,7 +66,9 @@ struct ByteWriter {
     append(record.width)
     append(record.height)
     append(record.label)
-    bytes.append(contentsOf: [record.storage.rawValue, record.split.rawValue, record.gray, 0])
+    bytes.append(contentsOf: [
+      record.storage.rawValue, record.split.rawValue, record.gray, record.channels,
+    ])
     append(record.nameOffset)
     append(record.nameByteCount)
     append(UInt32(0))
@@ -104,6 +109,7 @@ struct ByteReader {
     return PackRecord(
       offset: offset, byteCount: byteCount, checksum: checksum, width: width, height: height,
       label: label, storage: storage, split: split, gray: kinds[first + 2],
-      nameOffset: nameOffset, nameByteCount: nameByteCount)
+      channels: kinds[first + 3] == 0 ? 3 : kinds[first + 3], nameOffset: nameOffset,
+      nameByteCount: nameByteCount)
   }
 }

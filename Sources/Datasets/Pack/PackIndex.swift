@@ -87,6 +87,8 @@ extension PackRecord {
       width > 0, height > 0, width <= 1 << 15, height <= 1 << 15,
       label >= -1, Int(label) < labelCount
     else { return false }
-    return storage != .rgb || Int(byteCount) == Int(width) * Int(height) * 3
+    guard RGBImage.channelCounts.contains(Int(channels)) else { return false }
+    return storage == .rgb
+      ? Int(byteCount) == Int(width) * Int(height) * Int(channels) : channels == 3
   }
 }

@@ -6,6 +6,7 @@ struct PackedPicture: Sendable {
   var name: String
   var width: Int
   var height: Int
+  var channels: Int
   var isGray: Bool
   var storage: PictureStorage
   /// Empty for a picture that is in the pack already.
@@ -17,11 +18,12 @@ struct PackedPicture: Sendable {
 extension PackedPicture {
   /// The picture stored as `bytes`.
   init(
-    name: String, width: Int, height: Int, isGray: Bool, storage: PictureStorage, bytes: [UInt8]
+    name: String, width: Int, height: Int, channels: Int = 3, isGray: Bool,
+    storage: PictureStorage, bytes: [UInt8]
   ) {
     self.init(
-      name: name, width: width, height: height, isGray: isGray, storage: storage, bytes: bytes,
-      byteCount: bytes.count, checksum: crc32(bytes))
+      name: name, width: width, height: height, channels: channels, isGray: isGray,
+      storage: storage, bytes: bytes, byteCount: bytes.count, checksum: crc32(bytes))
   }
 }
 
@@ -105,6 +107,7 @@ struct PackWriter: ~Copyable {
       offset: UInt64(start), byteCount: UInt32(picture.byteCount), checksum: picture.checksum,
       width: UInt32(picture.width), height: UInt32(picture.height), label: -1,
       storage: picture.storage, split: .train, gray: picture.isGray ? 1 : 0,
+      channels: UInt8(picture.channels),
       nameOffset: UInt64(names.count), nameByteCount: UInt32(name.count))
     names += name
     records.append(record)

@@ -75,7 +75,8 @@ enum SourcePath {
 
   private static let pictureExtensions: Set<String> = [
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "heic", "heif",
-    "avif", "jp2", "j2k", "jxl", "ppm", "pgm", "pbm", "pnm", "tga", "ico", "psd", "exr", "hdr",
+    "avif", "jp2", "j2k", "jxl", "npy", "ppm", "pgm", "pbm", "pnm", "tga", "ico", "psd", "exr",
+    "hdr",
   ]
 
   /// True where the name says that the file is a picture.

@@ -2,7 +2,7 @@ import Images
 
 /// A picture's representation and what it took.
 struct EmbeddedPicture: Sendable {
-  /// The representation, or why the picture does not decode.
+  /// The representation, or why the picture does not decode or does not fit the model.
   var vector: Result<[Float], ImageError>
   /// When a worker took it up.
   var began: ContinuousClock.Instant
@@ -42,18 +42,17 @@ actor LoadedEncoder {
   func embed(_ picture: [UInt8], limits: ImageLimits) throws -> EmbeddedPicture {
     let encoder = try open().encoder
     let began = ContinuousClock.now
-    let image: RGBImage
-    do throws(ImageError) {
-      image = try decode(picture, limits: limits)
-    } catch {
+    do {
+      let image = try decode(picture, limits: limits)
+      let decoded = ContinuousClock.now
+      let vector = try encoder.embed(image)
+      return EmbeddedPicture(
+        vector: .success(vector), began: began, decoding: began.duration(to: decoded),
+        computing: decoded.duration(to: .now))
+    } catch let error as ImageError {
       return EmbeddedPicture(
         vector: .failure(error), began: began, decoding: began.duration(to: .now), computing: .zero)
     }
-    let decoded = ContinuousClock.now
-    let vector = try encoder.embed(image)
-    return EmbeddedPicture(
-      vector: .success(vector), began: began, decoding: began.duration(to: decoded),
-      computing: decoded.duration(to: .now))
   }
 
   private func open() throws(EmbeddingServiceError) -> (

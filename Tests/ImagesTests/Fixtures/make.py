@@ -167,12 +167,22 @@ def webps():
     Image.new("RGBA", (16383, 3051), (9, 8, 7, 6)).save(here / "webp.largest.webp", lossless=True)
 
 
+def planes():
+    """NumPy's own files of 1 to 16 planes, and each plane resized by Pillow by itself."""
+    for count in (1, 2, 4, 5, 16):
+        array = noisy(31, 26, count, bands=count)
+        numpy.save(here / f"planes.{count}.npy", array[..., 0] if count == 1 else array)
+        resized = [Image.fromarray(array[..., c]).resize((13, 17), Image.Resampling.BICUBIC) for c in range(count)]
+        numpy.save(here / f"planes.{count}.expected.npy", numpy.stack([numpy.asarray(r) for r in resized], -1))
+
+
 resizing()
 evaluation()
 colors()
 decoding()
 gifs()
 webps()
+planes()
 (here / "versions.txt").write_text(
     f"Python {sys.version.split()[0]}, Pillow {PIL.__version__}, numpy {numpy.__version__}, "
     f"libjpeg-turbo {features.version('libjpeg_turbo')}\n"

@@ -4,12 +4,16 @@ import Images
 /// A tar of drawn pictures: `train/<kind>/<n>.png`.
 func pictureArchive(count: Int) throws -> [UInt8] {
   let pictures = DemoPictures(seed: 7, side: 32)
-  var tar: [UInt8] = []
-  for index in 0..<count {
-    let name = "train/\(pictures.kind(at: index).rawValue)/\(index).png"
-    tar += tarEntry(name, try pictures.picture(at: index).png())
-  }
-  return tar + [UInt8](repeating: 0, count: 1024)
+  return archive(
+    try (0..<count).map { index in
+      let name = "train/\(pictures.kind(at: index).rawValue)/\(index).png"
+      return (name, try pictures.picture(at: index).png())
+    })
+}
+
+/// A tar of files.
+func archive(_ files: [(name: String, bytes: [UInt8])]) -> [UInt8] {
+  files.flatMap { tarEntry($0.name, $0.bytes) } + [UInt8](repeating: 0, count: 1024)
 }
 
 /// One file of a tar in POSIX's ustar form.
