@@ -9,7 +9,7 @@ import { RunView, active, badge, share } from "./runview.js";
 
 const interval = 2000;
 const hiddenInterval = 15000;
-const state = { runs: [], datasets: [], selected: null, busy: false, failures: 0, seen: new Map() };
+const state = { runs: [], datasets: [], admitting: [], selected: null, busy: false, failures: 0, seen: new Map() };
 
 const view = new RunView(byId("run"), { start: startRun, stop: stopRun, remove: removeRun });
 
@@ -38,7 +38,8 @@ async function refresh() {
     api.poll("/v1/runs?limit=100"), api.poll("/v1/datasets?limit=100"), api.poll("/v1/models"),
   ]);
   state.runs = runs.body.data;
-  state.datasets = datasets.body.data;
+  state.datasets = datasets.body.data.filter((dataset) => dataset.state === "ready");
+  state.admitting = datasets.body.data.filter((dataset) => dataset.state === "admitting");
   choose();
   showRuns();
   showDatasets();
@@ -125,10 +126,15 @@ function showRuns() {
 
 function showDatasets() {
   const list = byId("datasets");
-  const key = JSON.stringify(state.datasets.map((dataset) => [dataset.id, dataset.name]));
+  const key = JSON.stringify([
+    state.admitting, state.datasets.map((dataset) => [dataset.id, dataset.name]),
+  ]);
   if (list.dataset.key === key) return;
   list.dataset.key = key;
-  list.replaceChildren(...state.datasets.map((dataset) => {
+  list.replaceChildren(...state.admitting.map((dataset) => element("li", { class: "card" },
+    element("span", { class: "card-name" }, dataset.name),
+    element("span", { class: "note" }, `${count(dataset.pictures)} pictures admitted so far`),
+  )), ...state.datasets.map((dataset) => {
     const labels = Object.keys(dataset.labels).length;
     return element("li", { class: "card" },
       element("span", { class: "card-line" },
@@ -141,7 +147,7 @@ function showDatasets() {
       element("span", { class: "note" }, `${count(dataset.pictures)} pictures`
         + (labels ? `, ${labels} label${labels > 1 ? "s" : ""}` : "") + `, ${bytes(dataset.size_bytes)}`));
   }));
-  if (!state.datasets.length) {
+  if (!state.datasets.length && !state.admitting.length) {
     list.replaceChildren(element("li", { class: "none" }, "No pictures yet. Upload a tar, tar.gz or zip."));
   }
 }

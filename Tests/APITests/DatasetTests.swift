@@ -70,6 +70,50 @@ import Testing
     #expect(third.status == 201)
   }
 
+  @Test func `a dataset that is being admitted is shown with its progress, and not used`()
+    async throws
+  {
+    let gate = Gate()
+    let world = try World(admission: FakeAdmission(gate: gate))
+    let upload = Task {
+      try await world.call("POST", "/v1/datasets", query: [("name", "cats")], body: tar())
+    }
+    var listed: JSONObject?
+    while listed == nil {
+      let list = try await world.call("GET", "/v1/datasets").object()
+      listed = list["data"]?.arrayValue?.first?.objectValue
+      if listed?["progress"]?.objectValue?["entries"] == 0 { listed = nil }
+    }
+    let shown = try #require(listed)
+    let id = try #require(shown["id"]?.stringValue)
+    #expect(shown["state"] == "admitting" && shown["name"] == "cats" && shown["pictures"] == 7)
+    let progress = shown["progress"]?.objectValue
+    #expect(progress?["entries"] == 9 && progress?["accepted"] == 7)
+    #expect(progress?["rejected"] == 2 && progress?["pack_bytes"] == 70_000)
+    let read = try await world.call("GET", "/v1/datasets/\(id)").object()
+    #expect(read["state"] == "admitting" && read["progress"] == shown["progress"])
+    for (method, path, body) in [
+      ("GET", "/v1/datasets/\(id)/images/0", ""), ("POST", "/v1/datasets/\(id)/views", "{}"),
+      ("DELETE", "/v1/datasets/\(id)", ""),
+    ] {
+      let refused = try await world.call(method, path, body: Array(body.utf8))
+      #expect(refused.status == 409, "\(method) \(path)")
+      #expect(try refused.problemCode() == "dataset_not_ready")
+    }
+    gate.open()
+    let made = try await upload.value
+    #expect(try made.object()["id"] == .string(id) && made.object()["state"] == "ready")
+    let after = try await world.call("GET", "/v1/datasets/\(id)").object()
+    #expect(after["state"] == "ready" && after["progress"] == nil && after["pictures"] == 600)
+    #expect(try await world.call("GET", "/v1/datasets").object()["data"]?.arrayValue?.count == 1)
+  }
+
+  @Test func `a refused dataset is out of the list`() async throws {
+    let world = try World()
+    #expect(try await world.call("POST", "/v1/datasets", body: tar("BROKEN")).status == 422)
+    #expect(try await world.call("GET", "/v1/datasets").object()["data"] == [])
+  }
+
   @Test func `a key whose first request failed can be used again`() async throws {
     let world = try World()
     let headers: Headers = ["Idempotency-Key": "k"]

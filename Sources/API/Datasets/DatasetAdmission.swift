@@ -1,4 +1,5 @@
 public import BYOL
+public import Datasets
 public import Images
 
 /// What the library must know of an admitted dataset to describe it.
@@ -39,10 +40,13 @@ public struct DatasetPicture: Sendable {
 
 /// What turns archives and folders into datasets and reads pictures back.
 public protocol DatasetAdmission: Sendable {
-  /// Reads an archive or folder and makes `directory` with a pack and its `report.json`.
+  /// Reads an archive or folder and makes `directory` with a pack and its `report.json`; tells `progress` how far it is.
   ///
   /// - Throws: `DatasetLibraryError`; what `directory` holds then is of no use.
-  func admit(source: String, into directory: String) throws -> AdmittedDataset
+  func admit(
+    source: String, into directory: String,
+    progress: @escaping @Sendable (AdmissionProgress) -> Void
+  ) throws -> AdmittedDataset
   /// One picture of a pack.
   ///
   /// - Throws: `DatasetLibraryError.noSuchImage`; whatever reading throws.
@@ -57,6 +61,8 @@ public enum DatasetLibraryError: Error, Hashable, Sendable {
   case noSuchImage(String, index: Int, count: Int)
   /// A run that is not over learns from it.
   case inUse(String)
+  /// It is still being admitted.
+  case notReady(String)
   /// The path does not lie under an allowed root.
   case pathNotAllowed(String)
   /// The bytes are no archive that is read.

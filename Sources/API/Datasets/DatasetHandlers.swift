@@ -11,11 +11,11 @@ struct DatasetHandlers: Sendable {
 
   func list(_ request: Request) async throws -> Response {
     try request.allowQuery("limit", "after")
-    let page = library.page(limit: try request.pageLimit(), after: try request.cursor())
-    let data = page.records.map { $0.json() }
+    let page = library.listing(limit: try request.pageLimit(), after: try request.cursor())
     return request.conditionalJSON(
       API.list(
-        data, first: page.records.first?.id, last: page.records.last?.id, hasMore: page.hasMore))
+        page.items.map(\.json), first: page.items.first?.id, last: page.items.last?.id,
+        hasMore: page.hasMore))
   }
 
   func create(_ request: Request) async throws -> Response {
@@ -66,7 +66,9 @@ struct DatasetHandlers: Sendable {
 
   func get(_ request: Request) async throws -> Response {
     try request.allowQuery()
-    let record = try library.record(try request.datasetID())
+    let id = try request.datasetID()
+    if let admitting = library.admitting(id) { return request.conditionalJSON(admitting.json) }
+    let record = try library.record(id)
     return request.conditionalJSON(record.json(report: try library.report(of: record.id)))
   }
 

@@ -1,5 +1,6 @@
 import BYOL
 import Checkpoints
+import Datasets
 import Embeddings
 import Foundation
 public import HTTP
@@ -28,6 +29,7 @@ public final class DatasetLibrary: Sendable {
 
   private struct State {
     var records: [String: DatasetRecord] = [:]
+    var admitting: [String: AdmittingDataset] = [:]
     var uploads = 0
     /// Keys of requests that are being answered for the first time.
     var keys: Set<String> = []
@@ -90,10 +92,25 @@ public final class DatasetLibrary: Sendable {
 
   /// One dataset.
   ///
-  /// - Throws: `DatasetLibraryError.notFound`.
+  /// - Throws: `DatasetLibraryError.notFound`, or `.notReady` while it is being admitted.
   public func record(_ id: String) throws(DatasetLibraryError) -> DatasetRecord {
-    guard let record = state.withLock({ $0.records[id] }) else { throw .notFound(id) }
+    let (record, isAdmitting) = state.withLock { ($0.records[id], $0.admitting[id] != nil) }
+    guard let record else { throw isAdmitting ? .notReady(id) : .notFound(id) }
     return record
+  }
+
+  /// A dataset that is being admitted; nil for others.
+  func admitting(_ id: String) -> AdmittingDataset? { state.withLock { $0.admitting[id] } }
+
+  /// Datasets, admitted or on their way, as `page` gives those that are admitted.
+  func listing(
+    limit: Int, after: RunID?
+  ) -> (items: [(id: String, json: JSONValue)], hasMore: Bool) {
+    let (records, admitting) = state.withLock { ($0.records.values, $0.admitting.values) }
+    let all = records.map { ($0.id, $0.json()) } + admitting.map { ($0.id, $0.json) }
+    let rest = all.filter { item in after.map { item.0 < $0.description } ?? true }
+      .sorted { $0.0 > $1.0 }
+    return (Array(rest.prefix(limit)), rest.count > limit)
   }
 
   /// Datasets, newest first, older than `after`; at most `limit`.
@@ -217,7 +234,7 @@ extension DatasetLibrary {
   public func admit(
     name: String, writing write: @escaping @Sendable (_ directory: String) throws -> AdmittedDataset
   ) async throws -> DatasetRecord {
-    try await publish(id: RunID(at: .now()).description, name: name) { [desk] folder in
+    try await publish(id: RunID(at: .now()).description, name: name) { [desk] folder, _ in
       try await desk.perform { try write(folder) }
     }
   }
@@ -245,23 +262,34 @@ extension DatasetLibrary {
   private func admit(
     source: String, id: String, name: String, folder: String? = nil, _ mark: IdempotencyMark?
   ) async throws -> DatasetRecord {
-    try await publish(id: id, name: name, folder: folder, mark) { [desk] folder in
-      try await desk.admit(source: source, into: folder)
+    try await publish(id: id, name: name, folder: folder, mark) { [desk] folder, progress in
+      try await desk.admit(source: source, into: folder, progress: progress)
     }
   }
 
   /// Fills a folder beside the others, completes it, and renames it to its place.
   private func publish(
     id: String, name: String, folder: String? = nil, _ mark: IdempotencyMark? = nil,
-    fill: (_ folder: String) async throws -> AdmittedDataset
+    fill: (
+      _ folder: String, _ progress: @escaping @Sendable (AdmissionProgress) -> Void
+    ) async throws -> AdmittedDataset
   ) async throws -> DatasetRecord {
     let folder = directory + "/" + (folder ?? ".admitting-\(id)")
+    state.withLock {
+      $0.admitting[id] = AdmittingDataset(id: id, name: name, beganAt: .now())
+    }
+    defer { state.withLock { $0.admitting[id] = nil } }
     do {
-      let admitted = try await fill(folder)
+      let admitted = try await fill(folder) { [self] told in
+        state.withLock { $0.admitting[id]?.progress = told }
+      }
       let record = try complete(folder, id: id, name: name, mark, admitted)
       try FileManager.default.moveItem(atPath: folder, toPath: path(of: id))
       try synchronize(directory)
-      state.withLock { $0.records[id] = record }
+      state.withLock {
+        $0.records[id] = record
+        $0.admitting[id] = nil
+      }
       return record
     } catch {
       try? FileManager.default.removeItem(atPath: folder)  // the first error is the one to tell
@@ -313,7 +341,9 @@ extension DatasetLibrary {
   /// - Throws: `DatasetLibraryError.notFound`, or `.inUse`: then it is still there.
   public func remove(_ id: String, isInUse: () async throws -> Bool) async throws {
     let record = state.withLock { $0.records.removeValue(forKey: id) }
-    guard let record else { throw DatasetLibraryError.notFound(id) }
+    guard let record else {
+      throw admitting(id) == nil ? DatasetLibraryError.notFound(id) : .notReady(id)
+    }
     do {
       guard try await !isInUse() else { throw DatasetLibraryError.inUse(id) }
       try FileManager.default.moveItem(
@@ -338,8 +368,11 @@ private actor AdmissionDesk {
 
   init(_ admission: any DatasetAdmission) { self.admission = admission }
 
-  func admit(source: String, into directory: String) throws -> AdmittedDataset {
-    try admission.admit(source: source, into: directory)
+  func admit(
+    source: String, into directory: String,
+    progress: @escaping @Sendable (AdmissionProgress) -> Void
+  ) throws -> AdmittedDataset {
+    try admission.admit(source: source, into: directory, progress: progress)
   }
 
   func perform<Result: Sendable>(_ work: @Sendable () throws -> Result) throws -> Result {

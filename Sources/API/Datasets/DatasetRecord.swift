@@ -1,4 +1,5 @@
 public import BYOL
+import Datasets
 import Foundation
 import JSONTree
 public import Runs
@@ -25,6 +26,30 @@ public struct DatasetRecord: Sendable, Hashable, Codable {
   public var idempotency: IdempotencyMark?
 }
 
+/// A dataset on its way: it has no record yet.
+struct AdmittingDataset: Sendable, Hashable {
+  let id: String
+  let name: String
+  let beganAt: Timestamp
+  var progress = AdmissionProgress()
+
+  /// As a dataset that has what was admitted so far.
+  var json: JSONValue {
+    [
+      "object": "dataset", "id": .string(id), "name": .string(name),
+      "created_at": .string(beganAt.description), "state": "admitting",
+      "progress": [
+        "entries": .integer(Int64(progress.entries)),
+        "accepted": .integer(Int64(progress.accepted)),
+        "rejected": .integer(Int64(progress.rejected)),
+        "pack_bytes": .integer(Int64(progress.byteCount)),
+      ],
+      "pictures": .integer(Int64(progress.accepted)), "labels": [:], "splits": [:],
+      "size_bytes": .integer(Int64(progress.byteCount)),
+    ]
+  }
+}
+
 /// The `Idempotency-Key` of a request that made something.
 public struct IdempotencyMark: Sendable, Hashable, Codable {
   /// The key as the client chose it.
@@ -38,7 +63,8 @@ extension DatasetRecord {
   func json(report: JSONValue? = nil) -> JSONValue {
     var object: JSONObject = [
       "object": "dataset", "id": .string(id), "name": .string(name),
-      "created_at": .string(createdAt.description), "pictures": .integer(Int64(pictures)),
+      "created_at": .string(createdAt.description), "state": "ready",
+      "pictures": .integer(Int64(pictures)),
       "labels": counts(labels), "splits": counts(splits), "size_bytes": .integer(Int64(sizeBytes)),
       "training_pictures": .integer(Int64(size.pictures)),
       "median_short_side": .integer(Int64(size.medianShortSide)),

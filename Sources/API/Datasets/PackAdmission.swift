@@ -14,10 +14,14 @@ public struct PackAdmission: DatasetAdmission {
   }
 
   /// Reads an archive or folder and makes `directory` with a pack and its `report.json`.
-  public func admit(source: String, into directory: String) throws -> AdmittedDataset {
+  public func admit(
+    source: String, into directory: String,
+    progress: @escaping @Sendable (AdmissionProgress) -> Void
+  ) throws -> AdmittedDataset {
     do throws(AdmissionError) {
       let report = try Datasets.admit(
-        source: try DatasetSource(path: source), into: directory, limits: limits, threads: threads)
+        source: try DatasetSource(path: source), into: directory, limits: limits, threads: threads,
+        progress: progress)
       return try AdmittedDataset(report, pack: directory)
     } catch {
       throw DatasetLibraryError(error)

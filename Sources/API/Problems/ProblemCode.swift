@@ -14,6 +14,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   case notAcceptable = "not_acceptable"
   case requestTimeout = "request_timeout"
   case datasetInUse = "dataset_in_use"
+  case datasetNotReady = "dataset_not_ready"
   case runActive = "run_active"
   case runNotStartable = "run_not_startable"
   case runNotStoppable = "run_not_stoppable"
@@ -49,7 +50,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case .methodNotAllowed: 405
     case .notAcceptable: 406
     case .requestTimeout: 408
-    case .datasetInUse, .runActive, .runNotStartable, .runNotStoppable: 409
+    case .datasetInUse, .datasetNotReady, .runActive, .runNotStartable, .runNotStoppable: 409
     case .lengthRequired: 411
     case .preconditionFailed, .fingerprintMismatch: 412
     case .payloadTooLarge: 413

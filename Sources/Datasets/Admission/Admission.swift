@@ -10,15 +10,19 @@ public struct AdmissionProgress: Hashable, Sendable {
   public var accepted = 0
   /// Entries rejected.
   public var rejected = 0
-  /// Bytes of the source read, archives after decompression.
+  /// Bytes of the pack written.
   public var byteCount = 0
+
+  /// Nothing yet.
+  public init() {}
 }
 
 /// Turns a folder or an archive into a pack with a report, in one pass over the source.
 ///
 /// `directory` appears with the files `pack`, `index` and `report.json` all at once, or not at all: they
 /// are written in a folder beside it that is renamed in the end. The result does not depend on
-/// `threads`. `progress` is called now and then from one thread at a time.
+/// `threads`. `progress` is called every 256 entries, and first of all where an earlier admission goes on, from one
+/// thread at a time.
 ///
 /// When the process is killed, that folder stays behind, and the same call goes on where it was: pictures that are in
 /// the pack are not decoded again, and the result is the same to the bit. Should the source or the limits have changed
@@ -191,6 +195,7 @@ private final class Admission: @unchecked Sendable {
   /// Admits the rest of the source; nil where it is not the one that the earlier admission read.
   func run(threads: Int) throws(AdmissionError) -> AdmissionReport? {
     let window = 4 * threads + 8
+    committing.withLock { if $0.committed > 0 { tell($0) } }
     let group = ThreadGroup(count: threads) { [self] _ in
       while let (number, entry) = take() {
         let prepared = PreparedEntry(entry, limits: limits)
@@ -265,10 +270,11 @@ private final class Admission: @unchecked Sendable {
 
   private func tell(_ state: Committing) {
     let report = state.ledger.report
-    progress?(
-      AdmissionProgress(
-        entries: state.committed, accepted: report.accepted, rejected: report.rejectedCount,
-        byteCount: writer?.byteCount ?? 0))
+    var told = AdmissionProgress()
+    told.entries = state.committed
+    (told.accepted, told.rejected) = (report.accepted, report.rejectedCount)
+    told.byteCount = writer?.byteCount ?? 0
+    progress?(told)
   }
 
   private func finish() throws(AdmissionError) -> AdmissionReport {

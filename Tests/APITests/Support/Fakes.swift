@@ -1,5 +1,6 @@
 import API
 import BYOL
+import Datasets
 import Embeddings
 import Foundation
 import Images
@@ -7,7 +8,17 @@ import Synchronization
 
 /// Admission without pictures: the archive's text says what it holds.
 struct FakeAdmission: DatasetAdmission {
-  func admit(source: String, into directory: String) throws -> AdmittedDataset {
+  /// Shut, admission waits in its middle.
+  var gate: Gate?
+
+  func admit(
+    source: String, into directory: String,
+    progress: @escaping @Sendable (AdmissionProgress) -> Void
+  ) throws -> AdmittedDataset {
+    var told = AdmissionProgress()
+    (told.entries, told.accepted, told.rejected, told.byteCount) = (9, 7, 2, 70_000)
+    progress(told)
+    gate?.wait()
     let text = String(decoding: try Data(contentsOf: URL(fileURLWithPath: source)), as: UTF8.self)
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: false)

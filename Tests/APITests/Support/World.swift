@@ -18,6 +18,7 @@ final class World: Sendable {
 
   init(
     loader: EncoderLoader = fakeLoader, queueLimit: Int = 512, uploadByteCount: Int = 1 << 20,
+    admission: FakeAdmission = FakeAdmission(),
     streams: (inout EventStreamLimits) -> Void = { _ in }
   ) throws {
     folder = NSTemporaryDirectory() + "byol-api-\(UUID().uuidString)"
@@ -28,7 +29,7 @@ final class World: Sendable {
     settings.uploadByteCount = uploadByteCount
     settings.roots = [folder + "/allowed"]
     library = try DatasetLibrary(
-      directory: folder + "/datasets", settings: settings, admission: FakeAdmission())
+      directory: folder + "/datasets", settings: settings, admission: admission)
     embeddings = EmbeddingService(loader: loader, queueLimit: queueLimit)
     var service = Service(
       runs: runs, library: library, embeddings: embeddings, metrics: ServiceMetrics(),
