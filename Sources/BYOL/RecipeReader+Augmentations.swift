@@ -74,10 +74,10 @@ extension FieldReader {
   ) {
     nested(name, value, names: ["mean", "deviation"]) { reader in
       reader.floats(
-        "mean", AugmentationLimits.mean, count: RGBImage.channelCounts, ascending: false,
+        "mean", AugmentationLimits.mean, count: Raster.channelCounts, ascending: false,
         &normalization.mean)
       reader.floats(
-        "deviation", AugmentationLimits.deviation, count: RGBImage.channelCounts, ascending: false,
+        "deviation", AugmentationLimits.deviation, count: Raster.channelCounts, ascending: false,
         &normalization.deviation)
     }
   }

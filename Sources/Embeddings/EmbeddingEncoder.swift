@@ -63,12 +63,12 @@ public final class EmbeddingEncoder: PictureEncoder {
   ///
   /// - Throws: `ImageError.otherChannels` for a picture of other channels than the model's; `LoweringError` if a kernel fails.
   ///   The encoder can be used again.
-  public func embed(_ image: RGBImage) throws -> [Float] { try embed([image])[0] }
+  public func embed(_ image: Raster) throws -> [Float] { try embed([image])[0] }
 
   /// The representations of any number of pictures, in order.
   ///
   /// - Throws: as for one.
-  public func embed(_ images: [RGBImage]) throws -> [[Float]] {
+  public func embed(_ images: [Raster]) throws -> [[Float]] {
     if let other = images.first(where: { $0.channels != transform.channels }) {
       throw ImageError(
         .otherChannels,
@@ -88,7 +88,7 @@ public final class EmbeddingEncoder: PictureEncoder {
 
   /// At most `batchSize` pictures as `represent` takes them: resized, cut out, normalised, a plane a colour; 0 in the places that
   /// are left over.
-  public func prepared(_ images: some Collection<RGBImage>) -> [Float] {
+  public func prepared(_ images: some Collection<Raster>) -> [Float] {
     precondition(images.count <= batchSize, "\(images.count) pictures for \(batchSize) places.")
     var input: [Float] = []
     input.reserveCapacity(batchSize * transform.elementCount)

@@ -9,7 +9,7 @@ public import Tensors
 /// An online encoder with what it takes to use it: the contents of `model.safetensors`.
 ///
 /// The tensors have torchvision's names and shapes, so the file loads there with `strict=True` into the
-/// same architecture whose `fc` is an identity.
+/// same architecture whose `fc` is an identity and whose first layer has as many inputs as pictures have channels.
 public struct EncoderModel: Sendable {
   /// The encoder f.
   public var encoder: EncoderConfiguration
@@ -80,7 +80,7 @@ extension EncoderModel {
     }
     func numbers(_ text: String) -> [Float]? {
       let numbers = text.split(separator: " ").compactMap { Float($0) }
-      let isOne = RGBImage.channelCounts.contains(numbers.count) && numbers.allSatisfy(\.isFinite)
+      let isOne = Raster.channelCounts.contains(numbers.count) && numbers.allSatisfy(\.isFinite)
       return isOne ? numbers : nil
     }
     _ = try value("byol.format") { $0 == EncoderModel.formatVersion ? $0 : nil }

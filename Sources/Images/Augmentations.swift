@@ -61,7 +61,7 @@ public struct Normalization: Hashable, Sendable, Codable {
   /// ImageNet's mean and deviation.
   public init() {}
 
-  /// ImageNet's for three channels; for other numbers one half and a quarter, which no set of pictures has to thank for.
+  /// ImageNet's for three channels; for other numbers one half and a quarter each, measured on no pictures.
   public init(channels: Int) {
     guard channels != 3 else { return }
     mean = Array(repeating: 0.5, count: channels)

@@ -104,9 +104,9 @@ private let unsupportedDetail =
 public func decode(
   _ bytes: [UInt8], limits: ImageLimits = ImageLimits(), alpha: AlphaConversion = .overWhite,
   atLeast shortSide: Int? = nil
-) throws(ImageError) -> RGBImage {
+) throws(ImageError) -> Raster {
   let header = try readHeader(of: bytes, limits: limits)
-  let image: RGBImage
+  let image: Raster
   switch header.format {
   case .jpeg:
     image = try decodeJPEG(bytes, eighths: eighths(for: header, atLeast: shortSide))
@@ -132,14 +132,14 @@ private func eighths(for header: ImageHeader, atLeast shortSide: Int?) -> Int {
 @unsafe
 public func decodeJPEG(
   _ bytes: UnsafeBufferPointer<UInt8>, eighths: Int = 8
-) throws(ImageError) -> RGBImage {
+) throws(ImageError) -> Raster {
   let header = try unsafe withMessage { (message) throws(ImageError) in
     var header = byol_image_header()
     try unsafe check(
       byol_jpeg_header(bytes.baseAddress, bytes.count, Int32(eighths), &header, message), message)
     return header
   }
-  return try unsafe RGBImage.filled(width: Int(header.width), height: Int(header.height)) {
+  return try unsafe Raster.filled(width: Int(header.width), height: Int(header.height)) {
     (pixels) throws(ImageError) in
     try unsafe withMessage { (message) throws(ImageError) in
       try unsafe check(
@@ -150,7 +150,7 @@ public func decodeJPEG(
   }
 }
 
-private func decodeJPEG(_ bytes: [UInt8], eighths: Int) throws(ImageError) -> RGBImage {
+private func decodeJPEG(_ bytes: [UInt8], eighths: Int) throws(ImageError) -> Raster {
   try unsafe bytes.span.withUnsafeBufferPointer { (buffer) throws(ImageError) in
     try unsafe decodeJPEG(buffer, eighths: eighths)
   }
@@ -159,7 +159,7 @@ private func decodeJPEG(_ bytes: [UInt8], eighths: Int) throws(ImageError) -> RG
 /// Decodes a format that is always decoded at its full size.
 private func decodeWhole(
   _ bytes: [UInt8], header: ImageHeader, alpha: AlphaConversion
-) throws(ImageError) -> RGBImage {
+) throws(ImageError) -> Raster {
   var pixels = [UInt8](repeating: 0, count: header.width * header.height * header.channels)
   try unsafe withMessage { (message) throws(ImageError) in
     let (width, height) = (Int32(header.width), Int32(header.height))
@@ -181,7 +181,7 @@ private func decodeWhole(
     unsafe byol_remove_alpha(&pixels, count, alpha == .overWhite ? 1 : 0)
     pixels.removeLast(count)
   }
-  return RGBImage(width: header.width, height: header.height, pixels: pixels)
+  return Raster(width: header.width, height: header.height, pixels: pixels)
 }
 
 private func storedHeader(

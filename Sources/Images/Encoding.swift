@@ -1,6 +1,6 @@
 import CImageCodecs
 
-extension RGBImage {
+extension Raster {
   /// The picture, of three channels, as a baseline JPEG of libjpeg's `quality`, 1…100; `fullChroma` keeps colour at full
   /// resolution in place of a quarter.
   ///

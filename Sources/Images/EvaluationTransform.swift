@@ -29,7 +29,7 @@ public struct EvaluationTransform: Hashable, Sendable {
   public var elementCount: Int { side * side * channels }
 
   /// The square of `side` pixels before it is normalised.
-  public func square(of image: RGBImage, scratch: ViewScratch = ViewScratch()) -> RGBImage {
+  public func square(of image: Raster, scratch: ViewScratch = ViewScratch()) -> Raster {
     let short = min(image.width, image.height)
     let width = image.width * resizedSide / short
     let height = image.height * resizedSide / short
@@ -47,7 +47,7 @@ public struct EvaluationTransform: Hashable, Sendable {
   /// Writes `[side, side, channels]` normalised floats to `output`, which must hold `elementCount`.
   @unsafe
   public func render(
-    _ image: RGBImage, into output: UnsafeMutableBufferPointer<Float>,
+    _ image: Raster, into output: UnsafeMutableBufferPointer<Float>,
     scratch: ViewScratch = ViewScratch()
   ) {
     precondition(
@@ -60,7 +60,7 @@ public struct EvaluationTransform: Hashable, Sendable {
   }
 
   /// `[side, side, channels]` normalised floats.
-  public func callAsFunction(_ image: RGBImage) -> [Float] {
+  public func callAsFunction(_ image: Raster) -> [Float] {
     unsafe [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
       unsafe render(image, into: UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount]))
       count = elementCount

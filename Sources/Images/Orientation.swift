@@ -125,9 +125,9 @@ private struct TIFFReader {
   }
 }
 
-extension RGBImage {
+extension Raster {
   /// The picture turned for display.
-  public func turned(_ orientation: Orientation) -> RGBImage {
+  public func turned(_ orientation: Orientation) -> Raster {
     guard orientation != .upright else { return self }
     let (w, h) = orientation.swapsSides ? (height, width) : (width, height)
     var turned = [UInt8](repeating: 0, count: pixels.count)
@@ -138,7 +138,7 @@ extension RGBImage {
         for c in 0..<channels { turned[to + c] = pixels[from + c] }
       }
     }
-    return RGBImage(width: w, height: h, channels: channels, pixels: turned)
+    return Raster(width: w, height: h, channels: channels, pixels: turned)
   }
 
   /// The stored place of the displayed pixel (x, y).

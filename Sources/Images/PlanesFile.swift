@@ -41,7 +41,7 @@ struct PlanesFile {
       throw ImageError(.unsupportedFormat, "The array is in Fortran's order; C's is read.")
     }
     guard (2...3).contains(shape.count),
-      RGBImage.channelCounts.contains(shape.last ?? 0) || shape.count == 2
+      Raster.channelCounts.contains(shape.last ?? 0) || shape.count == 2
     else {
       throw ImageError(
         .unsupportedFormat,
@@ -53,13 +53,13 @@ struct PlanesFile {
   /// The picture behind the head of `bytes`.
   ///
   /// - Throws: `truncated`.
-  func image(_ bytes: [UInt8]) throws(ImageError) -> RGBImage {
+  func image(_ bytes: [UInt8]) throws(ImageError) -> Raster {
     let count = width * height * channels
     guard bytes.count - dataOffset >= count else {
       throw ImageError(
         .truncated, "\(bytes.count - dataOffset) bytes of data in place of \(count).")
     }
-    return RGBImage(
+    return Raster(
       width: width, height: height, channels: channels,
       pixels: Array(bytes[dataOffset..<dataOffset + count]))
   }

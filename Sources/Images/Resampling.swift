@@ -52,7 +52,7 @@ public final class ViewScratch {
   }
 }
 
-extension RGBImage {
+extension Raster {
   /// The picture (or the part of it in `box`) at another size, antialiased; equal to Pillow's
   /// `Image.crop(box).resize(size, filter)` bit for bit.
   ///
@@ -60,7 +60,7 @@ extension RGBImage {
   public func resized(
     width: Int, height: Int, filter: ResamplingFilter = .bicubic, box: PixelBox? = nil,
     scratch: ViewScratch = ViewScratch()
-  ) -> RGBImage {
+  ) -> Raster {
     let box = box ?? PixelBox(x: 0, y: 0, width: self.width, height: self.height)
     precondition(contains(box) && width > 0 && height > 0, "\(box) to \(width) x \(height).")
     if box.width == self.width, box.height == self.height, width == self.width,
@@ -72,7 +72,7 @@ extension RGBImage {
       Int32(box.width), Int32(box.height), Int32(channels), Int32(width), Int32(height))
     let memory = unsafe scratch.bytes(needed)
     return unsafe withPixels { view in
-      unsafe RGBImage.filled(width: width, height: height, channels: channels) { out in
+      unsafe Raster.filled(width: width, height: height, channels: channels) { out in
         unsafe byol_resample_bytes(
           view.pixels + (box.y * view.width + box.x) * channels, view.width * channels,
           Int32(box.width), Int32(box.height), Int32(channels), out, Int32(width), Int32(height),
@@ -82,7 +82,7 @@ extension RGBImage {
   }
 
   /// The part of the picture in `box`, which must lie inside it.
-  public func cropped(to box: PixelBox) -> RGBImage {
+  public func cropped(to box: PixelBox) -> Raster {
     precondition(contains(box), "\(box) of \(width) x \(height) pixels.")
     var part: [UInt8] = []
     part.reserveCapacity(box.width * box.height * channels)
@@ -90,7 +90,7 @@ extension RGBImage {
       let first = (y * width + box.x) * channels
       part.append(contentsOf: pixels[first..<first + box.width * channels])
     }
-    return RGBImage(width: box.width, height: box.height, channels: channels, pixels: part)
+    return Raster(width: box.width, height: box.height, channels: channels, pixels: part)
   }
 
   private func contains(_ box: PixelBox) -> Bool {

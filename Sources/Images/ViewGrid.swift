@@ -42,7 +42,7 @@ public struct ViewGrid: Hashable, Sendable {
   public func height(pictures: Int) -> Int { pictures * (side + ViewGrid.gap) - ViewGrid.gap }
 
   /// The grid of pictures, each with its place in the pack, which its views depend on.
-  public func callAsFunction(_ pictures: [(index: Int, image: RGBImage)]) -> RGBImage {
+  public func callAsFunction(_ pictures: [(index: Int, image: Raster)]) -> Raster {
     precondition(!pictures.isEmpty, "A grid of nothing.")
     let height = height(pictures: pictures.count)
     var pixels = [UInt8](repeating: 255, count: width * height * 3)
@@ -53,11 +53,11 @@ public struct ViewGrid: Hashable, Sendable {
         place(levels(of: picture, view: view), row: row, column: 1 + view, in: &pixels)
       }
     }
-    return RGBImage(width: width, height: height, pixels: pixels)
+    return Raster(width: width, height: height, pixels: pixels)
   }
 
   /// The bytes of the view number `view`, two an epoch, in three channels.
-  private func levels(of picture: (index: Int, image: RGBImage), view: Int) -> [UInt8] {
+  private func levels(of picture: (index: Int, image: Raster), view: Int) -> [UInt8] {
     let normalization = augmentations.normalization
     let renderer = ViewRenderer(
       augmentation: view % 2 == 0 ? augmentations.first : augmentations.second,
@@ -69,7 +69,7 @@ public struct ViewGrid: Hashable, Sendable {
       let level = (value * normalization.deviation[channel] + normalization.mean[channel]) * 255
       return UInt8(min(255, max(0, level.rounded())))
     }
-    return RGBImage(
+    return Raster(
       width: side, height: side, channels: normalization.channels, pixels: levels
     ).shown.pixels
   }

@@ -61,7 +61,7 @@ extension ViewRenderer {
 
   /// Draws and renders one view: `[side, side, channels]`.
   public func callAsFunction(
-    _ image: RGBImage, seed: UInt64, epoch: Int, picture: Int, view: Int
+    _ image: Raster, seed: UInt64, epoch: Int, picture: Int, view: Int
   ) -> [Float] {
     self(
       image,
@@ -71,7 +71,7 @@ extension ViewRenderer {
   }
 
   /// Renders the view that `parameters` describe: `[side, side, channels]`.
-  public func callAsFunction(_ image: RGBImage, _ parameters: ViewParameters) -> [Float] {
+  public func callAsFunction(_ image: Raster, _ parameters: ViewParameters) -> [Float] {
     unsafe image.withPixels { pixels in
       unsafe [Float](unsafeUninitializedCapacity: elementCount) { buffer, count in
         let output = unsafe UnsafeMutableBufferPointer(rebasing: buffer[..<elementCount])

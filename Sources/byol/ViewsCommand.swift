@@ -82,7 +82,7 @@ struct ViewsCommand: ParsableCommand {
       epochs: shownEpochs)
   }
 
-  private func pictures(of directory: String) throws -> [(index: Int, image: RGBImage)] {
+  private func pictures(of directory: String) throws -> [(index: Int, image: Raster)] {
     let pack = try Pack(directory: directory)
     let shown = min(count, pack.count)
     return try (0..<shown).map { number in
@@ -91,7 +91,7 @@ struct ViewsCommand: ParsableCommand {
     }
   }
 
-  private func filePictures() throws -> [(index: Int, image: RGBImage)] {
+  private func filePictures() throws -> [(index: Int, image: Raster)] {
     try files.enumerated().map { index, file in
       (index, try decode(Array(Data(contentsOf: URL(filePath: file)))))
     }

@@ -15,7 +15,7 @@ import Testing
     return world
   }
 
-  private func dataURL(_ image: RGBImage) throws -> JSONValue {
+  private func dataURL(_ image: Raster) throws -> JSONValue {
     .string("data:image/png;base64," + Data(try image.png()).base64EncodedString())
   }
 

@@ -109,9 +109,9 @@ func piped(_ bytes: [UInt8], through program: String) throws -> [UInt8] {
 }
 
 /// A small picture whose content follows from `seed`.
-func picture(_ seed: Int, width: Int = 24, height: Int = 20) -> RGBImage {
+func picture(_ seed: Int, width: Int = 24, height: Int = 20) -> Raster {
   var random = RandomStream(seed: UInt64(seed), purpose: .demo)
-  return RGBImage(
+  return Raster(
     width: width, height: height,
     pixels: (0..<width * height * 3).map { _ in UInt8(truncatingIfNeeded: random.nextWord()) })
 }

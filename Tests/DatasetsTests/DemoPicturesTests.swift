@@ -22,7 +22,7 @@ import Testing
   }
 
   /// Mean colour and the energy of differences between neighbours: what a glance would use.
-  func glance(_ image: RGBImage) -> [Double] {
+  func glance(_ image: Raster) -> [Double] {
     var sums = [Double](repeating: 0, count: 5)
     for y in 1..<image.height {
       for x in 1..<image.width {

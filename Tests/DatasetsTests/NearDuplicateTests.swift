@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct NearDuplicateTests {
   /// Broad shapes, as photographs have them.
-  func shapes(_ seed: Int, width: Int = 96, height: Int = 80) -> RGBImage {
+  func shapes(_ seed: Int, width: Int = 96, height: Int = 80) -> Raster {
     picture(seed, width: 6, height: 5).resized(width: width, height: height)
   }
 
@@ -14,7 +14,7 @@ import Testing
   {
     let original = shapes(1)
     let thumbnail = try #require(PictureThumbnail(original))
-    let brighter = RGBImage(
+    let brighter = Raster(
       width: 96, height: 80, pixels: original.pixels.map { UInt8(min(255, Int($0) + 3)) })
     let copies = [
       original.resized(width: 48, height: 40), try decode(original.jpeg(quality: 60)), brighter,
@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func `even pictures are not compared`() {
-    let even = RGBImage(width: 9, height: 9, pixels: Array(repeating: 100, count: 243))
+    let even = Raster(width: 9, height: 9, pixels: Array(repeating: 100, count: 243))
     #expect(PictureThumbnail(even) == nil)
   }
 
@@ -37,7 +37,7 @@ import Testing
     let entries = try (0..<12).map {
       ArchiveEntry(name: "train/a/\($0).png", bytes: try shapes($0).png())
     }
-    let gray = RGBImage(
+    let gray = Raster(
       width: 20, height: 20,
       pixels: (0..<400).flatMap { [UInt8($0 % 200), UInt8($0 % 200), UInt8($0 % 200)] })
     let more = [

@@ -19,9 +19,9 @@ import Testing
       bytes: head + planes(seed, width: width, height: height, channels: channels).pixels)
   }
 
-  func planes(_ seed: Int, width: Int = 24, height: Int = 20, channels: Int) -> RGBImage {
+  func planes(_ seed: Int, width: Int = 24, height: Int = 20, channels: Int) -> Raster {
     let random = picture(seed, width: width * channels, height: height)
-    return RGBImage(
+    return Raster(
       width: width, height: height, channels: channels,
       pixels: Array(random.pixels.prefix(width * height * channels)))
   }

@@ -43,7 +43,7 @@ import Testing
     return model
   }
 
-  private func drawn(_ count: Int) -> [RGBImage] {
+  private func drawn(_ count: Int) -> [Raster] {
     let pictures = DemoPictures(seed: 5, side: 70)
     return (0..<count).map { pictures.picture(at: $0) }
   }
@@ -64,7 +64,7 @@ import Testing
   ) throws {
     let model = model(.resnet18, width: 0.25, side: 32, channels: channels)
     let bytes = drawn(channels).flatMap(\.pixels)
-    let picture = RGBImage(
+    let picture = Raster(
       width: 70, height: 70, channels: channels, pixels: Array(bytes.prefix(70 * 70 * channels)))
     let expected = try EmbeddingEncoder(model, lowering: ReferenceLowering()).embed(picture)
     let vector = try EmbeddingEncoder(model, lowering: lowering(precision)).embed(picture)
@@ -134,7 +134,7 @@ import Testing
   }
 
   /// The least cosine between the two precisions' embeddings of a picture.
-  private func least(_ model: EncoderModel, _ pictures: [RGBImage]) throws -> Double {
+  private func least(_ model: EncoderModel, _ pictures: [Raster]) throws -> Double {
     let wide = try EmbeddingEncoder(model, lowering: lowering(.float32)).embed(pictures)
     let narrow = try EmbeddingEncoder(model, lowering: lowering(.bfloat16)).embed(pictures)
     #expect(wide != narrow)

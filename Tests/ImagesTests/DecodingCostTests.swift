@@ -46,8 +46,8 @@ struct DecodingCost {
     #expect(expected.fault(in: picture) == nil)
     var pixels = picture.pixels
     pixels[100] ^= 1
-    #expect(expected.fault(in: RGBImage(width: 9, height: 7, pixels: pixels)) != nil)
-    #expect(expected.fault(in: RGBImage(width: 7, height: 9, pixels: picture.pixels)) != nil)
+    #expect(expected.fault(in: Raster(width: 9, height: 7, pixels: pixels)) != nil)
+    #expect(expected.fault(in: Raster(width: 7, height: 9, pixels: picture.pixels)) != nil)
     typealias Tests = TrickyImagesTests
     let one = Tests.Case(path: "x.png", format: "png", pillowStatus: "ok")
     #expect(Tests.fault(in: .failure(ImageError(.corrupt, "")), one, expected) != nil)
@@ -75,7 +75,7 @@ struct DecodingCost {
   @Test func `the largest picture stays within 256 MiB above its pixels`() async throws {
     await #expect(processExitsWith: .success) {
       let bytes = try Fixture.bytes("webp.largest.webp")
-      var image: RGBImage?
+      var image: Raster?
       var cost = DecodingCost { image = try? decode(bytes) }
       cost.pixelByteCount = image?.pixels.count
       #expect(cost.pixelByteCount == 16383 * 3051 * 3 && cost.extraByteCount > 64 << 20, "\(cost)")

@@ -4,7 +4,7 @@ import Randomness
 import Testing
 
 /// A picture of smooth colours with some noise.
-func samplePicture(width: Int, height: Int, seed: UInt64 = 1) -> RGBImage {
+func samplePicture(width: Int, height: Int, seed: UInt64 = 1) -> Raster {
   var random = RandomStream(seed: seed, purpose: .demo)
   var pixels: [UInt8] = []
   for y in 0..<height {
@@ -15,7 +15,7 @@ func samplePicture(width: Int, height: Int, seed: UInt64 = 1) -> RGBImage {
       pixels.append(UInt8(clamping: 200 - (x + y) % 150 + noise))
     }
   }
-  return RGBImage(width: width, height: height, pixels: pixels)
+  return Raster(width: width, height: height, pixels: pixels)
 }
 
 @Suite struct DecodingTests {

@@ -10,7 +10,7 @@ enum Fixture {
     Array(try Data(contentsOf: folder.appendingPathComponent(name)))
   }
 
-  static func image(_ name: String) throws -> RGBImage { try decode(bytes(name)) }
+  static func image(_ name: String) throws -> Raster { try decode(bytes(name)) }
 
   static func lines(_ name: String) throws -> [[String]] {
     String(decoding: try bytes(name), as: UTF8.self).split(separator: "\n").map {
@@ -26,7 +26,7 @@ enum Fixture {
 }
 
 /// The largest difference of two pictures' levels; nil where their sizes differ.
-func worstDifference(_ a: RGBImage, _ b: RGBImage) -> Int? {
+func worstDifference(_ a: Raster, _ b: Raster) -> Int? {
   guard a.width == b.width, a.height == b.height else { return nil }
   return zip(a.pixels, b.pixels).map { abs(Int($0) - Int($1)) }.max()
 }

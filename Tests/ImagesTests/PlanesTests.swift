@@ -32,9 +32,9 @@ import Testing
   @Test func `three planes are red, green and blue, one is gray`() throws {
     let data = [UInt8](1...12)
     let colors = try decode(npy("(2, 2, 3)", data: data))
-    #expect(colors == RGBImage(width: 2, height: 2, pixels: data) && colors[1, 0] == (4, 5, 6))
+    #expect(colors == Raster(width: 2, height: 2, pixels: data) && colors[1, 0] == (4, 5, 6))
     let gray = try decode(npy("(3, 4)", data: data, version: 3))
-    #expect(gray == RGBImage(width: 4, height: 3, channels: 1, pixels: data) && gray.isGray)
+    #expect(gray == Raster(width: 4, height: 3, channels: 1, pixels: data) && gray.isGray)
     #expect(gray.shown[3, 2] == (12, 12, 12))
     #expect(try decode(npy("(2, 3, 2)", data: data)).shown[0, 0] == (1, 1, 1))
     #expect(try decode(npy("(1, 3, 4)", data: data)).shown[1, 0] == (5, 6, 7))
@@ -80,13 +80,13 @@ import Testing
   }
 
   /// A picture of 3 channels, and one that has these five times over in other places.
-  private var pair: (colors: RGBImage, planes: RGBImage) {
+  private var pair: (colors: Raster, planes: Raster) {
     let colors = samplePicture(width: 50, height: 41)
     var pixels: [UInt8] = []
     for first in stride(from: 0, to: colors.pixels.count, by: 3) {
       pixels += [2, 0, 1, 1, 0].map { colors.pixels[first + $0] }
     }
-    return (colors, RGBImage(width: 50, height: 41, channels: 5, pixels: pixels))
+    return (colors, Raster(width: 50, height: 41, channels: 5, pixels: pixels))
   }
 
   private func normalization(_ places: [Int]) -> Normalization {
@@ -130,7 +130,7 @@ import Testing
   @Test func `one channel is rendered as a gray picture is`() {
     let gray = samplePicture(width: 40, height: 30).pixels.enumerated().filter { $0.0 % 3 == 0 }
       .map(\.1)
-    let one = RGBImage(width: 40, height: 30, channels: 1, pixels: gray)
+    let one = Raster(width: 40, height: 30, channels: 1, pixels: gray)
     var usual = Normalization(channels: 1)
     let single = ViewRenderer(augmentation: .paperSecond, normalization: usual, side: 24)
     usual.mean = [0.5, 0.5, 0.5]

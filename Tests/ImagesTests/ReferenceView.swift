@@ -8,7 +8,7 @@ struct ReferenceView {
   var side: Int { rows.count }
 
   /// All of `box` resampled to a square, weights written out per pixel, clipped.
-  init(_ image: RGBImage, box: PixelBox, side: Int) {
+  init(_ image: Raster, box: PixelBox, side: Int) {
     func weights(_ length: Int, _ i: Int) -> [Double] {
       let scale = Double(length) / Double(side)
       let widening = max(1, scale)
@@ -102,7 +102,7 @@ struct ReferenceView {
 
   /// The view that the parameters describe, normalised, channels last.
   static func render(
-    _ image: RGBImage, _ parameters: ViewParameters, side: Int, normalization: Normalization
+    _ image: Raster, _ parameters: ViewParameters, side: Int, normalization: Normalization
   ) -> [Double] {
     var view = ReferenceView(image, box: parameters.crop, side: side)
     if parameters.flip { view.rows = view.rows.map { $0.reversed() } }

@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func `the evaluation normalises by mean and deviation`() {
-    let gray = RGBImage(width: 4, height: 4, pixels: Array(repeating: 51, count: 48))
+    let gray = Raster(width: 4, height: 4, pixels: Array(repeating: 51, count: 48))
     let values = EvaluationTransform(side: 4)(gray)
     #expect(values.count == 48)
     for (value, expected) in zip(values, [(0.2 - 0.485) / 0.229, (0.2 - 0.456) / 0.224]) {
@@ -42,7 +42,7 @@ import Testing
   }
 
   @Test func `one long thin picture is resized and cropped`() {
-    let thin = RGBImage(width: 1, height: 300, pixels: Array(repeating: 9, count: 900))
+    let thin = Raster(width: 1, height: 300, pixels: Array(repeating: 9, count: 900))
     #expect(EvaluationTransform(side: 8).square(of: thin).pixels.allSatisfy { $0 == 9 })
   }
 }

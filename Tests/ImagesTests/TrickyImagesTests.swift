@@ -59,7 +59,7 @@ struct TrickyImagesTests {
     var compared = 0
     for one in cases {
       let bytes = Array(try Data(contentsOf: root.appendingPathComponent(one.path)))
-      var result = Result<RGBImage, ImageError>.failure(ImageError(.empty, ""))
+      var result = Result<Raster, ImageError>.failure(ImageError(.empty, ""))
       var cost = DecodingCost { result = Result { () throws(ImageError) in try decode(bytes) } }
       cost.pixelByteCount = try? result.get().pixels.count
       #expect(cost.faults == [], "\(one.path)")
@@ -73,7 +73,7 @@ struct TrickyImagesTests {
 
   /// What is wrong about a file's result; nil for nothing.
   static func fault(
-    in result: Result<RGBImage, ImageError>, _ one: Case, _ expected: PillowResult?
+    in result: Result<Raster, ImageError>, _ one: Case, _ expected: PillowResult?
   ) -> String? {
     switch result {
     case .failure(let error):
@@ -133,7 +133,7 @@ struct PillowResult {
   }
 
   /// How a picture differs; nil where it is equal to the last bit, which is more than the tolerances ask.
-  func fault(in image: RGBImage) -> String? {
+  func fault(in image: Raster) -> String? {
     guard (image.width, image.height) == (width, height) else {
       return "\(image.width) x \(image.height) in place of \(width) x \(height)"
     }

@@ -29,7 +29,7 @@ import Testing
 
   @Test func `gray pictures are spared changes of colour and no others`() {
     let levels = samplePicture(width: 40, height: 40).pixels
-    let gray = RGBImage(
+    let gray = Raster(
       width: 40, height: 40,
       pixels: stride(from: 0, to: levels.count, by: 3).flatMap {
         [levels[$0], levels[$0], levels[$0]]

@@ -11,7 +11,7 @@ import Testing
   }
 
   /// The largest difference from the reference, in units of 0…1 (the least deviation is 0.224).
-  func worst(_ image: RGBImage, _ parameters: ViewParameters, side: Int) -> Double {
+  func worst(_ image: Raster, _ parameters: ViewParameters, side: Int) -> Double {
     let fast = renderer(side: side)(image, parameters)
     let slow = ReferenceView.render(
       image, parameters, side: side, normalization: normalization)
@@ -76,7 +76,7 @@ import Testing
     for level in 0..<256 { pixels += [UInt8(level), UInt8(255 - level), 128] }
     var parameters = ViewParameters(crop: PixelBox(x: 0, y: 0, width: 16, height: 16))
     parameters.solarizeThreshold = 0.5
-    let picture = RGBImage(width: 16, height: 16, pixels: pixels)
+    let picture = Raster(width: 16, height: 16, pixels: pixels)
     #expect(worst(picture, parameters, side: 16) < 1e-5)
   }
 
@@ -85,7 +85,7 @@ import Testing
     #expect(lines.count == 300 && lines.allSatisfy { $0.count == 11 })
     for n in lines {
       let pixels = n[..<3].map { UInt8(($0 * 255).rounded()) }
-      let one = RGBImage(width: 1, height: 1, pixels: pixels)
+      let one = Raster(width: 1, height: 1, pixels: pixels)
       for (change, expected) in [
         (ColorChange.hue(Float(n[3])), n[5..<8]), (.saturation(Float(n[4])), n[8..<11]),
       ] {

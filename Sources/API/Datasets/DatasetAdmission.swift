@@ -27,12 +27,12 @@ public struct AdmittedDataset: Sendable, Hashable {
 /// One picture of a dataset with its label.
 public struct DatasetPicture: Sendable {
   /// The pixels.
-  public var image: RGBImage
+  public var image: Raster
   /// The label, if there is one.
   public var label: String?
 
   /// A picture with its label.
-  public init(image: RGBImage, label: String?) {
+  public init(image: Raster, label: String?) {
     self.image = image
     self.label = label
   }

@@ -99,7 +99,7 @@ struct DatasetHandlers: Sendable {
 }
 
 /// The picture's central square, resampled to a side.
-private func thumbnail(of image: RGBImage, side: Int) -> RGBImage {
+private func thumbnail(of image: Raster, side: Int) -> Raster {
   EvaluationTransform(side: side).square(of: image)
 }
 

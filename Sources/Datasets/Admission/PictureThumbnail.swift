@@ -19,7 +19,7 @@ struct PictureThumbnail: Hashable, Sendable {
   static let levelsApart = 5
 
   /// The thumbnail of a picture; nil where it is too even to be compared.
-  init?(_ image: RGBImage) {
+  init?(_ image: Raster) {
     let small = image.resized(width: Self.columns, height: Self.rows, filter: .bilinear).shown
     let levels = (0..<Self.columns * Self.rows).map { (place: Int) -> UInt8 in
       let (red, green, blue) = small[place % Self.columns, place / Self.columns]

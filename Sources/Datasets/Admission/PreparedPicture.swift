@@ -31,7 +31,7 @@ enum StorageRule {
 
   /// The stored form of a picture that `scaledDown` gave; the file's own bytes where they are already right.
   static func pack(
-    _ image: RGBImage, header: ImageHeader, name: String, bytes: [UInt8]
+    _ image: Raster, header: ImageHeader, name: String, bytes: [UInt8]
   ) throws(ImageError) -> PackedPicture {
     func packed(_ storage: PictureStorage, _ bytes: [UInt8]) -> PackedPicture {
       PackedPicture(
@@ -51,7 +51,7 @@ enum StorageRule {
   }
 
   /// The picture no larger than it is stored.
-  static func scaledDown(_ image: RGBImage) -> RGBImage {
+  static func scaledDown(_ image: Raster) -> Raster {
     let short = min(image.width, image.height)
     guard short > shortSide else { return image }
     return image.resized(
@@ -111,7 +111,7 @@ extension PreparedEntry {
     }
   }
 
-  private init(name: String, drawn image: RGBImage) {
+  private init(name: String, drawn image: Raster) {
     do throws(ImageError) {
       self.init(name: name, bytes: try image.png(), limits: AdmissionLimits())
     } catch {

@@ -25,7 +25,7 @@ public struct DemoPictures: Hashable, Sendable {
   }
 
   /// The picture at `index`, which counts from 0.
-  public func picture(at index: Int) -> RGBImage {
+  public func picture(at index: Int) -> Raster {
     var random = RandomStream(seed: seed, purpose: .demo, index: index)
     let pattern = DemoPattern(kind: kind(at: index), side: side, using: &random)
     let palette = DemoPalette(using: &random)
@@ -42,7 +42,7 @@ public struct DemoPictures: Hashable, Sendable {
         }
       }
     }
-    return RGBImage(width: side, height: side, pixels: pixels)
+    return Raster(width: side, height: side, pixels: pixels)
   }
 
   /// The share of a pixel that is ink, from four points in it.

@@ -85,10 +85,10 @@ public final class Pack: Sendable {
   /// The picture at `index`, decoded.
   ///
   /// - Throws: `alteredPicture`, when its bytes are not those that were written.
-  public func image(at index: Int) throws(PackError) -> RGBImage {
+  public func image(at index: Int) throws(PackError) -> Raster {
     try unsafe withPixels(at: index) { view in
       let count = unsafe view.width * view.height * view.channels
-      return unsafe RGBImage(
+      return unsafe Raster(
         width: view.width, height: view.height, channels: view.channels,
         pixels: Array(UnsafeBufferPointer(start: view.pixels, count: count)))
     }

@@ -87,7 +87,7 @@ extension PackRecord {
       width > 0, height > 0, width <= 1 << 15, height <= 1 << 15,
       label >= -1, Int(label) < labelCount
     else { return false }
-    guard RGBImage.channelCounts.contains(Int(channels)) else { return false }
+    guard Raster.channelCounts.contains(Int(channels)) else { return false }
     return storage == .rgb
       ? Int(byteCount) == Int(width) * Int(height) * Int(channels) : channels == 3
   }

@@ -38,7 +38,7 @@ struct SourceEntry {
     /// A file of a folder, to be read by whoever wants its bytes.
     case file(path: String)
     /// A picture that is drawn by whoever wants it.
-    case drawn(@Sendable () -> RGBImage)
+    case drawn(@Sendable () -> Raster)
     /// Not to be read, for a reason that goes to the report.
     case refused(RejectionCode, String)
     /// Neither read nor a picture.

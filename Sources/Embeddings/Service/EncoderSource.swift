@@ -10,7 +10,7 @@ public protocol PictureEncoder {
   /// The representation of a picture, not normalised: `[dimension]`.
   ///
   /// - Throws: whatever keeps it from computing; the encoder can be used again.
-  func embed(_ image: RGBImage) throws -> [Float]
+  func embed(_ image: Raster) throws -> [Float]
 }
 
 /// Where a model's weights are.

@@ -39,8 +39,8 @@ struct FakeAdmission: DatasetAdmission {
 }
 
 /// A picture of one colour, 8 by 8.
-func plain(red: UInt8) -> RGBImage {
-  RGBImage(width: 8, height: 8, pixels: (0..<64).flatMap { _ in [red, 10, 20] })
+func plain(red: UInt8) -> Raster {
+  Raster(width: 8, height: 8, pixels: (0..<64).flatMap { _ in [red, 10, 20] })
 }
 
 /// The same as a PNG file.
@@ -73,7 +73,7 @@ struct FakeEncoder: PictureEncoder {
   var gate: Gate?
   var started: (@Sendable () -> Void)?
 
-  func embed(_ image: RGBImage) throws -> [Float] {
+  func embed(_ image: Raster) throws -> [Float] {
     started?()
     gate?.wait()
     let (red, green, blue) = image[0, 0]

@@ -1,7 +1,7 @@
 /// A decoded picture: 8 bits a channel, row by row from the top, the channels of a pixel side by side, no padding.
 ///
 /// Three channels are red, green and blue; of other numbers nothing is known but that one is light.
-public struct RGBImage: Hashable, Sendable {
+public struct Raster: Hashable, Sendable {
   /// The numbers of channels that pictures may have.
   public static let channelCounts = 1...16
 
@@ -17,7 +17,7 @@ public struct RGBImage: Hashable, Sendable {
   /// The picture with these pixels; the count of bytes must be `width · height · channels`.
   public init(width: Int, height: Int, channels: Int = 3, pixels: [UInt8]) {
     precondition(
-      width > 0 && height > 0 && RGBImage.channelCounts.contains(channels)
+      width > 0 && height > 0 && Raster.channelCounts.contains(channels)
         && pixels.count == width * height * channels,
       "\(pixels.count) bytes for \(width) x \(height) pixels of \(channels).")
     self.width = width
@@ -34,7 +34,7 @@ public struct RGBImage: Hashable, Sendable {
   }
 }
 
-/// A picture whose bytes someone else owns (a mapped pack, say), laid out as in `RGBImage`.
+/// A picture whose bytes someone else owns (a mapped pack, say), laid out as in `Raster`.
 ///
 /// Valid for as long as its owner keeps the bytes; made to be used at once and never stored.
 @unsafe
@@ -62,7 +62,7 @@ public struct PixelView {
   }
 }
 
-extension RGBImage {
+extension Raster {
   /// Calls `body` with a view of the pixels, valid during the call only; `isGray` says that all of them are gray.
   public func withPixels<Result, Failure: Error>(
     isGray: Bool = false, _ body: (PixelView) throws(Failure) -> Result
@@ -80,7 +80,7 @@ extension RGBImage {
   static func filled<Failure: Error>(
     width: Int, height: Int, channels: Int = 3,
     _ fill: (UnsafeMutablePointer<UInt8>) throws(Failure) -> Void
-  ) throws(Failure) -> RGBImage {
+  ) throws(Failure) -> Raster {
     let count = width * height * channels
     var failure: Failure?
     let pixels = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -91,13 +91,13 @@ extension RGBImage {
       } catch { failure = error }
     }
     if let failure { throw failure }
-    return RGBImage(width: width, height: height, channels: channels, pixels: pixels)
+    return Raster(width: width, height: height, channels: channels, pixels: pixels)
   }
 }
 
-extension RGBImage {
+extension Raster {
   /// Three channels to look at: those of a picture of three, one repeated, the first three of more.
-  public var shown: RGBImage {
+  public var shown: Raster {
     guard channels != 3 else { return self }
     let places = (0..<3).map { min($0, channels < 3 ? 0 : channels - 1) }
     var colors: [UInt8] = []
@@ -105,7 +105,7 @@ extension RGBImage {
     for first in stride(from: 0, to: pixels.count, by: channels) {
       for place in places { colors.append(pixels[first + place]) }
     }
-    return RGBImage(width: width, height: height, pixels: colors)
+    return Raster(width: width, height: height, pixels: colors)
   }
 
   /// True where red, green and blue are equal in every pixel, or there is one channel.
