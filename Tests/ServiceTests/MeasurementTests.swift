@@ -70,7 +70,21 @@ import Testing
     #expect(["float32", "bfloat16"].contains(figures?["precision"]?.stringValue))
   }
 
+  @Test func `the benchmark of admission tells how many pictures and how fast`() throws {
+    let folder = try FreshFolder()
+    let path = folder.path + "/pictures.tar"
+    try Data(pictureArchive(count: 12)).write(to: URL(fileURLWithPath: path))
+    let (status, text) = try ServiceProcess.run(
+      ["benchmark", "admission", "--input", path, "--seconds", "0", "--json"])
+    #expect(status == 0)
+    let figures = try JSONValue(parsing: Array(text.utf8)).objectValue
+    #expect(figures?["pictures"] == 12)
+    #expect(try #require(figures?["pictures_per_second"]?.doubleValue) > 1)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["pictures.tar"])
+  }
+
   @Test(arguments: [
+    ["benchmark", "admission", "--input", "/nowhere"],
     ["benchmark", "step", "--precision", "float16"], ["benchmark", "step", "--size", "7000"],
     ["benchmark", "encoder", "--batch", "0"], ["benchmark", "views", "--input", "/nowhere.jpg"],
     ["profile", "--updates", "0"], ["plan", "--width", "9"], ["plan", "--threads", "0"],

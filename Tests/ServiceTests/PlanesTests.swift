@@ -17,6 +17,20 @@ import Testing
     return bytes
   }
 
+  @Test func `views of files that differ in their channels are refused in words`() throws {
+    let folder = try FreshFolder()
+    let files = ["/1.npy", "/5.npy"].map { folder.path + $0 }
+    for (file, channels) in zip(files, [1, 5]) {
+      try Data(planes(0, channels: channels)).write(to: URL(fileURLWithPath: file))
+    }
+    let output = ["views", "--image-size", "16", "--output", folder.path + "/views.png"]
+    let (status, text) = try ServiceProcess.run(output + files)
+    #expect(status != 0 && text.contains("differ in their channels"))
+    #expect(try ServiceProcess.run(output + files.suffix(1)).status == 0)
+    let shown = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/views.png"))
+    #expect(try decode(Array(shown)).height == 16)
+  }
+
   @Test(arguments: [1, 5])
   func `planes are admitted, shown, learned from and embedded`(channels: Int) async throws {
     let folder = try FreshFolder()
