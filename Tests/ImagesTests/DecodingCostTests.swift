@@ -83,6 +83,18 @@ struct DecodingCost {
     }
   }
 
+  /// The fixture has ten scans; its last is repeated.
+  @Test(arguments: [(80, false), (100, true)])
+  func `a progressive JPEG of too many scans is refused`(more: Int, refused: Bool) throws {
+    let bytes = try Fixture.bytes("jpeg.progressive.jpg")
+    let last = try #require(bytes.indices.last { bytes[$0...].starts(with: [0xFF, 0xDA]) })
+    let scans = Array(repeatElement(bytes[last..<bytes.count - 2], count: more).joined())
+    let many = Array(bytes.dropLast(2)) + scans + [0xFF, 0xD9]
+    var code: ImageError.Code?
+    do throws(ImageError) { _ = try decode(many) } catch { code = error.code }
+    #expect(code == (refused ? .tooCostly : nil))
+  }
+
   /// A progressive JPEG's coefficients are two bytes a sample, all held at once.
   @Test(arguments: [(100, false), (140, true)])
   func `a progressive JPEG of too many coefficients is refused before they are held`(

@@ -106,11 +106,13 @@ public final class DatasetLibrary: Sendable {
   func listing(
     limit: Int, after: RunID?
   ) -> (items: [(id: String, json: JSONValue)], hasMore: Bool) {
-    let (records, admitting) = state.withLock { ($0.records.values, $0.admitting.values) }
-    let all = records.map { ($0.id, $0.json()) } + admitting.map { ($0.id, $0.json) }
-    let rest = all.filter { item in after.map { item.0 < $0.description } ?? true }
-      .sorted { $0.0 > $1.0 }
-    return (Array(rest.prefix(limit)), rest.count > limit)
+    let (records, admitting) = state.withLock { ($0.records, $0.admitting) }
+    let ids = (Array(records.keys) + Array(admitting.keys))
+      .filter { id in after.map { id < $0.description } ?? true }.sorted(by: >)
+    let items = ids.prefix(limit).compactMap { id in
+      (records[id]?.json() ?? admitting[id]?.json).map { (id: id, json: $0) }
+    }
+    return (items, ids.count > limit)
   }
 
   /// Datasets, newest first, older than `after`; at most `limit`.
