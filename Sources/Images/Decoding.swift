@@ -39,7 +39,7 @@ public struct ImageHeader: Hashable, Sendable {
   public let hasAlpha: Bool
   /// True for a progressive JPEG and an interlaced PNG or GIF.
   public let isProgressive: Bool
-  /// The channels that the codec delivers: 3, or 4 with alpha.
+  /// The channels that the codec delivers: 3, or 4 with alpha; of NumPy's planes as many as there are.
   let channels: Int
 }
 

@@ -40,9 +40,7 @@ struct PlanesFile {
     guard order == "False" else {
       throw ImageError(.unsupportedFormat, "The array is in Fortran's order; C's is read.")
     }
-    guard (2...3).contains(shape.count),
-      Raster.channelCounts.contains(shape.last ?? 0) || shape.count == 2
-    else {
+    guard shape.count == 2 || shape.count == 3 && Raster.channelCounts.contains(shape[2]) else {
       throw ImageError(
         .unsupportedFormat,
         "The shape \(shape.prefix(8)) is neither [height, width] nor [height, width, 1…16].")
