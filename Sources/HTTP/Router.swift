@@ -25,7 +25,8 @@ public struct Router: Sendable {
 
   /// What a request is met with.
   enum Match: Sendable {
-    case route(Route, parameters: [String: String])
+    /// The route's place in `routes`, and what its names matched.
+    case route(Int, parameters: [String: String])
     case files(StaticFiles)
     case options(allow: String)
     case wrongMethod(allow: String)
@@ -84,7 +85,7 @@ public struct Router: Sendable {
     if path == "*" { return .options(allow: allowList(Set(routes.map(\.method)))) }
     if let indices = plain[path] {
       for index in indices where routes[index].method == method {
-        return .route(routes[index], parameters: [:])
+        return .route(index, parameters: [:])
       }
     }
     let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
@@ -92,7 +93,7 @@ public struct Router: Sendable {
     var unasked: Set<String>?
     if let leaf = find(method, segments[...], &values, root, &unasked) {
       let pairs = zip(leaf.names, values).map { ($0, $1) }
-      return .route(routes[leaf.route], parameters: Dictionary(pairs) { _, last in last })
+      return .route(leaf.route, parameters: Dictionary(pairs) { _, last in last })
     }
     if let files, method == "GET" || method == "HEAD" { return .files(files) }
     var allowed = methodsSeen(segments[...])

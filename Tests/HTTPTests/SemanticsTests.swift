@@ -59,8 +59,8 @@ private let submit = Route("POST", "/submit", accepts: ["application/json"]) { r
     ])
     func found(_ method: String, _ path: String) -> String {
       switch router.match(method: method, path: path) {
-      case .route(let route, let parameters):
-        route.pattern
+      case .route(let index, let parameters):
+        router.routes[index].pattern
           + parameters.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
       case .files: "files"
       case .options(let allow): "options \(allow)"

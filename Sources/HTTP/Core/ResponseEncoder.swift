@@ -8,12 +8,6 @@ struct ResponseEncoder {
     case untilClose
   }
 
-  /// What is known of the body before it is sent.
-  enum BodyKind: Equatable {
-    case length(Int)
-    case unknown
-  }
-
   /// Fields of every response, encoded once.
   private let common: [UInt8]
   private let policy: String
@@ -23,13 +17,11 @@ struct ResponseEncoder {
     common = Array("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n".utf8)
   }
 
-  /// The framing of a response, from what is asked and what is answered.
-  static func framing(_ body: BodyKind, status: Int, minorVersion: Int) -> Framing {
+  /// The framing of a response whose body has that length, if it is known beforehand.
+  static func framing(_ length: Int?, status: Int, minorVersion: Int) -> Framing {
     if status < 200 || status == 204 || status == 304 { return .none }
-    switch body {
-    case .length(let count): return .length(count)
-    case .unknown: return minorVersion == 0 ? .untilClose : .chunked
-    }
+    if let length { return .length(length) }
+    return minorVersion == 0 ? .untilClose : .chunked
   }
 
   /// Appends status line, fields and the empty line.

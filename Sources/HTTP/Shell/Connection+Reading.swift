@@ -13,7 +13,7 @@ extension Connection {
   /// How the wait for a head ended.
   enum HeadOutcome {
     case head(RequestHead)
-    case prepared(PreparedAnswer)
+    case unfinished(Unfinished)
     case refused(HTTPError)
     case closed
   }
@@ -50,9 +50,9 @@ extension Connection {
     headTimedOut = false
     do throws(HTTPError) {
       while true {
-        if let answer = prepared {
-          prepared = nil
-          return .prepared(answer)
+        if let begun = unfinished {
+          unfinished = nil
+          return .unfinished(begun)
         }
         if let head = try parseInbox(&parser) { return .head(head) }
         switch receive() {

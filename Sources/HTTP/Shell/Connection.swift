@@ -30,15 +30,15 @@ actor Connection {
 
   private let expectsProxyHeader: Bool
   let tls: TLSSession?
-  /// Enciphered bytes that the kernel has not taken yet.
+  /// Bytes ready to be sent that the kernel has not taken yet.
   var outgoing: [UInt8] = []
 
   var policy: ConnectionPolicy
   var headTimedOut = false
   /// Whether the task sleeps until a request begins, so that `answerAtOnce` may take it.
   var awaitsHead = false
-  /// An answer made by `answerAtOnce` for the task to send.
-  var prepared: PreparedAnswer?
+  /// What `answerAtOnce` has begun for the task to end.
+  var unfinished: Unfinished?
   /// Bytes received beyond what was asked for: the beginning of a pipelined request.
   var inbox: [UInt8] = []
   /// The host that was checked last: a client rarely changes it.
@@ -85,7 +85,7 @@ actor Connection {
       case .closed: return end()
       case .refused(let error): next = await refuse(error)
       case .head(let head): next = await serve(head)
-      case .prepared(let answer): next = await deliver(answer)
+      case .unfinished(let begun): next = await finish(begun)
       }
       noteDeadline()
       if next == .awaitRequest { continue }
@@ -177,7 +177,7 @@ actor Connection {
     resumeWriter()
   }
 
-  private func resumeReader() {
+  func resumeReader() {
     if task == nil, !isClosed {
       awaitsHead = false
       loop.taskBegan()

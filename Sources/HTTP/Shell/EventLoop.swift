@@ -48,6 +48,8 @@ internal import Synchronization
   private var dateSecond: Int64 = -1
   /// Where bytes are received before it is known what they are.
   let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 64)
+  /// What this turn's answers come to.
+  var outbox = Outbox()
   /// Where bytes of TLS are received before they are deciphered into `scratch`.
   let enciphered = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 64)
 
@@ -122,6 +124,7 @@ internal import Synchronization
       inbound.withLock { $0.asleep = false }
       tick()
       for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
+      emptyOutbox()
       if now >= nextSweep { sweep() }
     }
     inbound.withLock { $0.stopped = true }
@@ -181,7 +184,13 @@ internal import Synchronization
         return
       }
       connection.assumeIsolated { $0.handle(event.bits) }
+      if outbox.isFull { emptyOutbox() }
     }
+  }
+
+  private func emptyOutbox() {
+    for parcel in outbox.parcels { parcel.connection.assumeIsolated { $0.send(parcel) } }
+    outbox.removeAll()
   }
 
   // MARK: Time

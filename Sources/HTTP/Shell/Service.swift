@@ -73,33 +73,23 @@ final class Service: Sendable {
     return request
   }
 
-  /// A request that may be handled, with its route if one matched.
-  struct Admission {
-    var request: Request
-    var match: Router.Match
-    var bodyLimit: Int
-  }
-
-  /// Judges everything that can be judged before the body is read.
-  func admit(_ head: RequestHead, _ request: Request) throws -> Admission {
+  /// Judges everything that can be judged before the body is read, and gives the request its path parameters.
+  func admit(_ head: RequestHead, _ request: inout Request) throws -> Router.Match {
     guard isKnownMethod(request.method) else {
       throw HTTPError(
         status: 501, code: "method_not_implemented",
         detail: "The method is not one this server knows.")
     }
     try checkOrigin(head)
-    var admission = Admission(
-      request: request, match: router.match(method: request.method, path: request.path),
-      bodyLimit: 0)
-    if case .route(let route, let parameters) = admission.match {
-      admission.request.pathParameters = parameters
-      admission.bodyLimit = route.bodyLimit ?? limits.bodyBytes
-      try checkContent(head, route)
-      try router.admit?(admission.request, route)
-    } else {
-      try router.admit?(admission.request, nil)
+    let match = router.match(method: request.method, path: request.path)
+    var route: Route?
+    if case .route(let index, let parameters) = match {
+      route = router.routes[index]
+      request.pathParameters = parameters
+      try checkContent(head, router.routes[index])
     }
-    return admission
+    try router.admit?(request, route)
+    return match
   }
 
   /// A refusal as the response the client sees.
