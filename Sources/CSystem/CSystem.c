@@ -232,9 +232,10 @@ ssize_t byol_send2(int fd, const void *first, size_t first_count, const void *se
                    size_t second_count, int more) {
   struct iovec runs[2] = {{(void *)first, first_count}, {(void *)second, second_count}};
   struct msghdr message = {.msg_iov = runs, .msg_iovlen = second_count > 0 ? 2 : 1};
+  int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
   ssize_t count;
   do {
-    count = sendmsg(fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    count = second_count > 0 ? sendmsg(fd, &message, flags) : send(fd, first, first_count, flags);
   } while (count < 0 && errno == EINTR);
   return count < 0 ? -errno : count;
 }

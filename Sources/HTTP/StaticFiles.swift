@@ -40,11 +40,15 @@ extension Response {
     _ file: OpenFile, contentType: String, for request: Request, etag: String? = nil
   ) -> Response {
     let etag = etag ?? file.etag
-    var response = Response(headers: [
-      "ETag": etag, "Last-Modified": file.modifiedText, "Accept-Ranges": "bytes",
-    ])
+    var response = Response()
+    response.headers.reserve(6)
+    response.headers.append("ETag", etag)
+    response.headers.append("Last-Modified", file.modifiedText)
+    response.headers.append("Accept-Ranges", "bytes")
     // All answers of one address vary alike, those without a body too.
-    if Compression.isCompressible(contentType) { response.headers["Vary"] = "Accept-Encoding" }
+    if Compression.isCompressible(contentType) {
+      response.headers.append("Vary", "Accept-Encoding")
+    }
     let condition = Conditional(
       method: request.method, headers: request.headers, etag: etag, modified: file.modified,
       size: file.size)
@@ -53,7 +57,7 @@ extension Response {
     case .part(let range):
       response.status = 206
       let span = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)"
-      response.headers["Content-Range"] = span
+      response.headers.append("Content-Range", span)
       response.body = .file(file, range: range)
     case .notModified:
       response.status = 304
@@ -62,7 +66,7 @@ extension Response {
     case .unsatisfiable:
       return Response(status: 416, headers: ["Content-Range": "bytes */\(file.size)"])
     }
-    response.headers["Content-Type"] = contentType
+    response.headers.append("Content-Type", contentType)
     return response
   }
 }

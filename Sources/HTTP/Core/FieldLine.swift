@@ -27,7 +27,8 @@ func parseFieldLine(_ line: Span<UInt8>, into headers: inout Headers) throws(HTT
   let value = asciiText(line, start..<end)
   // `value` repaired bytes that are no UTF-8; keep those as they came.
   let repaired =
-    high >= 0x80 && value.utf8.count != end - start || value.unicodeScalars.contains("\u{FFFD}")
+    high >= 0x80
+    && (value.utf8.count != end - start || value.unicodeScalars.contains("\u{FFFD}"))
   let raw = repaired ? (start..<end).map { line[$0] } : nil
   headers.appendParsed(name: name, value: value, rawBytes: raw)
 }

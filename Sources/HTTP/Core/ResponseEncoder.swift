@@ -8,13 +8,16 @@ struct ResponseEncoder {
     case untilClose
   }
 
-  /// Fields of every response, encoded once.
-  private let common: [UInt8]
-  private let policy: String
+  /// The end of every head, encoded once: fields that all responses have, and the empty line.
+  private let end: [UInt8]
+  /// The same for a response without a policy of its own.
+  private let endWithPolicy: [UInt8]
 
-  init(contentSecurityPolicy: String) {
-    policy = contentSecurityPolicy
-    common = Array("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n".utf8)
+  init(contentSecurityPolicy policy: String) {
+    let common = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+    end = Array("\(common)\r\n".utf8)
+    endWithPolicy =
+      policy.isEmpty ? end : Array("\(common)Content-Security-Policy: \(policy)\r\n\r\n".utf8)
   }
 
   /// The framing of a response whose body has that length, if it is known beforehand.
@@ -29,13 +32,13 @@ struct ResponseEncoder {
     status: Int, headers: Headers, framing: Framing, persists: Bool, minorVersion: Int,
     date: [UInt8], requestID: String, into out: inout [UInt8]
   ) {
-    out.append(contentsOf: "HTTP/1.1 ".utf8)
-    appendDecimal(status, to: &out)
-    out.append(0x20)
-    out.append(contentsOf: reasonPhrase(status).utf8)
-    out.append(contentsOf: "\r\nDate: ".utf8)
-    out.append(contentsOf: date)
-    out.append(contentsOf: "\r\n".utf8)
+    if status == 200 {
+      out.append("HTTP/1.1 200 OK\r\nDate: ")
+    } else {
+      out.append("HTTP/1.1 \(status) \(reasonPhrase(status))\r\nDate: ")
+    }
+    out.append(date.span)
+    out.append("\r\n")
     var namesPolicy = false
     for field in headers.fields where !isFramingField(field.name) {
       if equalIgnoringCase(field.name, "Content-Security-Policy") { namesPolicy = true }
@@ -44,20 +47,18 @@ struct ResponseEncoder {
     switch framing {
     case .none, .untilClose: break
     case .length(let count):
-      out.append(contentsOf: "Content-Length: ".utf8)
+      out.append("Content-Length: ")
       appendDecimal(count, to: &out)
-      out.append(contentsOf: "\r\n".utf8)
-    case .chunked: out.append(contentsOf: "Transfer-Encoding: chunked\r\n".utf8)
+      out.append("\r\n")
+    case .chunked: out.append("Transfer-Encoding: chunked\r\n")
     }
     if !persists || framing == .untilClose {
-      out.append(contentsOf: "Connection: close\r\n".utf8)
+      out.append("Connection: close\r\n")
     } else if minorVersion == 0 {
-      out.append(contentsOf: "Connection: keep-alive\r\n".utf8)
+      out.append("Connection: keep-alive\r\n")
     }
     if !requestID.isEmpty { appendField("X-Request-Id", requestID, to: &out) }
-    out.append(contentsOf: common)
-    if !namesPolicy, !policy.isEmpty { appendField("Content-Security-Policy", policy, to: &out) }
-    out.append(contentsOf: "\r\n".utf8)
+    out.append(namesPolicy ? end.span : endWithPolicy.span)
   }
 
   /// Bytes as one chunk of the chunked coding. `bytes` is not empty: an empty chunk would end the body.
@@ -77,19 +78,17 @@ struct ResponseEncoder {
   static let continueHead = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
   private func appendField(_ name: String, _ value: String, to out: inout [UInt8]) {
-    appendText(name, to: &out)
-    out.append(0x3A)
-    out.append(0x20)
-    appendText(value, to: &out)
-    out.append(0x0D)
-    out.append(0x0A)
+    out.append(name.utf8.span)
+    out.append(": ")
+    out.append(value.utf8.span)
+    out.append("\r\n")
   }
 }
 
-@inline(__always)
-private func appendText(_ text: String, to out: inout [UInt8]) {
-  var text = text
-  text.withUTF8 { unsafe out.append(contentsOf: $0) }
+extension [UInt8] {
+  /// Appends text in UTF-8.
+  @inline(__always)
+  fileprivate mutating func append(_ text: String) { append(text.utf8.span) }
 }
 
 /// Fields that the encoder alone writes.

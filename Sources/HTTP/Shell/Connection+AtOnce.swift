@@ -117,8 +117,8 @@ extension Connection {
   }
 
   private func finish(persists: Bool) {
+    // The deadline that is noted already comes before the one from here on.
     let next = policy.responseFinished(persisting: persists, bodyConsumed: true, loop.now)
-    noteDeadline()
     // A client that asked for the end has nothing more to say.
     if next == .close { close() }
   }

@@ -126,7 +126,7 @@ actor Connection {
       readable = true
       if !answerAtOnce() { resumeReader() }
     }
-    if bits & UInt32(BYOL_WRITABLE) != 0 {
+    if bits & UInt32(BYOL_WRITABLE) != 0, !writable {
       writable = true
       resumeWriter()
     }

@@ -107,9 +107,7 @@ internal import Synchronization
     if mustWake { byol_eventfd_signal(wake) }
   }
 
-  func checkIsolated() {
-    precondition(byol_thread_id() == thread, "not on the event loop's thread")
-  }
+  func isIsolatingCurrentContext() -> Bool? { byol_thread_id() == thread }
 
   // MARK: Turning
 

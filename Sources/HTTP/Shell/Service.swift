@@ -26,7 +26,8 @@ final class Service: Sendable {
     self.errorResponse = errorResponse
     encoder = ResponseEncoder(contentSecurityPolicy: configuration.contentSecurityPolicy)
     tlsContext = Mutex(nil)
-    idPrefix = String(UInt64.random(in: 0..<(1 << 48)), radix: 36) + "-"
+    // Six digits, so that an identifier of up to eight more needs no memory of its own.
+    idPrefix = String(UInt32.random(in: 0..<1 << 31), radix: 36) + "-"
   }
 
   /// Certificate and settings for new connections; nil without TLS.
@@ -82,13 +83,13 @@ final class Service: Sendable {
     }
     try checkOrigin(head)
     let match = router.match(method: request.method, path: request.path)
-    var route: Route?
-    if case .route(let index, let parameters) = match {
-      route = router.routes[index]
+    var index: Int?
+    if case .route(let found, let parameters) = match {
+      index = found
       request.pathParameters = parameters
-      try checkContent(head, router.routes[index])
+      if head.framing != .none { try checkContent(head, router.routes[found]) }
     }
-    try router.admit?(request, route)
+    if let admit = router.admit { try admit(request, index.map { router.routes[$0] }) }
     return match
   }
 
@@ -145,7 +146,6 @@ final class Service: Sendable {
   }
 
   private func checkContent(_ head: RequestHead, _ route: Route) throws(HTTPError) {
-    if head.framing == .none { return }
     let refusal = HTTPError(
       status: 415, code: "unsupported_media_type",
       detail: "The body's media type or encoding is not accepted here.")
