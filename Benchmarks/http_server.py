@@ -129,7 +129,8 @@ def measure(o, work, echo, nginx):
     for client in idle:
         client.close()
     rows.append(("1,000 idle connections, KiB", f"{grown:,}", "", "", "< 16,384"))
-    ours, growth = upload(9180, "/disk", o.upload, echo)
+    ours, growth = upload(9180, "/disk?keep", o.upload, echo)
+    os.unlink(f"{work}/kept")
     theirs, _ = upload(9181, "/put/x", o.upload, nginx)
     os.unlink(f"{work}/www/put/x")
     rows.append((f"upload of {o.upload} MiB to disk, MiB/s", f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.2f}", "≥ 0.7"))

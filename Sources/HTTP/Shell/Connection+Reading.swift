@@ -133,10 +133,9 @@ extension Connection {
       try decodeInbox(into: &chunk)
       if !chunk.isEmpty { return chunk }
       if exchange?.body.isFinished != false { return nil }
-      switch receive() {
+      switch try receiveBody(into: &chunk) {
       case .bytes(let count):
         policy.bodyArrived(bytes: count, loop.now)
-        try decodeScratch(count, into: &chunk)
         if !chunk.isEmpty { return chunk }
       case .wouldBlock:
         policy.waitsForBody(loop.now)
@@ -164,13 +163,31 @@ extension Connection {
     exchange?.body = decoder
   }
 
-  private func decodeScratch(_ count: Int, into chunk: inout [UInt8]) throws(HTTPError) {
-    guard var decoder = exchange?.body else { return }
-    var position = 0
-    try unsafe decoder.decode(scratch(count).span, at: &position, into: &chunk)
-    keep(position..<count)
+  /// Receives once; bytes that need no decoding go straight to the chunk.
+  private func receiveBody(into chunk: inout [UInt8]) throws(HTTPError) -> Received {
+    guard var decoder = exchange?.body else { return .failed }
+    var received = Received.wouldBlock
+    if tls == nil, let left = decoder.remaining {
+      chunk.append(addingCapacity: min(left, Connection.chunkBytes)) { span in
+        unsafe span.withUnsafeMutableBufferPointer { buffer, added in
+          received = unsafe receiveRaw(into: UnsafeMutableRawBufferPointer(buffer))
+          if case .bytes(let count) = received { added = count }
+        }
+      }
+      decoder.skip(chunk.count)
+    } else {
+      received = receive()
+      guard case .bytes(let count) = received else { return received }
+      var position = 0
+      try unsafe decoder.decode(scratch(count).span, at: &position, into: &chunk)
+      keep(position..<count)
+    }
     exchange?.body = decoder
+    return received
   }
+
+  /// Most bytes of a body that are received, and handed to its handler, at once.
+  private static let chunkBytes = 256 * 1024
 
   /// Asks for the body the client holds back, once, when a handler first wants it.
   private func sendContinue() async throws {
