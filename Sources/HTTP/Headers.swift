@@ -46,7 +46,9 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   }
 
   private func index(of name: String, from start: Int = 0) -> Int? {
-    for index in start..<fields.count where equalIgnoringCase(fields[index].name, name) {
+    let count = name.utf8.count
+    for index in start..<fields.count
+    where fields[index].name.utf8.count == count && equalIgnoringCase(fields[index].name, name) {
       return index
     }
     return nil
@@ -99,8 +101,8 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     return true
   }
 
-  /// Adds a field that the parser has validated.
-  mutating func appendParsed(name: String, value: String, rawBytes: [UInt8]?) {
+  /// Adds a field that the parser has validated, or that is known to be valid.
+  mutating func appendValid(_ name: String, _ value: String, rawBytes: [UInt8]? = nil) {
     fields.append(Field(name: name, value: value, rawBytes: rawBytes))
   }
 

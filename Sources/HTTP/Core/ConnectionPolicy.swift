@@ -135,6 +135,12 @@ struct ConnectionPolicy {
     return .awaitRequest
   }
 
+  /// A response that was taken for finished has to wait for the client.
+  mutating func responseStalled(_ now: Instant) {
+    phase = .exchange
+    waitsForClientToTake(now)
+  }
+
   /// Bytes were discarded while lingering; whether to go on.
   mutating func discarded(_ count: Int, _ now: Instant) -> Bool {
     guard case .linger(let since, _, let bytes) = phase, bytes + count <= limits.lingerBytes else {

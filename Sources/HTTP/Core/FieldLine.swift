@@ -30,7 +30,7 @@ func parseFieldLine(_ line: Span<UInt8>, into headers: inout Headers) throws(HTT
     high >= 0x80
     && (value.utf8.count != end - start || value.unicodeScalars.contains("\u{FFFD}"))
   let raw = repaired ? (start..<end).map { line[$0] } : nil
-  headers.appendParsed(name: name, value: value, rawBytes: raw)
+  headers.appendValid(name, value, rawBytes: raw)
 }
 
 /// The members of a comma-separated list over all fields of a name, without blanks and empty members.

@@ -40,9 +40,12 @@ struct ResponseEncoder {
     out.append(date.span)
     out.append("\r\n")
     var namesPolicy = false
-    for field in headers.fields where !isFramingField(field.name) {
-      if equalIgnoringCase(field.name, "Content-Security-Policy") { namesPolicy = true }
-      appendField(field.name, field.value, to: &out)
+    for index in headers.fields.indices where !isFramingField(headers.fields[index].name) {
+      let name = headers.fields[index].name
+      if name.utf8.count == 23, equalIgnoringCase(name, "Content-Security-Policy") {
+        namesPolicy = true
+      }
+      appendField(name, headers.fields[index].value, to: &out)
     }
     switch framing {
     case .none, .untilClose: break

@@ -30,7 +30,8 @@ extension Connection {
         if let tls { encipherOutbox(tls, from: start, isLast: !persists) }
         let range = start..<loop.outbox.bytes.count
         loop.outbox.parcels.append(
-          Outbox.Parcel(connection: self, range: range, persists: persists))
+          Outbox.Parcel(
+            token: token, descriptor: descriptor, range: range, persists: persists))
       }
       // More may be here already, the client's end too: no new event would tell of it.
       return !persists
@@ -67,7 +68,11 @@ extension Connection {
     let isIn =
       (persists || !head.persists) && !closes
       && put(response, for: head, id: request.id, persists: persists)
-    if isIn, service.configuration.observer == nil { return persists }
+    if isIn {
+      // The deadline that is noted comes before the next one.
+      _ = policy.responseFinished(persisting: persists, bodyConsumed: true, loop.now)
+      if service.configuration.observer == nil { return persists }
+    }
     exchange = OpenExchange(
       method: head.method, id: request.id, client: request.remoteAddress, begun: loop.now)
     exchange?.record.path = request.path
@@ -100,27 +105,14 @@ extension Connection {
     return true
   }
 
-  /// Sends this connection's part of the outbox.
-  func send(_ parcel: Outbox.Parcel) {
-    let bytes = loop.outbox.bytes
-    let sent = sendOnce(bytes.span.extracting(parcel.range))
-    guard sent > 0 || sent == -11 else { return abort() }  // EAGAIN
-    if sent == parcel.range.count {
-      // A response that the task still owes belongs to the next exchange.
-      if unfinished == nil { finish(persists: parcel.persists) }
-      return
-    }
-    outgoing += bytes[parcel.range].dropFirst(max(0, sent))
-    writable = false
-    if unfinished == nil { unfinished = .sending(persists: parcel.persists) }
+  /// Learns that the kernel took `count` bytes of its part of the outbox: not all, or it was to close after them.
+  func sent(_ count: Int, leaving rest: [UInt8], persists: Bool) {
+    guard count > 0 || count == -11 else { return abort() }  // EAGAIN
+    if rest.isEmpty { return close() }
+    outgoing += rest
+    policy.responseStalled(loop.now)
+    if unfinished == nil { unfinished = .sending(persists: persists) }
     resumeReader()
-  }
-
-  private func finish(persists: Bool) {
-    // The deadline that is noted already comes before the one from here on.
-    let next = policy.responseFinished(persisting: persists, bodyConsumed: true, loop.now)
-    // A client that asked for the end has nothing more to say.
-    if next == .close { close() }
   }
 
   /// Brings to its end, at the client's pace, what was begun.

@@ -141,8 +141,14 @@ extension Connection {
   func sendOnce(
     _ first: Span<UInt8>, _ second: Span<UInt8> = Span(), after sent: Int = 0, more: Bool = false
   ) -> Int {
-    if isClosed { return -1 }
-    return unsafe first.withUnsafeBytes { head in
+    isClosed ? -1 : Connection.send(descriptor, first, second, after: sent, more: more)
+  }
+
+  static func send(
+    _ descriptor: Int32, _ first: Span<UInt8>, _ second: Span<UInt8> = Span(), after sent: Int = 0,
+    more: Bool = false
+  ) -> Int {
+    unsafe first.withUnsafeBytes { head in
       unsafe second.withUnsafeBytes { tail in
         let inHead = min(sent, head.count)
         let inTail = sent - inHead

@@ -14,7 +14,8 @@ actor Connection {
   /// The client's address as far as the connection itself tells it.
   var address: String
   let descriptor: Int32
-  private let slot: Int
+  /// What the loop knows it by.
+  let token: UInt64
   private var task: Task<Void, Never>?
 
   // What epoll last said. Edge-triggered: a flag stays until the kernel says "would block".
@@ -48,11 +49,11 @@ actor Connection {
   /// The task of an event stream, which drain cancels.
   var events: Task<Void, any Error>?
 
-  init(service: Service, loop: EventLoop, descriptor: Int32, slot: Int, address: String) {
+  init(service: Service, loop: EventLoop, descriptor: Int32, token: UInt64, address: String) {
     self.service = service
     self.loop = loop
     self.descriptor = descriptor
-    self.slot = slot
+    self.token = token
     self.address = address
     let tls = service.tls.flatMap { TLSSession($0) }
     let configuration = service.configuration
@@ -171,7 +172,7 @@ actor Connection {
     guard !isClosed else { return }
     isClosed = true
     policy.closed()
-    loop.remove(slot: slot)
+    loop.remove(token)
     _ = byol_close(descriptor)
     resumeReader()
     resumeWriter()

@@ -176,19 +176,34 @@ internal import Synchronization
     case EventLoop.wakeToken: byol_eventfd_clear(wake)
     case EventLoop.listenerToken: listenerReady()
     default:
-      let index = Int(event.token & 0xFFFF_FFFF)
-      let generation = UInt32(event.token >> 32)
-      guard slots[index].generation == generation, let connection = slots[index].connection else {
-        return
-      }
-      connection.assumeIsolated { $0.handle(event.bits) }
+      guard isLive(event.token) else { return }
+      slots[index(event.token)].connection?.assumeIsolated { $0.handle(event.bits) }
       if outbox.isFull { emptyOutbox() }
     }
   }
 
+  private func index(_ token: UInt64) -> Int { Int(token & 0xFFFF_FFFF) }
+
+  /// Whether the connection that was given this token is still there.
+  private func isLive(_ token: UInt64) -> Bool {
+    slots[index(token)].generation == UInt32(token >> 32)
+  }
+
+  /// Sends the answers of this turn. A connection hears of it again where they are its last, or not taken whole.
   private func emptyOutbox() {
-    for parcel in outbox.parcels { parcel.connection.assumeIsolated { $0.send(parcel) } }
-    outbox.removeAll()
+    guard !outbox.parcels.isEmpty else { return }
+    var full = Outbox()
+    swap(&full, &outbox)
+    for parcel in full.parcels where isLive(parcel.token) {
+      let sent = Connection.send(parcel.descriptor, full.bytes.span.extracting(parcel.range))
+      if sent == parcel.range.count, parcel.persists { continue }
+      let rest = Array(full.bytes[parcel.range].dropFirst(max(0, sent)))
+      slots[index(parcel.token)].connection?.assumeIsolated {
+        $0.sent(sent, leaving: rest, persists: parcel.persists)
+      }
+    }
+    full.removeAll()
+    swap(&full, &outbox)
   }
 
   // MARK: Time
@@ -230,7 +245,7 @@ internal import Synchronization
   }
 
   /// Gives a connection its slot and registers its descriptor.
-  func add(_ descriptor: Int32, make: (_ slot: Int) -> Connection) -> Connection? {
+  func add(_ descriptor: Int32, make: (_ token: UInt64) -> Connection) -> Connection? {
     let index = free.popLast() ?? slots.count
     if index == slots.count { slots.append(Slot()) }
     let token = UInt64(slots[index].generation) << 32 | UInt64(index)
@@ -238,17 +253,17 @@ internal import Synchronization
       free.append(index)
       return nil
     }
-    let connection = make(index)
+    let connection = make(token)
     slots[index].connection = connection
     connectionCount += 1
     return connection
   }
 
   /// Forgets a connection whose descriptor is about to be closed, which ends its registration.
-  func remove(slot: Int) {
-    slots[slot].connection = nil
-    slots[slot].generation &+= 1
-    free.append(slot)
+  func remove(_ token: UInt64) {
+    slots[index(token)].connection = nil
+    slots[index(token)].generation &+= 1
+    free.append(index(token))
     connectionCount -= 1
     connectionClosed()
   }

@@ -3,7 +3,9 @@
 struct Outbox {
   /// What one connection has to send.
   struct Parcel {
-    let connection: Connection
+    /// The connection, as events name it: nothing is sent for one that has gone.
+    let token: UInt64
+    let descriptor: Int32
     /// Its place in `bytes`.
     let range: Range<Int>
     /// Whether the connection goes on after its last answer.
@@ -17,10 +19,10 @@ struct Outbox {
   var bytes: [UInt8] = []
   var parcels: [Parcel] = []
 
-  init() { bytes.reserveCapacity(Outbox.capacity + 64 * 1024) }
-
+  /// Whether it is time to send.
   var isFull: Bool { bytes.count >= Outbox.capacity }
 
+  /// Forgets everything, but keeps the memory.
   mutating func removeAll() {
     bytes.removeAll(keepingCapacity: true)
     parcels.removeAll(keepingCapacity: true)
