@@ -66,9 +66,8 @@ extension RequestHead {
       }
       let isToken = !coding.isEmpty && coding.utf8.allSatisfy(isTokenByte)
       if isToken, !equalIgnoringCase(coding, "identity") {
-        throw HTTPError(
-          status: 501, code: "unknown_transfer_coding",
-          detail: "The only transfer coding understood is chunked.", closes: true)
+        throw .refusal(
+          501, "unknown_transfer_coding", "The only transfer coding understood is chunked.")
       }
       throw .malformed("invalid_transfer_encoding", "Transfer-Encoding is not exactly chunked.")
     }
@@ -93,9 +92,7 @@ extension RequestHead {
   private mutating func judgeExpectation() throws(HTTPError) {
     guard minorVersion == 1, let expectation = headers["Expect"] else { return }
     guard equalIgnoringCase(expectation, "100-continue") else {
-      throw HTTPError(
-        status: 417, code: "unknown_expectation",
-        detail: "The only expectation met is 100-continue.", closes: true)
+      throw .refusal(417, "unknown_expectation", "The only expectation met is 100-continue.")
     }
     expectsContinue = framing != .none
   }

@@ -10,9 +10,7 @@ struct TargetForm {
   /// - Throws: 400 for a form that does not fit the method, 501 for CONNECT.
   init(_ target: String, method: String) throws(HTTPError) {
     if method == "CONNECT" {
-      throw HTTPError(
-        status: 501, code: "method_not_implemented", detail: "This server is no proxy.",
-        closes: true)
+      throw .refusal(501, "method_not_implemented", "This server is no proxy.")
     }
     if target.utf8.first == 0x2F {
       pathAndQuery = target

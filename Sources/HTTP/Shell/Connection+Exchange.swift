@@ -131,8 +131,13 @@ extension Connection {
     case .route(let index, _):
       let route = service.router.routes[index]
       if let handler = route.immediate { return try handler(request) }
-      return try await runElsewhere(route.handler, request)
-    case .files(let files): return try await respondWithFile(files, request)
+      return try await runElsewhere {
+        try Compression.negotiate(try await route.handler(request), for: request)
+      }
+    case .files(let files):  // a disk may be slow
+      return try await runElsewhere {
+        try Compression.negotiate(try files.response(to: request), for: request)
+      }
     case .options(let allow): return Response(status: 204, headers: ["Allow": allow])
     case .wrongMethod(let allow):
       throw HTTPError(
@@ -143,24 +148,16 @@ extension Connection {
   }
 }
 
-/// Runs a handler on the global pool, so that the loop's thread stays free.
+/// Runs what may wait or compute on the global pool, so that the loop's thread stays free.
 ///
 /// The check at the start is also what makes Swift 6.3 leave the loop at all: with nothing but the call in it, the
-/// hop is optimised away and the handler runs on its caller's executor.
+/// hop is optimised away and the work runs on its caller's executor.
 @concurrent
-private func runElsewhere(
-  _ handler: Route.Handler, _ request: Request
-) async throws -> Response {
+func runElsewhere<Result: Sendable>(
+  _ work: @Sendable () async throws -> Result
+) async throws -> Result {
   try await withTaskExecutorPreference(globalConcurrentExecutor) {
     try Task.checkCancellation()
-    return try Compression.negotiate(try await handler(request), for: request)
-  }
-}
-
-/// Opens a file on the global pool: a disk may be slow.
-@concurrent
-private func respondWithFile(_ files: StaticFiles, _ request: Request) async throws -> Response {
-  try await withTaskExecutorPreference(globalConcurrentExecutor) {
-    try Compression.negotiate(try files.response(to: request), for: request)
+    return try await work()
   }
 }

@@ -57,16 +57,13 @@ extension Connection {
         if let head = try parseInbox(&parser) { return .head(head) }
         switch receive() {
         case .bytes(let count):
-          if let head = try parseScratch(&parser, count) { return .head(head) }
-          if parser.hasBegun { policy.headProgressed(loop.now) }
+          keep(0..<count)
         case .wouldBlock:
           awaitsHead = !parser.hasBegun
           await waitReadable()
           awaitsHead = false
           if headTimedOut {
-            throw HTTPError(
-              status: 408, code: "head_timeout", detail: "The request did not arrive in time.",
-              closes: true)
+            throw .refusal(408, "head_timeout", "The request did not arrive in time.")
           }
         case .end, .failed: return .closed
         }
@@ -84,15 +81,6 @@ extension Connection {
     let head = try parser.parse(bytes.span, at: &position)
     if position < bytes.count { inbox = Array(bytes[position...]) }
     if head == nil { policy.headProgressed(loop.now) }
-    return head
-  }
-
-  private func parseScratch(_ parser: inout HeadParser, _ count: Int) throws(HTTPError)
-    -> RequestHead?
-  {
-    var position = 0
-    let head = try unsafe parser.parse(scratch(count).span, at: &position)
-    keep(position..<count)
     return head
   }
 
@@ -133,7 +121,7 @@ extension Connection {
       try decodeInbox(into: &chunk)
       if !chunk.isEmpty { return chunk }
       if exchange?.body.isFinished != false { return nil }
-      switch try receiveBody(into: &chunk) {
+      switch receiveBody(into: &chunk) {
       case .bytes(let count):
         policy.bodyArrived(bytes: count, loop.now)
         if !chunk.isEmpty { return chunk }
@@ -141,9 +129,7 @@ extension Connection {
         policy.waitsForBody(loop.now)
         await waitReadable()
         if exchange?.bodyTimedOut == true {
-          throw HTTPError(
-            status: 408, code: "body_timeout", detail: "The body did not arrive in time.",
-            closes: true)
+          throw HTTPError.refusal(408, "body_timeout", "The body did not arrive in time.")
         }
       case .end:
         throw HTTPError.malformed("incomplete_body", "The connection ended inside the body.")
@@ -163,26 +149,21 @@ extension Connection {
     exchange?.body = decoder
   }
 
-  /// Receives once; bytes that need no decoding go straight to the chunk.
-  private func receiveBody(into chunk: inout [UInt8]) throws(HTTPError) -> Received {
-    guard var decoder = exchange?.body else { return .failed }
-    var received = Received.wouldBlock
-    if tls == nil, let left = decoder.remaining {
-      chunk.append(addingCapacity: min(left, Connection.chunkBytes)) { span in
-        unsafe span.withUnsafeMutableBufferPointer { buffer, added in
-          received = unsafe receiveRaw(into: UnsafeMutableRawBufferPointer(buffer))
-          if case .bytes(let count) = received { added = count }
-        }
-      }
-      decoder.skip(chunk.count)
-    } else {
-      received = receive()
-      guard case .bytes(let count) = received else { return received }
-      var position = 0
-      try unsafe decoder.decode(scratch(count).span, at: &position, into: &chunk)
-      keep(position..<count)
+  /// Receives once: bytes that need no decoding straight into the chunk, others into the inbox.
+  private func receiveBody(into chunk: inout [UInt8]) -> Received {
+    guard tls == nil, let left = exchange?.body.remaining else {
+      let received = receive()
+      if case .bytes(let count) = received { keep(0..<count) }
+      return received
     }
-    exchange?.body = decoder
+    var received = Received.wouldBlock
+    chunk.append(addingCapacity: min(left, Connection.chunkBytes)) { span in
+      unsafe span.withUnsafeMutableBufferPointer { buffer, added in
+        received = unsafe receiveRaw(into: UnsafeMutableRawBufferPointer(buffer))
+        if case .bytes(let count) = received { added = count }
+      }
+    }
+    exchange?.body.skip(chunk.count)
     return received
   }
 

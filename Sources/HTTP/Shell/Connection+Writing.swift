@@ -74,7 +74,7 @@ extension Connection {
       try await transmit(file, range)
     case .stream(let write):
       try await transmit(head)
-      try await runElsewhere(write, writer)
+      try await runElsewhere { try await write(writer) }
       try await finishStream()
     case .events(let write):
       try await transmit(head)
@@ -87,7 +87,7 @@ extension Connection {
   private func runEvents(
     _ write: @escaping @Sendable (ResponseWriter) async throws -> Void, _ writer: ResponseWriter
   ) async throws {
-    let task = Task { try await runElsewhere(write, writer) }
+    let task = Task { try await runElsewhere { try await write(writer) } }
     events = task
     if policy.isDraining { task.cancel() }
     defer { events = nil }
@@ -211,16 +211,5 @@ extension Connection {
     let waiting = sendTurns
     sendTurns = []
     for turn in waiting { turn.resume() }
-  }
-}
-
-/// Runs the writer of a stream on the global pool; the check keeps the hop as in the handlers' case.
-@concurrent
-private func runElsewhere(
-  _ write: @Sendable (ResponseWriter) async throws -> Void, _ writer: ResponseWriter
-) async throws {
-  try await withTaskExecutorPreference(globalConcurrentExecutor) {
-    try Task.checkCancellation()
-    try await write(writer)
   }
 }

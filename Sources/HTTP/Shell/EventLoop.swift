@@ -13,7 +13,6 @@ internal import Synchronization
     var jobs: [UnownedJob] = []
     var actions: [@Sendable () -> Void] = []
     var asleep = false
-    var stopped = false
   }
 
   private struct Slot {
@@ -89,18 +88,15 @@ internal import Synchronization
   /// Takes a job from any thread.
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    let mustWake = inbound.withLock { inbound in
-      inbound.jobs.append(job)
-      defer { inbound.asleep = false }
-      return inbound.asleep
-    }
-    if mustWake { byol_eventfd_signal(wake) }
+    hand { $0.jobs.append(job) }
   }
 
   /// Runs an action on the loop's thread, soon.
-  func run(_ action: @escaping @Sendable () -> Void) {
+  func run(_ action: @escaping @Sendable () -> Void) { hand { $0.actions.append(action) } }
+
+  private func hand(_ add: (inout Inbound) -> Void) {
     let mustWake = inbound.withLock { inbound in
-      inbound.actions.append(action)
+      add(&inbound)
       defer { inbound.asleep = false }
       return inbound.asleep
     }
@@ -125,7 +121,6 @@ internal import Synchronization
       emptyOutbox()
       if now >= nextSweep { sweep() }
     }
-    inbound.withLock { $0.stopped = true }
     connectionClosed = {}
     listenerReady = {}
   }

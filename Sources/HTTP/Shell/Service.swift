@@ -116,7 +116,12 @@ final class Service: Sendable {
   func checkHost(_ authority: String) throws(HTTPError) {
     if authority.isEmpty { return }  // HTTP/1.0 without Host: no browser sends that
     let host = hostName(authority)
-    if isAddress(host) || host == "localhost" || host.hasSuffix(".localhost") { return }
+    // A literal address cannot be rebound.
+    if host.hasPrefix("[") || IPAddress(host) != nil || host == "localhost"
+      || host.hasSuffix(".localhost")
+    {
+      return
+    }
     for allowed in configuration.allowedHosts
     where allowed == "*" || equalIgnoringCase(allowed, host) {
       return
@@ -183,12 +188,4 @@ private func hostName(_ authority: String) -> String {
     if host.hasSuffix(".") { host = host.dropLast() }
   }
   return host.lowercased()
-}
-
-/// Whether the host is a literal address, which cannot be rebound.
-private func isAddress(_ host: String) -> Bool {
-  if host.hasPrefix("[") { return true }
-  let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-  return parts.count == 4
-    && parts.allSatisfy { $0.count <= 3 && decimal($0.utf8).map { $0 < 256 } ?? false }
 }
