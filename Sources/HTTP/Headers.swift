@@ -101,7 +101,7 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     return true
   }
 
-  /// Adds a field that the parser has validated, or that is known to be valid.
+  /// Adds a field that is known to be valid.
   mutating func appendValid(_ name: String, _ value: String, rawBytes: [UInt8]? = nil) {
     fields.append(Field(name: name, value: value, rawBytes: rawBytes))
   }

@@ -39,25 +39,29 @@ extension Response {
   public static func file(
     _ file: OpenFile, contentType: String, for request: Request, etag: String? = nil
   ) -> Response {
-    let etag = etag ?? file.etag
     var response = Response()
     response.headers.reserve(6)
-    response.headers.append("ETag", etag)
-    response.headers.append("Last-Modified", file.modifiedText)
-    response.headers.append("Accept-Ranges", "bytes")
+    if let etag {
+      response.headers.append("ETag", etag)
+    } else {
+      response.headers.appendValid("ETag", file.etag)
+    }
+    response.headers.appendValid("Last-Modified", file.modifiedText)
+    response.headers.appendValid("Accept-Ranges", "bytes")
     // All answers of one address vary alike, those without a body too.
     if Compression.isCompressible(contentType) {
-      response.headers.append("Vary", "Accept-Encoding")
+      response.headers.appendValid("Vary", "Accept-Encoding")
     }
     let condition = Conditional(
-      method: request.method, headers: request.headers, etag: etag, modified: file.modified,
+      method: request.method, headers: request.headers, etag: etag ?? file.etag,
+      modified: file.modified,
       size: file.size)
     switch condition {
     case .whole: response.body = .file(file, range: 0..<file.size)
     case .part(let range):
       response.status = 206
       let span = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)"
-      response.headers.append("Content-Range", span)
+      response.headers.appendValid("Content-Range", span)
       response.body = .file(file, range: range)
     case .notModified:
       response.status = 304

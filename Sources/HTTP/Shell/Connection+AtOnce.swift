@@ -80,6 +80,7 @@ extension Connection {
     if isIn {
       exchange?.record.bytesOut = loop.outbox.bytes.count - start
       observe(status: response.status)
+      exchange = nil
       return persists
     }
     loop.outbox.bytes.removeSubrange(start...)
