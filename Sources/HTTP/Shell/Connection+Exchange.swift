@@ -10,6 +10,8 @@ struct OpenExchange {
   var body = BodyDecoder()
   /// Whether `100 Continue` is still to be sent before the body can come.
   var owesContinue = false
+  /// Most bytes of the body to receive at once: more as long as the client fills it.
+  var chunkBytes = 16 * 1024
   /// Whether a reader is suspended.
   var isReading = false
   /// The client was too slow.

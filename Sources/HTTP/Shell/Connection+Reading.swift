@@ -151,24 +151,27 @@ extension Connection {
 
   /// Receives once: bytes that need no decoding straight into the chunk, others into the inbox.
   private func receiveBody(into chunk: inout [UInt8]) -> Received {
-    guard tls == nil, let left = exchange?.body.remaining else {
+    guard tls == nil, let open = exchange, let left = open.body.remaining else {
       let received = receive()
       if case .bytes(let count) = received { keep(0..<count) }
       return received
     }
     var received = Received.wouldBlock
-    chunk.append(addingCapacity: min(left, Connection.chunkBytes)) { span in
+    chunk.append(addingCapacity: min(left, open.chunkBytes)) { span in
       unsafe span.withUnsafeMutableBufferPointer { buffer, added in
         received = unsafe receiveRaw(into: UnsafeMutableRawBufferPointer(buffer))
         if case .bytes(let count) = received { added = count }
       }
     }
     exchange?.body.skip(chunk.count)
+    if chunk.count == open.chunkBytes {
+      exchange?.chunkBytes = min(4 * open.chunkBytes, Connection.largestChunk)
+    }
     return received
   }
 
   /// Most bytes of a body that are received, and handed to its handler, at once.
-  private static let chunkBytes = 256 * 1024
+  private static let largestChunk = 256 * 1024
 
   /// Asks for the body the client holds back, once, when a handler first wants it.
   private func sendContinue() async throws {
