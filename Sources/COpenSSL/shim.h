@@ -103,6 +103,11 @@ static inline int byol_tls_take_in(SSL *session, const void *bytes, int count) {
   return BIO_write(SSL_get_rbio(session), bytes, count);
 }
 
+// Bytes received that no read has returned yet, enciphered or not.
+static inline size_t byol_tls_incoming(SSL *session) {
+  return (size_t)SSL_pending(session) + BIO_ctrl_pending(SSL_get_rbio(session));
+}
+
 static inline size_t byol_tls_outgoing(SSL *session) { return BIO_ctrl_pending(SSL_get_wbio(session)); }
 
 static inline int byol_tls_take_out(SSL *session, void *buffer, int capacity) {

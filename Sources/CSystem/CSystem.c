@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,10 +40,6 @@ int byol_epoll_add_source(int epoll, int fd, uint64_t token) {
 
 int byol_epoll_arm_source(int epoll, int fd, uint64_t token, int armed) {
   return control(epoll, EPOLL_CTL_MOD, fd, armed ? EPOLLIN : 0, token);
-}
-
-int byol_epoll_remove(int epoll, int fd) {
-  return CHECKED(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL));
 }
 
 int byol_epoll_wait(int epoll, byol_event *events, int capacity, int timeout_ms) {
@@ -232,9 +227,10 @@ ssize_t byol_send2(int fd, const void *first, size_t first_count, const void *se
                    size_t second_count, int more) {
   struct iovec runs[2] = {{(void *)first, first_count}, {(void *)second, second_count}};
   struct msghdr message = {.msg_iov = runs, .msg_iovlen = second_count > 0 ? 2 : 1};
+  int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
   ssize_t count;
   do {
-    count = sendmsg(fd, &message, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+    count = second_count > 0 ? sendmsg(fd, &message, flags) : send(fd, first, first_count, flags);
   } while (count < 0 && errno == EINTR);
   return count < 0 ? -errno : count;
 }
@@ -364,4 +360,3 @@ int byol_start_thread(void (*body)(void *), void *context, const char *name) {
 }
 
 uint64_t byol_thread_id(void) { return (uint64_t)pthread_self(); }
-void byol_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }

@@ -24,9 +24,14 @@ public struct HTTPError: Error, Sendable, Equatable {
     self.closes = closes
   }
 
+  /// A message that is not understood or not taken, after which the connection ends.
+  static func refusal(_ status: Int, _ code: String, _ detail: String) -> HTTPError {
+    HTTPError(status: status, code: code, detail: detail, closes: true)
+  }
+
   /// A malformed message: 400, and the connection ends.
   static func malformed(_ code: String, _ detail: String) -> HTTPError {
-    HTTPError(status: 400, code: code, detail: detail, closes: true)
+    refusal(400, code, detail)
   }
 
   /// A body longer than its route allows: 413.

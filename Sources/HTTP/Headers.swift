@@ -24,15 +24,34 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
   /// Creates the list from literal fields. An invalid literal is a fault of the program.
   public init(dictionaryLiteral elements: (String, String)...) {
+    fields.reserveCapacity(elements.count + 2)
     for (name, value) in elements { set(name, value) }
   }
 
   /// The first value of that name, or nil. Setting replaces all fields of the name; nil removes them.
   public subscript(name: String) -> String? {
-    get { fields.first { equalIgnoringCase($0.name, name) }?.value }
+    get { index(of: name).map { fields[$0].value } }
     set {
       if let newValue { set(name, newValue) } else { remove(name) }
     }
+  }
+
+  /// Whether there is a field of that name.
+  func contains(_ name: String) -> Bool { index(of: name) != nil }
+
+  /// The value of that name and whether it is the only one.
+  func first(_ name: String) -> (value: String, isOnly: Bool)? {
+    guard let first = index(of: name) else { return nil }
+    return (fields[first].value, index(of: name, from: first + 1) == nil)
+  }
+
+  private func index(of name: String, from start: Int = 0) -> Int? {
+    let count = name.utf8.count
+    for index in start..<fields.count
+    where fields[index].name.utf8.count == count && equalIgnoringCase(fields[index].name, name) {
+      return index
+    }
+    return nil
   }
 
   /// Every value of that name, in order.
@@ -53,7 +72,7 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   public mutating func set(_ name: String, _ value: String) {
     precondition(Headers.isValid(name: name, value: value), "invalid header field")
     let field = Field(name: name, value: value, rawBytes: nil)
-    guard let first = fields.firstIndex(where: { equalIgnoringCase($0.name, name) }) else {
+    guard let first = index(of: name) else {
       fields.append(field)
       return
     }
@@ -77,15 +96,13 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
   @inline(__always)
   private static func all(_ text: String, _ condition: (UInt8) -> Bool) -> Bool {
-    var text = text
-    return text.withUTF8 { bytes in
-      for index in 0..<bytes.count where unsafe !condition(bytes[index]) { return false }
-      return true
-    }
+    let bytes = text.utf8.span
+    for index in bytes.indices where !condition(bytes[index]) { return false }
+    return true
   }
 
-  /// Adds a field that the parser has validated.
-  mutating func appendParsed(name: String, value: String, rawBytes: [UInt8]?) {
+  /// Adds a field that is known to be valid.
+  mutating func appendValid(_ name: String, _ value: String, rawBytes: [UInt8]? = nil) {
     fields.append(Field(name: name, value: value, rawBytes: rawBytes))
   }
 

@@ -47,16 +47,24 @@ public final class OpenFile: Sendable {
   ///
   /// - Throws: `HTTPError` 500 when the disk fails.
   public func read(at offset: Int, count: Int) throws(HTTPError) -> [UInt8] {
-    var failed = false
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, initialised in
-      let got = unsafe byol_read_at(descriptor, buffer.baseAddress, count, Int64(offset))
-      failed = got < 0
-      initialised = max(0, got)
+    var bytes: [UInt8] = []
+    try append(offset..<offset + count, to: &bytes)
+    return bytes
+  }
+
+  /// Appends the bytes of a range, or fewer where the file ends before.
+  func append(_ range: Range<Int>, to bytes: inout [UInt8]) throws(HTTPError) {
+    var got = 0
+    bytes.append(addingCapacity: range.count) { span in
+      unsafe span.withUnsafeMutableBufferPointer { buffer, added in
+        got = unsafe byol_read_at(
+          descriptor, buffer.baseAddress, range.count, Int64(range.lowerBound))
+        added = max(0, got)
+      }
     }
-    if failed {
+    if got < 0 {
       throw HTTPError(status: 500, code: "read_failed", detail: "A file could not be read.")
     }
-    return bytes
   }
 
   private static func failure(_ code: Int32) -> HTTPError {

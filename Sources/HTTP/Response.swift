@@ -19,6 +19,16 @@ public struct Response: Sendable {
     case stream(@Sendable (ResponseWriter) async throws -> Void)
     /// Server-sent events: a stream that is cancelled, and then ended cleanly, when the server drains.
     case events(@Sendable (ResponseWriter) async throws -> Void)
+
+    /// The length in bytes, or nil where it is not known beforehand.
+    var length: Int? {
+      switch self {
+      case .empty: 0
+      case .bytes(let bytes): bytes.count
+      case .file(_, let range): range.count
+      case .stream, .events: nil
+      }
+    }
   }
 
   /// Creates a response.

@@ -6,26 +6,15 @@ public struct Router: Sendable {
   public let files: StaticFiles?
   /// Refuses a request before its body is read, for example one without a valid token.
   public var admit: (@Sendable (_ request: Request, _ route: Route?) throws -> Void)?
-  private var root = Node()
   /// The routes without parameters by their path, most of what is asked for.
   private var plain: [String: [Int]] = [:]
-
-  /// One path segment's choices.
-  private struct Node: Sendable {
-    var literals: [String: Node] = [:]
-    var parameters: [Node] = []  // at most one: a box for the recursive value
-    var methods: [String: Leaf] = [:]
-    var rest: [String: Leaf] = [:]
-  }
-
-  private struct Leaf: Sendable {
-    var route: Int
-    var names: [String]
-  }
+  /// All routes: those that say more come before those that say less.
+  private var patterns: [Pattern]
 
   /// What a request is met with.
   enum Match: Sendable {
-    case route(Route, parameters: [String: String])
+    /// The route's place in `routes`, and what its names matched.
+    case route(Int, parameters: [String: String])
     case files(StaticFiles)
     case options(allow: String)
     case wrongMethod(allow: String)
@@ -36,47 +25,11 @@ public struct Router: Sendable {
   public init(routes: [Route], files: StaticFiles? = nil) {
     self.routes = routes
     self.files = files
-    for index in routes.indices {
-      insert(index)
-      if !routes[index].pattern.contains("{") {
-        plain[routes[index].pattern, default: []].append(index)
-      }
+    patterns = routes.indices.map { Pattern(routes[$0], at: $0) }.sorted { $0.rank < $1.rank }
+    precondition(Set(patterns.map(\.rank)).count == routes.count, "two routes with one pattern")
+    for index in routes.indices where !routes[index].pattern.contains("{") {
+      plain[routes[index].pattern, default: []].append(index)
     }
-  }
-
-  private mutating func insert(_ index: Int) {
-    let route = routes[index]
-    let segments = route.pattern.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-    precondition(route.pattern.hasPrefix("/"), "a pattern begins with /")
-    var names: [String] = []
-    Router.insert(route.method, index, segments[...], &names, into: &root)
-  }
-
-  private static func insert(
-    _ method: String, _ route: Int, _ segments: ArraySlice<Substring>, _ names: inout [String],
-    into node: inout Node
-  ) {
-    guard let segment = segments.first else {
-      precondition(node.methods[method] == nil, "two routes with one pattern")
-      node.methods[method] = Leaf(route: route, names: names)
-      return
-    }
-    guard segment.hasPrefix("{"), segment.hasSuffix("}") else {
-      insert(
-        method, route, segments.dropFirst(), &names,
-        into: &node.literals[String(segment), default: Node()])
-      return
-    }
-    let name = segment.dropFirst().dropLast()
-    if name.hasSuffix("*") {
-      precondition(segments.count == 1, "the rest comes last")
-      names.append(String(name.dropLast()))
-      node.rest[method] = Leaf(route: route, names: names)
-      return
-    }
-    names.append(String(name))
-    if node.parameters.isEmpty { node.parameters.append(Node()) }
-    insert(method, route, segments.dropFirst(), &names, into: &node.parameters[0])
   }
 
   /// The answer for a method and a decoded path.
@@ -84,18 +37,19 @@ public struct Router: Sendable {
     if path == "*" { return .options(allow: allowList(Set(routes.map(\.method)))) }
     if let indices = plain[path] {
       for index in indices where routes[index].method == method {
-        return .route(routes[index], parameters: [:])
+        return .route(index, parameters: [:])
       }
     }
     let segments = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-    var values: [String] = []
-    var unasked: Set<String>?
-    if let leaf = find(method, segments[...], &values, root, &unasked) {
-      let pairs = zip(leaf.names, values).map { ($0, $1) }
-      return .route(routes[leaf.route], parameters: Dictionary(pairs) { _, last in last })
+    var allowed: Set<String> = []
+    for pattern in patterns {
+      guard let parameters = pattern.parameters(of: segments) else { continue }
+      if pattern.method == method || pattern.method == "GET" && method == "HEAD" {
+        return .route(pattern.route, parameters: parameters)
+      }
+      allowed.insert(pattern.method)
     }
     if let files, method == "GET" || method == "HEAD" { return .files(files) }
-    var allowed = methodsSeen(segments[...])
     if allowed.isEmpty {
       // The folder answers OPTIONS and refuses other methods only where no route has the path.
       guard files != nil, path == "/" else { return .notFound }
@@ -109,41 +63,61 @@ public struct Router: Sendable {
     let derived: Set = methods.contains("GET") ? ["HEAD", "OPTIONS"] : ["OPTIONS"]
     return methods.union(derived).sorted().joined(separator: ", ")
   }
+}
 
-  /// The methods of all routes that have this path.
-  private func methodsSeen(_ segments: ArraySlice<Substring>) -> Set<String> {
-    var values: [String] = []
-    var allowed: Set<String>? = []
-    _ = find("", segments, &values, root, &allowed)
-    return allowed ?? []
+/// A route's path, segment by segment.
+private struct Pattern: Sendable {
+  private enum Segment: Sendable {
+    case literal(Substring)
+    /// One segment that is not empty.
+    case parameter(String)
+    /// Everything from here on.
+    case rest(String)
   }
 
-  /// Depth first, literal segments before parameters before rests; collects the methods seen on the way.
-  private func find(
-    _ method: String, _ segments: ArraySlice<Substring>, _ values: inout [String], _ node: Node,
-    _ allowed: inout Set<String>?
-  ) -> Leaf? {
-    guard let segment = segments.first else {
-      allowed?.formUnion(node.methods.keys)
-      return node.methods[method] ?? (method == "HEAD" ? node.methods["GET"] : nil)
+  let method: String
+  let route: Int
+  /// The order in which patterns are tried: at each segment literals, parameters, rests. `HEAD` comes before the `GET` that may
+  /// stand for it.
+  let rank: String
+  private let segments: [Segment]
+
+  init(_ route: Route, at index: Int) {
+    precondition(route.pattern.hasPrefix("/"), "a pattern begins with /")
+    method = route.method
+    self.route = index
+    let parts = route.pattern.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+    segments = parts.map { part in
+      guard part.hasPrefix("{"), part.hasSuffix("}") else { return .literal(part) }
+      let name = String(part.dropFirst().dropLast())
+      return name.hasSuffix("*") ? .rest(String(name.dropLast())) : .parameter(name)
     }
-    let depth = values.count
-    if let next = node.literals[String(segment)],
-      let leaf = find(method, segments.dropFirst(), &values, next, &allowed)
-    {
-      return leaf
+    let kinds = segments.map { segment in
+      switch segment {
+      case .literal(let text): "0\(text)"
+      case .parameter: "1"
+      case .rest: "2"
+      }
     }
-    if let next = node.parameters.first, !segment.isEmpty {
-      values.append(String(segment))
-      if let leaf = find(method, segments.dropFirst(), &values, next, &allowed) { return leaf }
-      values.removeSubrange(depth...)
+    rank = kinds.joined(separator: "/") + "\0" + (method == "HEAD" ? "" : method)
+  }
+
+  /// What the names match in a path; nil when the path is another.
+  func parameters(of path: ArraySlice<Substring>) -> [String: String]? {
+    var parameters: [String: String] = [:]
+    var rest = path
+    for segment in segments {
+      switch segment {
+      case .literal(let text): guard rest.popFirst() == text else { return nil }
+      case .parameter(let name):
+        guard let value = rest.popFirst(), !value.isEmpty else { return nil }
+        parameters[name] = String(value)
+      case .rest(let name):
+        guard !rest.isEmpty else { return nil }
+        parameters[name] = rest.joined(separator: "/")
+        return parameters
+      }
     }
-    guard !node.rest.isEmpty else { return nil }
-    allowed?.formUnion(node.rest.keys)
-    guard let leaf = node.rest[method] ?? (method == "HEAD" ? node.rest["GET"] : nil) else {
-      return nil
-    }
-    values.append(segments.joined(separator: "/"))
-    return leaf
+    return rest.isEmpty ? parameters : nil
   }
 }

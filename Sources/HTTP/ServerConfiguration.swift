@@ -16,35 +16,26 @@ public struct ServerConfiguration: Sendable {
   public var tls: TLSConfiguration?
   /// Threads that accept and serve connections, 1 … 64; more than one needs a TCP address, which they share by
   /// `SO_REUSEPORT`.
-  public var loops: Int
+  public var loops = 1
   /// Who may say on whose behalf it connects.
-  public var proxies: TrustedProxies
+  public var proxies = TrustedProxies()
   /// Whether those proxies begin each connection with a header of the PROXY protocol, version 2.
-  public var proxyProtocol: Bool
+  public var proxyProtocol = false
   /// The limits every client is held to.
-  public var limits: Limits
+  public var limits = Limits()
   /// Host names served besides IP addresses, `localhost` and `*.localhost`; `*` serves all.
-  public var allowedHosts: [String]
+  public var allowedHosts: [String] = []
   /// Origins, such as `https://example.org`, that may use unsafe methods besides the server's own.
-  public var allowedOrigins: [String]
+  public var allowedOrigins: [String] = []
   /// The Content-Security-Policy of every response.
-  public var contentSecurityPolicy: String
+  public var contentSecurityPolicy =
+    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
   /// Told of every answered request, on the loop's thread; it must not block.
   public var observer: (@Sendable (Exchange) -> Void)?
 
   /// Creates a configuration with all limits on.
   public init(host: String = "127.0.0.1", port: Int = 8080) {
     address = .tcp(host: host, port: port)
-    tls = nil
-    loops = 1
-    proxies = TrustedProxies()
-    proxyProtocol = false
-    limits = Limits()
-    allowedHosts = []
-    allowedOrigins = []
-    contentSecurityPolicy =
-      "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-    observer = nil
   }
 }
 

@@ -39,21 +39,29 @@ extension Response {
   public static func file(
     _ file: OpenFile, contentType: String, for request: Request, etag: String? = nil
   ) -> Response {
-    let etag = etag ?? file.etag
-    var response = Response(headers: [
-      "ETag": etag, "Last-Modified": file.modifiedText, "Accept-Ranges": "bytes",
-    ])
+    var response = Response()
+    response.headers.reserve(6)
+    if let etag {
+      response.headers.append("ETag", etag)
+    } else {
+      response.headers.appendValid("ETag", file.etag)
+    }
+    response.headers.appendValid("Last-Modified", file.modifiedText)
+    response.headers.appendValid("Accept-Ranges", "bytes")
     // All answers of one address vary alike, those without a body too.
-    if Compression.isCompressible(contentType) { response.headers["Vary"] = "Accept-Encoding" }
+    if Compression.isCompressible(contentType) {
+      response.headers.appendValid("Vary", "Accept-Encoding")
+    }
     let condition = Conditional(
-      method: request.method, headers: request.headers, etag: etag, modified: file.modified,
+      method: request.method, headers: request.headers, etag: etag ?? file.etag,
+      modified: file.modified,
       size: file.size)
     switch condition {
     case .whole: response.body = .file(file, range: 0..<file.size)
     case .part(let range):
       response.status = 206
       let span = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)"
-      response.headers["Content-Range"] = span
+      response.headers.appendValid("Content-Range", span)
       response.body = .file(file, range: range)
     case .notModified:
       response.status = 304
@@ -62,34 +70,26 @@ extension Response {
     case .unsatisfiable:
       return Response(status: 416, headers: ["Content-Range": "bytes */\(file.size)"])
     }
-    response.headers["Content-Type"] = contentType
+    response.headers.append("Content-Type", contentType)
     return response
   }
 }
 
 /// The media type of a file by its name; unknown ones are downloads, since browsers are told not to guess.
 public func contentType(ofPath path: String) -> String {
-  switch path.split(separator: "/").last?.split(separator: ".").last.map({ $0.lowercased() }) {
-  case "html": "text/html; charset=utf-8"
-  case "css": "text/css; charset=utf-8"
-  case "js", "mjs": "text/javascript; charset=utf-8"
-  case "json", "map": "application/json"
-  case "yaml", "yml": "application/yaml"
-  case "txt", "log": "text/plain; charset=utf-8"
-  case "md": "text/markdown; charset=utf-8"
-  case "csv": "text/csv; charset=utf-8"
-  case "svg": "image/svg+xml"
-  case "png": "image/png"
-  case "jpg", "jpeg": "image/jpeg"
-  case "gif": "image/gif"
-  case "webp": "image/webp"
-  case "ico": "image/x-icon"
-  case "woff2": "font/woff2"
-  case "wasm": "application/wasm"
-  case "gz", "tgz": "application/gzip"
-  case "tar": "application/x-tar"
-  case "zip": "application/zip"
-  case "webmanifest": "application/manifest+json"
-  default: "application/octet-stream"
-  }
+  let ending = path.split(separator: "/").last?.split(separator: ".").last?.lowercased()
+  return ending.flatMap { contentTypes[$0] } ?? "application/octet-stream"
 }
+
+private let contentTypes = [
+  "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8",
+  "js": "text/javascript; charset=utf-8", "mjs": "text/javascript; charset=utf-8",
+  "json": "application/json", "map": "application/json", "yaml": "application/yaml",
+  "yml": "application/yaml", "txt": "text/plain; charset=utf-8",
+  "log": "text/plain; charset=utf-8", "md": "text/markdown; charset=utf-8",
+  "csv": "text/csv; charset=utf-8", "svg": "image/svg+xml", "png": "image/png",
+  "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp",
+  "ico": "image/x-icon", "woff2": "font/woff2", "wasm": "application/wasm",
+  "gz": "application/gzip", "tgz": "application/gzip", "tar": "application/x-tar",
+  "zip": "application/zip", "webmanifest": "application/manifest+json",
+]

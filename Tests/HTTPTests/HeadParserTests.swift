@@ -190,4 +190,41 @@ private let host = "Host: a\r\n"
     #expect(status(String(repeating: "a", count: 9000)) == 400)
     #expect(status("GET / HTTP/1.1\r\nHost: " + String(repeating: "a", count: 9000)) == 431)
   }
+
+  /// Line 23 of the checklist.
+  @Test func `a head of 100 KB in small pieces costs time in proportion and is refused early`() {
+    /// The pieces until the verdict, and the shortest time of several for it.
+    func parse(_ bytes: Int, _ limits: Limits) -> (pieces: Int, status: Int?, time: Duration) {
+      let head =
+        Array("GET / HTTP/1.1\r\nHost: a\r\nX: ".utf8) + Array(repeating: 0x61, count: bytes)
+      var (pieces, status) = (0, Int?.none)
+      let time = (0..<5).map { _ in
+        ContinuousClock().measure {
+          var parser = HeadParser(limits: limits)
+          (pieces, status) = (0, nil)
+          for start in stride(from: 0, to: head.count, by: 4) {
+            var position = 0
+            let piece = Array(head[start..<min(start + 4, head.count)])
+            pieces += 1
+            do throws(HTTPError) {
+              _ = try parser.parse(piece.span, at: &position)
+            } catch {
+              status = error.status
+              break
+            }
+          }
+        }
+      }
+      return (pieces, status, time.min() ?? .zero)
+    }
+    let refused = parse(100_000, Limits())
+    #expect(refused.status == 431)
+    #expect(refused.pieces * 4 < 9_000)
+    // With limits that let it pass, ten times the bytes cost ten times as much; a hundred times were they copied anew.
+    var wide = Limits()
+    (wide.fieldLineBytes, wide.headerSectionBytes) = (2_000_000, 2_000_000)
+    let (short, long) = (parse(100_000, wide), parse(1_000_000, wide))
+    #expect(short.status == nil && long.status == nil)
+    #expect(long.time < short.time * 40)
+  }
 }

@@ -59,8 +59,8 @@ private let submit = Route("POST", "/submit", accepts: ["application/json"]) { r
     ])
     func found(_ method: String, _ path: String) -> String {
       switch router.match(method: method, path: path) {
-      case .route(let route, let parameters):
-        route.pattern
+      case .route(let index, let parameters):
+        router.routes[index].pattern
           + parameters.sorted { $0.key < $1.key }.map { " \($0.key)=\($0.value)" }.joined()
       case .files: "files"
       case .options(let allow): "options \(allow)"
@@ -196,7 +196,7 @@ private let submit = Route("POST", "/submit", accepts: ["application/json"]) { r
 
   @Test(arguments: [
     ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777), ("Sun Nov  6 08:49:37 1994", 784_111_777),
-    ("Sun Nov 16 08:49:37 1994", 784_975_777), ("Friday, 31-Dec-99 23:59:59 GMT", 946_684_799),
+    ("Wed Nov 16 08:49:37 1994", 784_975_777), ("Friday, 31-Dec-99 23:59:59 GMT", 946_684_799),
     ("Saturday, 01-Jan-00 00:00:00 GMT", 946_684_800),
   ])
   func `the two old forms of dates are read`(text: String, seconds: Int) {
@@ -207,8 +207,9 @@ private let submit = Route("POST", "/submit", accepts: ["application/json"]) { r
     "", "Sun, 06-Nov-94 08:49:37 GMT", "Sunday, 06-Nov-1994 08:49:37 GMT",
     "Sun Nov 6 08:49:37 1994", "Sun Nov  16 08:49:37 1994", "Sun Nov  6 08:49:37 1994 GMT",
     "Sun, 06 Nov 1994 08:49:37",
-    "Sun, 6 Nov 1994 08:49:37 GMT",
+    "Sun, 6 Nov 1994 08:49:37 GMT", "Sun Nov 16 08:49:37 1994", "Mon, 06 Nov 1994 08:49:37 GMT",
     "Sun, 06 Nov 1994 25:49:37 GMT", "Xxx, 06 Nov 1994 08:49:37 GMT",
+    "Wed, 31 Feb 1999 08:49:37 GMT", "Sun, 06 Nov 1994 99999999999:49:37 GMT",
   ])
   func `what is no date is ignored`(text: String) {
     #expect(HTTPDate.parse(text) == nil)

@@ -1,7 +1,7 @@
 import Glibc
 import HTTP
 
-/// Takes the body to a file of the folder, counts it, and removes the file.
+/// Takes the body to a file of the folder and counts it; only with `?keep` the file stays, as `kept`.
 func takeToDisk(_ request: Request, folder: String) async throws -> Response {
   let path = "\(folder)/http-echo-\(getpid())-\(UInt64.random(in: 0 ... .max))"
   let file = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -22,6 +22,7 @@ func takeToDisk(_ request: Request, folder: String) async throws -> Response {
     }
     count += chunk.count
   }
+  if request.query("keep") != nil { unsafe rename(path, "\(folder)/kept") }
   return .text("\(count)\n", status: 201)
 }
 

@@ -115,7 +115,8 @@ extension Service {
       runs: runs, embeddings: embeddings, metrics: metrics, readiness: readiness, facts: facts,
       contract: contract, files: files)
     return [
-      route("GET", "/livez", handlers.live),
+      // On the server's own thread: it answers however much the rest has to do.
+      .immediate("GET", "/livez") { handlers.live($0) },
       route("GET", "/readyz", handlers.ready),
       route("GET", "/metrics", handlers.prometheus),
       route("GET", "/v1/info", handlers.info),

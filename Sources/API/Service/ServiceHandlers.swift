@@ -14,7 +14,7 @@ struct ServiceHandlers: Sendable {
   let contract: [UInt8]
   let files: StaticFiles
 
-  func live(_ request: Request) async throws -> Response { plain("ok\n") }
+  func live(_ request: Request) -> Response { plain("ok\n") }
 
   func ready(_ request: Request) async throws -> Response {
     guard readiness.isReady else {

@@ -25,7 +25,6 @@ int byol_epoll_add_stream(int epoll, int fd, uint64_t token);
 // Level-triggered on reading; `armed` 0 keeps the registration but reports nothing.
 int byol_epoll_add_source(int epoll, int fd, uint64_t token);
 int byol_epoll_arm_source(int epoll, int fd, uint64_t token, int armed);
-int byol_epoll_remove(int epoll, int fd);
 // Returns the number of events, 0 on timeout or interruption. timeout_ms -1 waits for ever.
 int byol_epoll_wait(int epoll, byol_event *events, int capacity, int timeout_ms);
 
@@ -74,4 +73,3 @@ int64_t byol_wall_seconds(void);
 // A detached thread.
 int byol_start_thread(void (*body)(void *), void *context, const char *name);
 uint64_t byol_thread_id(void);
-void byol_ignore_sigpipe(void);

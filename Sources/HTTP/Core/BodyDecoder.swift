@@ -35,13 +35,20 @@ struct BodyDecoder {
   /// Whether the whole body, trailers included, has been taken.
   var isFinished: Bool { if case .finished = state { true } else { false } }
 
-  /// Body bytes still to come, where the client declared them.
+  /// Body bytes still to come as they are, where the client declared them.
   var remaining: Int? {
     switch state {
     case .length(let left): left
     case .chunked, .failed: nil
     case .finished: 0
     }
+  }
+
+  /// Takes note of `count` body bytes, `remaining` at most, that came as they are.
+  mutating func skip(_ count: Int) {
+    guard case .length(let left) = state else { return }
+    state = count == left ? .finished : .length(left: left - count)
+    decoded += count
   }
 
   /// Takes bytes from `position` on, which moves past the body's; appends what they carry to `output`.

@@ -32,16 +32,11 @@ func hexValue(_ byte: UInt8) -> UInt8? {
 /// Compares ASCII without regard to case; other bytes must be equal.
 func equalIgnoringCase(_ left: String, _ right: String) -> Bool {
   guard left.utf8.count == right.utf8.count else { return false }
-  var left = left
-  var right = right
-  return left.withUTF8 { a in
-    right.withUTF8 { b in
-      for index in 0..<a.count where unsafe lowercase(a[index]) != lowercase(b[index]) {
-        return false
-      }
-      return true
-    }
-  }
+  let a = left.utf8.span
+  let b = right.utf8.span
+  guard a.count == b.count else { return false }
+  for index in a.indices where lowercase(a[index]) != lowercase(b[index]) { return false }
+  return true
 }
 
 /// The digits of a decimal number without sign, or nil when it is none or too large.

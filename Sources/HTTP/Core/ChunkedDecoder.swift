@@ -23,13 +23,14 @@ struct ChunkedDecoder {
   private var dataBytes = 0
   private var extensionBytes = 0
   private var overheadBytes = 0
-  private var lines = LineReader()
-  private var trailers = Headers()
-  private var trailerBytes = 0
+  private var trailers: FieldSection
 
   init(limit: Int, limits: Limits) {
     self.limit = limit
     self.limits = limits
+    trailers = FieldSection(
+      "trailers", line: limits.fieldLineBytes, section: limits.trailerSectionBytes,
+      count: limits.fieldCount)
   }
 
   /// Takes bytes from `position` on, which moves past the body's.
@@ -42,7 +43,9 @@ struct ChunkedDecoder {
       switch state {
       case .data: takeData(bytes, &position, &output)
       case .trailers:
-        if try takeTrailer(bytes, &position) { return true }
+        guard try trailers.take(bytes, at: &position) else { return false }
+        try judgeTrailers()
+        return true
       default:
         try takeFraming(bytes[position])
         position += 1
@@ -125,35 +128,10 @@ struct ChunkedDecoder {
     }
   }
 
-  private mutating func takeTrailer(
-    _ bytes: Span<UInt8>, _ position: inout Int
-  ) throws(HTTPError) -> Bool {
-    let budget = min(limits.fieldLineBytes + 1, limits.trailerSectionBytes - trailerBytes)
-    switch lines.next(in: bytes, at: &position, limit: budget) {
-    case .incomplete: return false
-    case .whole(let range): return try takeTrailerLine(bytes.extracting(range))
-    case .joined(let line): return try takeTrailerLine(line.span)
-    case .tooLong:
-      throw HTTPError(
-        status: 431, code: "trailers_too_large", detail: "The trailers are longer than allowed.",
-        closes: true)
-    }
-  }
-
-  private mutating func takeTrailerLine(_ line: Span<UInt8>) throws(HTTPError) -> Bool {
-    if line.count == 1, line[0] == 0x0D { return true }
-    try require(line.count > 0)
-    trailerBytes += line.count + 1
-    try parseFieldLine(line, into: &trailers)
-    guard trailers.fields.count <= limits.fieldCount else {
-      throw HTTPError(
-        status: 431, code: "too_many_fields", detail: "There are more trailers than allowed.",
-        closes: true)
-    }
-    if let last = trailers.fields.last, forbiddenTrailers.contains(last.name.lowercased()) {
+  private func judgeTrailers() throws(HTTPError) {
+    for field in trailers.headers.fields where forbiddenTrailers.contains(field.name.lowercased()) {
       throw .malformed("forbidden_trailer", "A trailer names a field that belongs in the head.")
     }
-    return false
   }
 
   private func require(_ condition: Bool) throws(HTTPError) {

@@ -28,14 +28,7 @@ struct ConnectionPolicy {
     case close
   }
 
-  private enum Phase: Equatable {
-    case handshake(since: Instant, progress: Instant)
-    case idle(since: Instant)
-    case head(since: Instant, progress: Instant)
-    case exchange
-    case linger(since: Instant, progress: Instant, bytes: Int)
-    case closed
-  }
+  private enum Phase { case handshake, idle, head, exchange, linger, closed }
 
   /// Time spent waiting for the client in one direction, and what came of it.
   private struct Waiting {
@@ -64,6 +57,10 @@ struct ConnectionPolicy {
 
   private let limits: Limits
   private var phase: Phase
+  /// When the phase began, and when the client was last heard in it.
+  private var since: Instant
+  private var heard: Instant
+  private var discardedBytes = 0
   private var reading = Waiting()
   private var writing = Waiting()
   private var requests = 0
@@ -74,31 +71,32 @@ struct ConnectionPolicy {
   /// `handshakes`: whether something comes before the first request, such as TLS or a proxy's header.
   init(limits: Limits, handshakes: Bool, now: Instant) {
     self.limits = limits
-    phase = handshakes ? .handshake(since: now, progress: now) : .idle(since: now)
+    phase = handshakes ? .handshake : .idle
+    (since, heard) = (now, now)
+  }
+
+  private mutating func enter(_ next: Phase, _ now: Instant) {
+    phase = next
+    (since, heard) = (now, now)
   }
 
   /// Whether no request is under way, so that the connection may be closed at any moment.
-  var isIdle: Bool { if case .idle = phase { true } else { false } }
+  var isIdle: Bool { phase == .idle }
 
   /// Whether something comes before the first request.
-  var isInHandshake: Bool { if case .handshake = phase { true } else { false } }
+  var isInHandshake: Bool { phase == .handshake }
 
   /// Whether the response that comes next may leave the connection open.
   var mayPersist: Bool { clientPersists && !isDraining && requests < limits.requestsPerConnection }
 
   /// Bytes of a handshake arrived that do not complete it.
-  mutating func handshakeProgressed(_ now: Instant) {
-    if case .handshake(let since, _) = phase { phase = .handshake(since: since, progress: now) }
-  }
+  mutating func handshakeProgressed(_ now: Instant) { heard = now }
 
-  mutating func handshakeFinished(_ now: Instant) { phase = .idle(since: now) }
+  mutating func handshakeFinished(_ now: Instant) { enter(.idle, now) }
 
   /// Bytes of a head arrived that do not complete it.
   mutating func headProgressed(_ now: Instant) {
-    switch phase {
-    case .head(let since, _): phase = .head(since: since, progress: now)
-    default: phase = .head(since: now, progress: now)
-    }
+    if phase == .head { heard = now } else { enter(.head, now) }
   }
 
   /// A head is complete.
@@ -112,11 +110,8 @@ struct ConnectionPolicy {
 
   /// A head was refused, or timed out; only an answer may follow.
   mutating func headRefused() {
-    phase = .exchange
-    clientPersists = false
+    headFinished(persists: false)
     wasRefused = true
-    reading = Waiting()
-    writing = Waiting()
   }
 
   mutating func waitsForBody(_ now: Instant) { reading.begin(now) }
@@ -128,20 +123,24 @@ struct ConnectionPolicy {
   mutating func responseFinished(persisting: Bool, bodyConsumed: Bool, _ now: Instant) -> Next {
     if !clientPersists, bodyConsumed, !wasRefused { return .close }
     guard persisting, bodyConsumed, !isDraining else {
-      phase = .linger(since: now, progress: now, bytes: 0)
+      enter(.linger, now)
       return .linger
     }
-    phase = .idle(since: now)
+    enter(.idle, now)
     return .awaitRequest
+  }
+
+  /// A response that was taken for finished has to wait for the client.
+  mutating func responseStalled(_ now: Instant) {
+    phase = .exchange
+    waitsForClientToTake(now)
   }
 
   /// Bytes were discarded while lingering; whether to go on.
   mutating func discarded(_ count: Int, _ now: Instant) -> Bool {
-    guard case .linger(let since, _, let bytes) = phase, bytes + count <= limits.lingerBytes else {
-      return false
-    }
-    phase = .linger(since: since, progress: now, bytes: bytes + count)
-    return true
+    heard = now
+    discardedBytes += count
+    return phase == .linger && discardedBytes <= limits.lingerBytes
   }
 
   /// From now on every response closes; whether the connection is to be closed at once.
@@ -155,22 +154,21 @@ struct ConnectionPolicy {
   /// The next moment at which `expire` has something to say, or nil while only the server itself is waited for.
   var deadline: Instant? {
     switch phase {
-    case .handshake(let since, let progress):
-      earlier(
-        since + nanoseconds(limits.handshakeTimeout),
-        progress + nanoseconds(limits.handshakeProgressTimeout))
-    case .idle(let since): since + nanoseconds(limits.idleTimeout)
-    case .head(let since, let progress):
-      earlier(
-        since + nanoseconds(limits.headTimeout), progress + nanoseconds(limits.headProgressTimeout))
+    case .handshake: due(after: limits.handshakeTimeout, silence: limits.handshakeProgressTimeout)
+    case .idle: due(after: limits.idleTimeout)
+    case .head: due(after: limits.headTimeout, silence: limits.headProgressTimeout)
     case .exchange: earlier(readDeadline, writeDeadline)
-    case .linger(let since, let progress, _):
+    case .linger:
       // A server that drains has less patience.
-      earlier(
-        since + min(nanoseconds(limits.lingerTimeout), isDraining ? 1_000_000_000 : .max),
-        progress + nanoseconds(limits.lingerProgressTimeout))
+      due(
+        after: isDraining ? min(limits.lingerTimeout, .seconds(1)) : limits.lingerTimeout,
+        silence: limits.lingerProgressTimeout)
     case .closed: nil
     }
+  }
+
+  private func due(after whole: Duration, silence: Duration? = nil) -> Instant? {
+    earlier(since + nanoseconds(whole), silence.map { heard + nanoseconds($0) })
   }
 
   private var readDeadline: Instant? {

@@ -6,17 +6,16 @@ struct HeadParser {
   private let limits: Limits
   private var lines = LineReader()
   private var head = RequestHead()
-  private var state = State.beginning
-  private var sectionBytes = 0
+  private var fields: FieldSection
+  private var sawEmptyLine = false  // one may precede the request line
+  private var sawRequestLine = false
 
-  private enum State {
-    case beginning  // one empty line may precede the request line
-    case requestLine
-    case fields
-    case finished
+  init(limits: Limits) {
+    self.limits = limits
+    fields = FieldSection(
+      "header", line: limits.fieldLineBytes, section: limits.headerSectionBytes,
+      count: limits.fieldCount)
   }
-
-  init(limits: Limits) { self.limits = limits }
 
   /// Whether any byte of a head has been seen.
   private(set) var hasBegun = false
@@ -29,75 +28,35 @@ struct HeadParser {
     -> RequestHead?
   {
     if position < bytes.count { hasBegun = true }
-    while position < bytes.count, state != .finished {
+    while position < bytes.count, !sawRequestLine {
       let start = position
-      switch lines.next(in: bytes, at: &position, limit: lineLimit) {
+      switch lines.next(in: bytes, at: &position, limit: limits.startLineBytes + 1) {
       case .incomplete: return nil
       case .whole(let range): try take(bytes.extracting(range))
       case .joined(let line): try take(line.span)
       case .tooLong: throw tooLong(bytes, from: start)
       }
     }
-    guard state == .finished else { return nil }
+    guard sawRequestLine, try fields.take(bytes, at: &position) else { return nil }
+    head.headers = fields.headers
     try head.finish()
     return head
   }
 
-  /// Most bytes before the next LF, its CR included.
-  private var lineLimit: Int {
-    switch state {
-    case .beginning, .requestLine: limits.startLineBytes + 1
-    default: min(limits.fieldLineBytes + 1, limits.headerSectionBytes - sectionBytes)
-    }
-  }
-
   private func tooLong(_ bytes: Span<UInt8>, from start: Int) -> HTTPError {
-    guard state != .fields else {
-      return HTTPError(
-        status: 431, code: "header_too_large",
-        detail: "A field line or the whole header section is longer than allowed.", closes: true)
-    }
     var beginning = Array(lines.beginning)
     for index in start..<min(start + 64, bytes.count) { beginning.append(bytes[index]) }
     guard beginning.prefix(limits.methodBytes + 1).contains(0x20) else {
       return .malformed("invalid_method", "The method is longer than allowed.")
     }
-    return HTTPError(
-      status: 414, code: "target_too_long", detail: "The request line is longer than allowed.",
-      closes: true)
+    return .refusal(414, "target_too_long", "The request line is longer than allowed.")
   }
 
   private mutating func take(_ line: Span<UInt8>) throws(HTTPError) {
-    switch state {
-    case .beginning:
-      state = .requestLine
-      if line.count == 1, line[0] == 0x0D { return }
-      try takeRequestLine(line)
-    case .requestLine:
-      try takeRequestLine(line)
-    default:
-      try takeField(line)
-    }
-  }
-
-  private mutating func takeField(_ line: Span<UInt8>) throws(HTTPError) {
-    if line.count == 1, line[0] == 0x0D {
-      state = .finished
+    if !sawEmptyLine, line.count == 1, line[0] == 0x0D {
+      sawEmptyLine = true
       return
     }
-    sectionBytes += line.count + 1
-    guard head.headers.fields.count < limits.fieldCount else {
-      throw HTTPError(
-        status: 431, code: "too_many_fields", detail: "There are more header fields than allowed.",
-        closes: true)
-    }
-    guard line.count > 0 else {
-      throw .malformed("bare_line_feed", "A line ends with LF instead of CR LF.")
-    }
-    try parseFieldLine(line, into: &head.headers)
-  }
-
-  private mutating func takeRequestLine(_ line: Span<UInt8>) throws(HTTPError) {
     let content = try withoutReturn(line)
     var index = 0
     while index < content.upperBound, isTokenByte(line[index]) { index += 1 }
@@ -114,8 +73,7 @@ struct HeadParser {
     }
     head.target = asciiText(line, targetStart..<index)
     head.minorVersion = try parseVersion(line, index + 1..<content.upperBound)
-    state = .fields
-    head.headers.reserve(8)
+    sawRequestLine = true
   }
 
   private func isTargetByte(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F && byte != 0x23 }
@@ -131,10 +89,7 @@ struct HeadParser {
       throw .malformed("invalid_version", "The request line does not end with HTTP/1.1.")
     }
     guard bytes[5] == 0x31, bytes[7] <= 0x31 else {
-      throw HTTPError(
-        status: 505, code: "version_not_supported",
-        detail: "This server speaks HTTP/1.1 and HTTP/1.0.",
-        closes: true)
+      throw .refusal(505, "version_not_supported", "This server speaks HTTP/1.1 and HTTP/1.0.")
     }
     return Int(bytes[7] - 0x30)
   }

@@ -14,14 +14,17 @@ struct MultipartParser {
   private var matched = 2  // the first delimiter needs no line end before it,
   private var virtual = 2  // so that those two bytes were never there
   private var tail: [UInt8] = []
-  private var lines = LineReader()
-  private var headers = Headers()
-  private var headerBytes = 0
+  private var header: FieldSection
   private var parts = 0
 
   init(boundary: String, limits: MultipartLimits) {
     delimiter = Array("\r\n--\(boundary)".utf8)
     self.limits = limits
+    header = MultipartParser.header(limits)
+  }
+
+  private static func header(_ limits: MultipartLimits) -> FieldSection {
+    FieldSection("part_header", line: limits.partHeaderBytes, section: limits.partHeaderBytes)
   }
 
   /// Whether the closing delimiter has been seen.
@@ -45,7 +48,13 @@ struct MultipartParser {
         tail.append(bytes[position])
         position += 1
         try judgeTail()
-      case .headers: try takeHeader(bytes, &position, &events)
+      case .headers:
+        guard try header.take(bytes, at: &position) else { return }
+        events.append(.part(try MultipartPart(header.headers)))
+        // An empty part's delimiter follows at once: its CR LF is the one that ended the header.
+        matched = 2
+        virtual = 2
+        state = .data
       case .epilogue: return
       }
     }
@@ -95,12 +104,9 @@ struct MultipartParser {
     if tail.count >= 2, last == 0x0A, tail[tail.count - 2] == 0x0D {
       parts += 1
       guard parts <= limits.parts else {
-        throw HTTPError(
-          status: 413, code: "too_many_parts", detail: "There are more parts than allowed.",
-          closes: true)
+        throw .refusal(413, "too_many_parts", "There are more parts than allowed.")
       }
-      headers = Headers()
-      headerBytes = 0
+      header = MultipartParser.header(limits)
       state = .headers
       return
     }
@@ -108,37 +114,6 @@ struct MultipartParser {
     guard isBlank, tail.count <= 64 else {
       throw MultipartParser.malformed
     }
-  }
-
-  private mutating func takeHeader(
-    _ bytes: Span<UInt8>, _ position: inout Int, _ events: inout [MultipartEvent]
-  ) throws(HTTPError) {
-    switch lines.next(in: bytes, at: &position, limit: limits.partHeaderBytes - headerBytes) {
-    case .incomplete: return
-    case .whole(let range): try takeHeaderLine(bytes.extracting(range), &events)
-    case .joined(let line): try takeHeaderLine(line.span, &events)
-    case .tooLong:
-      throw HTTPError(
-        status: 431, code: "part_header_too_large",
-        detail: "A part's header is longer than allowed.",
-        closes: true)
-    }
-  }
-
-  private mutating func takeHeaderLine(
-    _ line: Span<UInt8>, _ events: inout [MultipartEvent]
-  ) throws(HTTPError) {
-    guard line.count > 0 else { throw MultipartParser.malformed }
-    headerBytes += line.count + 1
-    if line.count == 1, line[0] == 0x0D {
-      events.append(.part(try MultipartPart(headers)))
-      // An empty part's delimiter follows at once: its CR LF is the one that ended the header.
-      matched = 2
-      virtual = 2
-      state = .data
-      return
-    }
-    try parseFieldLine(line, into: &headers)
   }
 
   static var malformed: HTTPError {

@@ -35,27 +35,29 @@ extension RequestHead {
   }
 
   private mutating func judgeTarget() throws(HTTPError) {
-    let hosts = headers.all("Host")
-    if hosts.count > 1 { throw .malformed("duplicate_host", "There is more than one Host field.") }
-    if hosts.isEmpty, minorVersion == 1 {
+    let host = headers.first("Host")
+    if let host {
+      guard host.isOnly else {
+        throw .malformed("duplicate_host", "There is more than one Host field.")
+      }
+      guard isValidAuthority(host.value) else {
+        throw .malformed("invalid_host", "The Host field is no host with an optional port.")
+      }
+    } else if minorVersion == 1 {
       throw .malformed("missing_host", "An HTTP/1.1 request needs a Host field.")
-    }
-    if let host = hosts.first, !isValidAuthority(host) {
-      throw .malformed("invalid_host", "The Host field is no host with an optional port.")
     }
     let form = try TargetForm(target, method: method)
     pathAndQuery = form.pathAndQuery
-    authority = hosts.first ?? form.authority ?? ""
-    if let named = form.authority, let host = hosts.first, !equalIgnoringCase(named, host) {
+    authority = host?.value ?? form.authority ?? ""
+    if let named = form.authority, let host, !equalIgnoringCase(named, host.value) {
       throw .malformed("contradicting_host", "The target and the Host field name different hosts.")
     }
   }
 
   private mutating func judgeFraming() throws(HTTPError) {
-    let lengths = headers.all("Content-Length")
-    let codings = headers.all("Transfer-Encoding")
-    if let coding = codings.first {
-      guard codings.count == 1, lengths.isEmpty, minorVersion == 1 else {
+    let length = headers.first("Content-Length")
+    if let (coding, isOnly) = headers.first("Transfer-Encoding") {
+      guard isOnly, length == nil, minorVersion == 1 else {
         throw .malformed("ambiguous_framing", "The body's end is described in more than one way.")
       }
       if equalIgnoringCase(coding, "chunked") {
@@ -64,20 +66,23 @@ extension RequestHead {
       }
       let isToken = !coding.isEmpty && coding.utf8.allSatisfy(isTokenByte)
       if isToken, !equalIgnoringCase(coding, "identity") {
-        throw HTTPError(
-          status: 501, code: "unknown_transfer_coding",
-          detail: "The only transfer coding understood is chunked.", closes: true)
+        throw .refusal(
+          501, "unknown_transfer_coding", "The only transfer coding understood is chunked.")
       }
       throw .malformed("invalid_transfer_encoding", "Transfer-Encoding is not exactly chunked.")
     }
-    guard let length = lengths.first else { return }
-    guard lengths.count == 1, let value = decimal(length.utf8) else {
+    guard let length else { return }
+    guard length.isOnly, let value = decimal(length.value.utf8) else {
       throw .malformed("invalid_content_length", "Content-Length is not one decimal number.")
     }
     framing = value == 0 ? .none : .length(value)
   }
 
   private mutating func judgePersistence() {
+    guard headers.contains("Connection") else {
+      persists = minorVersion == 1
+      return
+    }
     let options = listMembers(headers, "Connection").map(String.init)
     let closes = options.contains { equalIgnoringCase($0, "close") }
     let keeps = minorVersion == 1 || options.contains { equalIgnoringCase($0, "keep-alive") }
@@ -87,9 +92,7 @@ extension RequestHead {
   private mutating func judgeExpectation() throws(HTTPError) {
     guard minorVersion == 1, let expectation = headers["Expect"] else { return }
     guard equalIgnoringCase(expectation, "100-continue") else {
-      throw HTTPError(
-        status: 417, code: "unknown_expectation",
-        detail: "The only expectation met is 100-continue.", closes: true)
+      throw .refusal(417, "unknown_expectation", "The only expectation met is 100-continue.")
     }
     expectsContinue = framing != .none
   }

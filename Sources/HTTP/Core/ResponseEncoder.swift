@@ -8,28 +8,23 @@ struct ResponseEncoder {
     case untilClose
   }
 
-  /// What is known of the body before it is sent.
-  enum BodyKind: Equatable {
-    case length(Int)
-    case unknown
+  /// The end of every head, encoded once: fields that all responses have, and the empty line.
+  private let end: [UInt8]
+  /// The same for a response without a policy of its own.
+  private let endWithPolicy: [UInt8]
+
+  init(contentSecurityPolicy policy: String) {
+    let common = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+    end = Array("\(common)\r\n".utf8)
+    endWithPolicy =
+      policy.isEmpty ? end : Array("\(common)Content-Security-Policy: \(policy)\r\n\r\n".utf8)
   }
 
-  /// Fields of every response, encoded once.
-  private let common: [UInt8]
-  private let policy: String
-
-  init(contentSecurityPolicy: String) {
-    policy = contentSecurityPolicy
-    common = Array("X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n".utf8)
-  }
-
-  /// The framing of a response, from what is asked and what is answered.
-  static func framing(_ body: BodyKind, status: Int, minorVersion: Int) -> Framing {
+  /// The framing of a response whose body has that length, if it is known beforehand.
+  static func framing(_ length: Int?, status: Int, minorVersion: Int) -> Framing {
     if status < 200 || status == 204 || status == 304 { return .none }
-    switch body {
-    case .length(let count): return .length(count)
-    case .unknown: return minorVersion == 0 ? .untilClose : .chunked
-    }
+    if let length { return .length(length) }
+    return minorVersion == 0 ? .untilClose : .chunked
   }
 
   /// Appends status line, fields and the empty line.
@@ -37,35 +32,36 @@ struct ResponseEncoder {
     status: Int, headers: Headers, framing: Framing, persists: Bool, minorVersion: Int,
     date: [UInt8], requestID: String, into out: inout [UInt8]
   ) {
-    out.append(contentsOf: "HTTP/1.1 ".utf8)
-    appendDecimal(status, to: &out)
-    out.append(0x20)
-    out.append(contentsOf: reasonPhrase(status).utf8)
-    out.append(contentsOf: "\r\nDate: ".utf8)
-    out.append(contentsOf: date)
-    out.append(contentsOf: "\r\n".utf8)
+    if status == 200 {
+      out.append("HTTP/1.1 200 OK\r\nDate: ")
+    } else {
+      out.append("HTTP/1.1 \(status) \(reasonPhrases[status] ?? "Status")\r\nDate: ")
+    }
+    out.append(date.span)
+    out.append("\r\n")
     var namesPolicy = false
-    for field in headers.fields where !isFramingField(field.name) {
-      if equalIgnoringCase(field.name, "Content-Security-Policy") { namesPolicy = true }
-      appendField(field.name, field.value, to: &out)
+    for index in headers.fields.indices where !isFramingField(headers.fields[index].name) {
+      let name = headers.fields[index].name
+      if name.utf8.count == 23, equalIgnoringCase(name, "Content-Security-Policy") {
+        namesPolicy = true
+      }
+      appendField(name, headers.fields[index].value, to: &out)
     }
     switch framing {
     case .none, .untilClose: break
     case .length(let count):
-      out.append(contentsOf: "Content-Length: ".utf8)
+      out.append("Content-Length: ")
       appendDecimal(count, to: &out)
-      out.append(contentsOf: "\r\n".utf8)
-    case .chunked: out.append(contentsOf: "Transfer-Encoding: chunked\r\n".utf8)
+      out.append("\r\n")
+    case .chunked: out.append("Transfer-Encoding: chunked\r\n")
     }
     if !persists || framing == .untilClose {
-      out.append(contentsOf: "Connection: close\r\n".utf8)
+      out.append("Connection: close\r\n")
     } else if minorVersion == 0 {
-      out.append(contentsOf: "Connection: keep-alive\r\n".utf8)
+      out.append("Connection: keep-alive\r\n")
     }
     if !requestID.isEmpty { appendField("X-Request-Id", requestID, to: &out) }
-    out.append(contentsOf: common)
-    if !namesPolicy, !policy.isEmpty { appendField("Content-Security-Policy", policy, to: &out) }
-    out.append(contentsOf: "\r\n".utf8)
+    out.append(namesPolicy ? end.span : endWithPolicy.span)
   }
 
   /// Bytes as one chunk of the chunked coding. `bytes` is not empty: an empty chunk would end the body.
@@ -85,19 +81,17 @@ struct ResponseEncoder {
   static let continueHead = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
   private func appendField(_ name: String, _ value: String, to out: inout [UInt8]) {
-    appendText(name, to: &out)
-    out.append(0x3A)
-    out.append(0x20)
-    appendText(value, to: &out)
-    out.append(0x0D)
-    out.append(0x0A)
+    out.append(name.utf8.span)
+    out.append(": ")
+    out.append(value.utf8.span)
+    out.append("\r\n")
   }
 }
 
-@inline(__always)
-private func appendText(_ text: String, to out: inout [UInt8]) {
-  var text = text
-  text.withUTF8 { unsafe out.append(contentsOf: $0) }
+extension [UInt8] {
+  /// Appends text in UTF-8.
+  @inline(__always)
+  fileprivate mutating func append(_ text: String) { append(text.utf8.span) }
 }
 
 /// Fields that the encoder alone writes.
@@ -117,46 +111,17 @@ private func appendDecimal(_ value: Int, to out: inout [UInt8]) {
   out.append(0x30 + UInt8(value % 10))
 }
 
-private func reasonPhrase(_ status: Int) -> String {
-  switch status {
-  case 200: "OK"
-  case 201: "Created"
-  case 202: "Accepted"
-  case 204: "No Content"
-  case 206: "Partial Content"
-  case 301: "Moved Permanently"
-  case 302: "Found"
-  case 303: "See Other"
-  case 304: "Not Modified"
-  case 307: "Temporary Redirect"
-  case 308: "Permanent Redirect"
-  case 400: "Bad Request"
-  case 401: "Unauthorized"
-  case 403: "Forbidden"
-  case 404: "Not Found"
-  case 405: "Method Not Allowed"
-  case 406: "Not Acceptable"
-  case 408: "Request Timeout"
-  case 409: "Conflict"
-  case 410: "Gone"
-  case 412: "Precondition Failed"
-  case 413: "Content Too Large"
-  case 414: "URI Too Long"
-  case 415: "Unsupported Media Type"
-  case 416: "Range Not Satisfiable"
-  case 417: "Expectation Failed"
-  case 421: "Misdirected Request"
-  case 422: "Unprocessable Content"
-  case 428: "Precondition Required"
-  case 429: "Too Many Requests"
-  case 431: "Request Header Fields Too Large"
-  case 500: "Internal Server Error"
-  case 501: "Not Implemented"
-  case 502: "Bad Gateway"
-  case 503: "Service Unavailable"
-  case 504: "Gateway Timeout"
-  case 505: "HTTP Version Not Supported"
-  case 507: "Insufficient Storage"
-  default: "Status"
-  }
-}
+/// The reasons of RFC 9110 section 15 and its relatives, by status.
+private let reasonPhrases: [Int: String] = [
+  200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 206: "Partial Content",
+  301: "Moved Permanently", 302: "Found", 303: "See Other", 304: "Not Modified",
+  307: "Temporary Redirect", 308: "Permanent Redirect", 400: "Bad Request", 401: "Unauthorized",
+  403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable",
+  408: "Request Timeout", 409: "Conflict", 410: "Gone", 412: "Precondition Failed",
+  413: "Content Too Large", 414: "URI Too Long", 415: "Unsupported Media Type",
+  416: "Range Not Satisfiable", 417: "Expectation Failed", 421: "Misdirected Request",
+  422: "Unprocessable Content", 428: "Precondition Required", 429: "Too Many Requests",
+  431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
+  502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+  505: "HTTP Version Not Supported", 507: "Insufficient Storage",
+]

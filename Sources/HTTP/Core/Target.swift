@@ -10,9 +10,7 @@ struct TargetForm {
   /// - Throws: 400 for a form that does not fit the method, 501 for CONNECT.
   init(_ target: String, method: String) throws(HTTPError) {
     if method == "CONNECT" {
-      throw HTTPError(
-        status: 501, code: "method_not_implemented", detail: "This server is no proxy.",
-        closes: true)
+      throw .refusal(501, "method_not_implemented", "This server is no proxy.")
     }
     if target.utf8.first == 0x2F {
       pathAndQuery = target
@@ -43,14 +41,14 @@ struct TargetForm {
 
 /// Whether the text is `uri-host[:port]` with a non-empty host, without user information.
 func isValidAuthority(_ text: String) -> Bool {
-  let bytes = Array(text.utf8)
-  guard let first = bytes.first else { return false }
+  let bytes = text.utf8.span
+  guard bytes.count > 0 else { return false }
   var end = 0
-  if first == 0x5B {
-    guard let closing = bytes.firstIndex(of: 0x5D), bytes[1..<closing].contains(0x3A),
-      IPAddress(String(decoding: bytes[1..<closing], as: UTF8.self)) != nil
+  if bytes[0] == 0x5B {
+    let address = text.utf8.dropFirst().prefix { $0 != 0x5D }
+    end = address.count + 2
+    guard end <= bytes.count, address.contains(0x3A), IPAddress(Substring(address)) != nil
     else { return false }
-    end = closing + 1
   } else {
     while end < bytes.count, bytes[end] != 0x3A {
       if bytes[end] == 0x25 {
@@ -65,7 +63,7 @@ func isValidAuthority(_ text: String) -> Bool {
     if end == 0 { return false }
   }
   guard end < bytes.count else { return true }
-  let port = bytes[(end + 1)...]
+  let port = text.utf8.dropFirst(end + 1)
   guard bytes[end] == 0x3A, port.count <= 5 else { return false }
   return port.isEmpty || decimal(port).map { $0 <= 65535 } ?? false
 }
@@ -81,16 +79,14 @@ private func isHostByte(_ byte: UInt8) -> Bool {
 
 /// Whether the target is a path that decodes to itself: no query, no escape, no dot and no backslash.
 func isPlainPath(_ target: String) -> Bool {
-  var target = target
-  return target.withUTF8 { bytes in
-    for index in 0..<bytes.count {
-      switch unsafe bytes[index] {
-      case 0x25, 0x2E, 0x3F, 0x5C: return false
-      default: continue
-      }
+  let bytes = target.utf8.span
+  for index in bytes.indices {
+    switch bytes[index] {
+    case 0x25, 0x2E, 0x3F, 0x5C: return false
+    default: continue
     }
-    return true
   }
+  return true
 }
 
 /// A path decoded once.

@@ -2,10 +2,16 @@ internal import Logging
 
 /// The state of the one request under way.
 struct OpenExchange {
+  /// What the observer is told in the end.
+  var record: Exchange
+  /// When the head was complete.
+  let begun: UInt64
   /// Decodes the body.
   var body = BodyDecoder()
   /// Whether `100 Continue` is still to be sent before the body can come.
   var owesContinue = false
+  /// Most bytes of the body to receive at once: more as long as the client fills it.
+  var chunkBytes = 16 * 1024
   /// Whether a reader is suspended.
   var isReading = false
   /// The client was too slow.
@@ -14,95 +20,90 @@ struct OpenExchange {
   var bodyFailed = false
   /// The framing of the response whose body is being written.
   var framing = ResponseEncoder.Framing.none
-  /// Bytes sent, head included.
-  var bytesOut = 0
+
+  init(method: String, id: String, client: String, begun: UInt64) {
+    record = Exchange(
+      method: method, route: nil, path: "", status: 0, duration: .zero, bytesIn: 0, bytesOut: 0,
+      remoteAddress: client, requestID: id)
+    self.begun = begun
+  }
 }
 
 extension Connection {
   /// Answers one request.
   func serve(_ head: RequestHead) async -> ConnectionPolicy.Next {
     policy.headFinished(persists: head.persists)
-    let begun = loop.now
     exchanges += 1
-    var record = record(of: head, service.requestID(head.headers), clientAddress(head))
-    let (response, closes) = await answer(head, &record)
-    let next = await respond(response, to: head, id: record.requestID, closes: closes)
-    observe(record, status: response.status, begun: begun)
+    exchange = OpenExchange(
+      method: head.method, id: service.requestID(head.headers), client: clientAddress(head),
+      begun: loop.now)
+    let (response, closes) = await answer(head)
+    return await conclude(response, to: head, closes: closes)
+  }
+
+  /// Sends the response of the exchange that is open, and tells the observer.
+  func conclude(
+    _ response: Response, to head: RequestHead, closes: Bool
+  ) async -> ConnectionPolicy.Next {
+    let next = await respond(response, to: head, closes: closes)
+    observe(status: response.status)
     return next
-  }
-
-  /// Who sent a request, as far as trusted proxies tell.
-  private func clientAddress(_ head: RequestHead) -> String {
-    service.configuration.proxies.client(peer: address, headers: head.headers)
-  }
-
-  func record(of head: RequestHead, _ id: String, _ client: String) -> Exchange {
-    Exchange(
-      method: head.method, route: nil, path: "", status: 0, duration: .zero, bytesIn: 0,
-      bytesOut: 0, remoteAddress: client, requestID: id)
-  }
-
-  /// Tells the observer of an answered request.
-  func observe(_ record: Exchange, status: Int, begun: UInt64) {
-    guard let observer = service.configuration.observer else { return }
-    var record = record
-    record.status = status
-    record.duration = .nanoseconds(Int64(loop.now - begun))
-    record.bytesIn = exchange?.body.decoded ?? 0
-    record.bytesOut = exchange?.bytesOut ?? 0
-    observer(record)
   }
 
   /// Answers a head that could not be taken.
   func refuse(_ error: HTTPError) async -> ConnectionPolicy.Next {
     policy.headRefused()
     exchanges += 1
-    exchange = nil
+    inbox = []
     var head = RequestHead()
     head.method = "GET"
     let id = service.requestID(Headers())
-    inbox = []
-    return await respond(service.refusal(error, id: id), to: head, id: id, closes: true)
+    exchange = OpenExchange(method: head.method, id: id, client: address, begun: loop.now)
+    return await respond(service.refusal(error, id: id), to: head, closes: true)
   }
 
-  private func answer(
-    _ head: RequestHead, _ record: inout Exchange
-  ) async -> (Response, closes: Bool) {
+  /// Tells the observer of the exchange that is open.
+  func observe(status: Int) {
+    guard let observer = service.configuration.observer, let exchange else { return }
+    var record = exchange.record
+    record.status = status
+    record.duration = .nanoseconds(Int64(loop.now - exchange.begun))
+    record.bytesIn = exchange.body.decoded
+    observer(record)
+  }
+
+  private func answer(_ head: RequestHead) async -> (Response, closes: Bool) {
+    let id = exchange?.record.requestID ?? ""
     do {
       // Until a route is known, the body is only measured so that it can be skipped.
-      exchange = OpenExchange(
-        body: try BodyDecoder(head.framing, limit: .max, limits: service.limits),
-        owesContinue: head.expectsContinue)
-      let request = try request(
-        head, id: record.requestID, client: record.remoteAddress, body: body(of: head))
-      record.path = request.path
-      let admission = try service.admit(head, request)
-      if case .route(let route, _) = admission.match {
-        record.route = route.pattern
+      exchange?.body = try BodyDecoder(head.framing, limit: .max, limits: service.limits)
+      exchange?.owesContinue = head.expectsContinue
+      var request = try request(head, id: id, body: body(of: head))
+      exchange?.record.path = request.path
+      let match = try service.admit(head, &request)
+      if case .route(let index, _) = match {
+        let route = service.router.routes[index]
+        exchange?.record.route = route.pattern
         exchange?.body = try BodyDecoder(
-          head.framing, limit: admission.bodyLimit, limits: service.limits)
+          head.framing, limit: route.bodyLimit ?? service.limits.bodyBytes, limits: service.limits)
       }
-      return (try await dispatch(admission), false)
+      return (try await dispatch(match, request), false)
     } catch {
-      return refusal(of: error, record.requestID)
+      return refusal(of: error, id)
     }
   }
 
-  private func request(
-    _ head: RequestHead, id: String, client: String, body: RequestBody
-  ) throws(HTTPError) -> Request {
+  /// The request of a head, on behalf of the client that trusted proxies tell of.
+  func request(_ head: RequestHead, id: String, body: RequestBody) throws(HTTPError) -> Request {
     if head.authority != servedHost {
       try service.checkHost(head.authority)
       servedHost = head.authority
     }
-    return try service.request(head, id: id, address: client, body: body)
+    return try service.request(head, id: id, address: clientAddress(head), body: body)
   }
 
-  /// Everything that is judged before a handler runs.
-  func admit(_ head: RequestHead, body: RequestBody) throws -> Service.Admission {
-    let id = service.requestID(head.headers)
-    return try service.admit(
-      head, request(head, id: id, client: clientAddress(head), body: body))
+  private func clientAddress(_ head: RequestHead) -> String {
+    service.configuration.proxies.client(peer: address, headers: head.headers)
   }
 
   /// The answer to what a handler or a check threw.
@@ -127,12 +128,18 @@ extension Connection {
     return RequestBody(contentLength: length) { [self] in try await nextBody(serial) }
   }
 
-  private func dispatch(_ admission: Service.Admission) async throws -> Response {
-    switch admission.match {
-    case .route(let route, _):
-      if let handler = route.immediate { return try handler(admission.request) }
-      return try await runElsewhere(route.handler, admission.request)
-    case .files(let files): return try await respondWithFile(files, admission.request)
+  private func dispatch(_ match: Router.Match, _ request: Request) async throws -> Response {
+    switch match {
+    case .route(let index, _):
+      let route = service.router.routes[index]
+      if let handler = route.immediate { return try handler(request) }
+      return try await runElsewhere {
+        try Compression.negotiate(try await route.handler(request), for: request)
+      }
+    case .files(let files):  // a disk may be slow
+      return try await runElsewhere {
+        try Compression.negotiate(try files.response(to: request), for: request)
+      }
     case .options(let allow): return Response(status: 204, headers: ["Allow": allow])
     case .wrongMethod(let allow):
       throw HTTPError(
@@ -143,24 +150,16 @@ extension Connection {
   }
 }
 
-/// Runs a handler on the global pool, so that the loop's thread stays free.
+/// Runs what may wait or compute on the global pool, so that the loop's thread stays free.
 ///
 /// The check at the start is also what makes Swift 6.3 leave the loop at all: with nothing but the call in it, the
-/// hop is optimised away and the handler runs on its caller's executor.
+/// hop is optimised away and the work runs on its caller's executor.
 @concurrent
-private func runElsewhere(
-  _ handler: Route.Handler, _ request: Request
-) async throws -> Response {
+func runElsewhere<Result: Sendable>(
+  _ work: @Sendable () async throws -> Result
+) async throws -> Result {
   try await withTaskExecutorPreference(globalConcurrentExecutor) {
     try Task.checkCancellation()
-    return try Compression.negotiate(try await handler(request), for: request)
-  }
-}
-
-/// Opens a file on the global pool: a disk may be slow.
-@concurrent
-private func respondWithFile(_ files: StaticFiles, _ request: Request) async throws -> Response {
-  try await withTaskExecutorPreference(globalConcurrentExecutor) {
-    try Compression.negotiate(try files.response(to: request), for: request)
+    return try await work()
   }
 }

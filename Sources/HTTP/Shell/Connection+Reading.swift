@@ -13,7 +13,7 @@ extension Connection {
   /// How the wait for a head ended.
   enum HeadOutcome {
     case head(RequestHead)
-    case prepared(PreparedAnswer)
+    case unfinished(Unfinished)
     case refused(HTTPError)
     case closed
   }
@@ -50,23 +50,20 @@ extension Connection {
     headTimedOut = false
     do throws(HTTPError) {
       while true {
-        if let answer = prepared {
-          prepared = nil
-          return .prepared(answer)
+        if let begun = unfinished {
+          unfinished = nil
+          return .unfinished(begun)
         }
         if let head = try parseInbox(&parser) { return .head(head) }
         switch receive() {
         case .bytes(let count):
-          if let head = try parseScratch(&parser, count) { return .head(head) }
-          if parser.hasBegun { policy.headProgressed(loop.now) }
+          keep(0..<count)
         case .wouldBlock:
           awaitsHead = !parser.hasBegun
           await waitReadable()
           awaitsHead = false
           if headTimedOut {
-            throw HTTPError(
-              status: 408, code: "head_timeout", detail: "The request did not arrive in time.",
-              closes: true)
+            throw .refusal(408, "head_timeout", "The request did not arrive in time.")
           }
         case .end, .failed: return .closed
         }
@@ -84,15 +81,6 @@ extension Connection {
     let head = try parser.parse(bytes.span, at: &position)
     if position < bytes.count { inbox = Array(bytes[position...]) }
     if head == nil { policy.headProgressed(loop.now) }
-    return head
-  }
-
-  private func parseScratch(_ parser: inout HeadParser, _ count: Int) throws(HTTPError)
-    -> RequestHead?
-  {
-    var position = 0
-    let head = try unsafe parser.parse(scratch(count).span, at: &position)
-    keep(position..<count)
     return head
   }
 
@@ -133,18 +121,15 @@ extension Connection {
       try decodeInbox(into: &chunk)
       if !chunk.isEmpty { return chunk }
       if exchange?.body.isFinished != false { return nil }
-      switch receive() {
+      switch receiveBody(into: &chunk) {
       case .bytes(let count):
         policy.bodyArrived(bytes: count, loop.now)
-        try decodeScratch(count, into: &chunk)
         if !chunk.isEmpty { return chunk }
       case .wouldBlock:
         policy.waitsForBody(loop.now)
         await waitReadable()
         if exchange?.bodyTimedOut == true {
-          throw HTTPError(
-            status: 408, code: "body_timeout", detail: "The body did not arrive in time.",
-            closes: true)
+          throw HTTPError.refusal(408, "body_timeout", "The body did not arrive in time.")
         }
       case .end:
         throw HTTPError.malformed("incomplete_body", "The connection ended inside the body.")
@@ -164,13 +149,29 @@ extension Connection {
     exchange?.body = decoder
   }
 
-  private func decodeScratch(_ count: Int, into chunk: inout [UInt8]) throws(HTTPError) {
-    guard var decoder = exchange?.body else { return }
-    var position = 0
-    try unsafe decoder.decode(scratch(count).span, at: &position, into: &chunk)
-    keep(position..<count)
-    exchange?.body = decoder
+  /// Receives once: bytes that need no decoding straight into the chunk, others into the inbox.
+  private func receiveBody(into chunk: inout [UInt8]) -> Received {
+    guard tls == nil, let open = exchange, let left = open.body.remaining else {
+      let received = receive()
+      if case .bytes(let count) = received { keep(0..<count) }
+      return received
+    }
+    var received = Received.wouldBlock
+    chunk.append(addingCapacity: min(left, open.chunkBytes)) { span in
+      unsafe span.withUnsafeMutableBufferPointer { buffer, added in
+        received = unsafe receiveRaw(into: UnsafeMutableRawBufferPointer(buffer))
+        if case .bytes(let count) = received { added = count }
+      }
+    }
+    exchange?.body.skip(chunk.count)
+    if chunk.count == open.chunkBytes {
+      exchange?.chunkBytes = min(4 * open.chunkBytes, Connection.largestChunk)
+    }
+    return received
   }
+
+  /// Most bytes of a body that are received, and handed to its handler, at once.
+  private static let largestChunk = 256 * 1024
 
   /// Asks for the body the client holds back, once, when a handler first wants it.
   private func sendContinue() async throws {

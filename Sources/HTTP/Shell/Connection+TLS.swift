@@ -76,7 +76,7 @@ extension Connection {
   func transmitSecurely(_ tls: TLSSession, _ bytes: [UInt8]) async throws {
     var position = 0
     while position < bytes.count {
-      guard !isClosed, case .count(let count) = tls.write(bytes, from: position) else {
+      guard !isClosed, case .count(let count) = tls.write(bytes[position...]) else {
         throw CancellationError()
       }
       position += count
@@ -87,11 +87,20 @@ extension Connection {
 
   private func sendEnciphered(_ tls: TLSSession) async throws {
     tls.takeOut(into: &outgoing)
-    while !outgoing.isEmpty {
-      let bytes = outgoing
-      let sent = try await judge(isClosed ? -1 : sendRest(bytes, [], 0))
-      outgoing.removeFirst(sent)
+    try await sendOutgoing()
+  }
+
+  /// Enciphers this connection's part of the outbox, from `start` to the end, where it is.
+  func encipherOutbox(_ tls: TLSSession, from start: Int, isLast: Bool) {
+    var position = start
+    while position < loop.outbox.bytes.count,
+      case .count(let count) = tls.write(loop.outbox.bytes[position...])
+    {
+      position += count
     }
+    if isLast { tls.shutdown() }
+    loop.outbox.bytes.removeSubrange(start...)
+    tls.takeOut(into: &loop.outbox.bytes)
   }
 
   /// Sends what can be sent without waiting; the rest goes with the next bytes.
@@ -100,7 +109,7 @@ extension Connection {
     // A client that makes us answer and never reads is none to wait for.
     if outgoing.count > 256 * 1024 { abort() }
     guard !outgoing.isEmpty, !isClosed, !sending else { return }
-    let sent = sendRest(outgoing, [], 0)
+    let sent = sendOnce(outgoing.span)
     if sent > 0 { outgoing.removeFirst(sent) }
   }
 

@@ -6,13 +6,13 @@ extension Connection {
   ///
   /// - Returns: what becomes of the connection.
   func respond(
-    _ response: Response, to head: RequestHead, id: String, closes: Bool
+    _ response: Response, to head: RequestHead, closes: Bool
   ) async -> ConnectionPolicy.Next {
     let persists = policy.mayPersist && !closes && mayKeepAfterBody()
-    let framing = framing(of: response, for: head)
-    let staysOpen = persists && framing != .untilClose
+    var encoded: [UInt8] = []
+    let framing = encode(
+      response, for: head, id: exchange?.record.requestID ?? "", persists: persists, into: &encoded)
     exchange?.framing = framing
-    let encoded = encode(response, for: head, id: id, persists: staysOpen)
     do {
       let hasBody = head.method != "HEAD" && framing != .none
       try await send(encoded, hasBody ? response.body : .empty)
@@ -20,6 +20,7 @@ extension Connection {
       abort()
     }
     guard !isClosed else { return .close }
+    let staysOpen = persists && framing != .untilClose
     var consumed = exchange?.body.isFinished ?? true
     if staysOpen, !consumed { consumed = await discardBody() }
     exchange?.framing = .none
@@ -27,24 +28,22 @@ extension Connection {
     return policy.responseFinished(persisting: staysOpen, bodyConsumed: consumed, loop.now)
   }
 
-  private func framing(of response: Response, for head: RequestHead) -> ResponseEncoder.Framing {
-    ResponseEncoder.framing(
-      bodyKind(response.body), status: response.status, minorVersion: head.minorVersion)
-  }
-
-  /// The head of a response.
-  func encode(_ response: Response, for head: RequestHead, id: String, persists: Bool) -> [UInt8] {
-    var encoded: [UInt8] = []
-    encoded.reserveCapacity(768)
+  /// Appends the head of a response; returns how its body is framed.
+  func encode(
+    _ response: Response, for head: RequestHead, id: String, persists: Bool, into out: inout [UInt8]
+  ) -> ResponseEncoder.Framing {
+    let framing = ResponseEncoder.framing(
+      response.body.length, status: response.status, minorVersion: head.minorVersion)
+    out.reserveCapacity(out.count + 768)
     service.encoder.encode(
-      status: response.status, headers: response.headers, framing: framing(of: response, for: head),
-      persists: persists, minorVersion: head.minorVersion, date: loop.date, requestID: id,
-      into: &encoded)
-    return encoded
+      status: response.status, headers: response.headers, framing: framing,
+      persists: persists && framing != .untilClose, minorVersion: head.minorVersion,
+      date: loop.date, requestID: id, into: &out)
+    return framing
   }
 
   /// Up to here a file is read into memory, in bytes, and leaves in one write with its head.
-  static let smallFile = 32 * 1024
+  static let smallBody = 32 * 1024
 
   /// Whether the rest of the request's body, if any, is small enough to be skipped.
   private func mayKeepAfterBody() -> Bool {
@@ -57,22 +56,13 @@ extension Connection {
     return exchange?.body.remaining.map { $0 <= service.limits.discardBytes } ?? false
   }
 
-  private func bodyKind(_ body: Response.Body) -> ResponseEncoder.BodyKind {
-    switch body {
-    case .empty: .length(0)
-    case .bytes(let bytes): .length(bytes.count)
-    case .file(_, let range): .length(range.count)
-    case .stream, .events: .unknown
-    }
-  }
-
   private func send(_ head: [UInt8], _ body: Response.Body) async throws {
     let serial = exchanges
     let writer = ResponseWriter { [self] bytes in try await writeBody(bytes, serial) }
     switch body {
     case .empty: try await transmit(head)
     case .bytes(let bytes): try await transmit(head, bytes)
-    case .file(let file, let range) where range.count <= Connection.smallFile:
+    case .file(let file, let range) where range.count <= Connection.smallBody:
       let bytes = try file.read(at: range.lowerBound, count: range.count)
       guard bytes.count == range.count else { throw CancellationError() }
       try await transmit(head, bytes)
@@ -84,7 +74,7 @@ extension Connection {
       try await transmit(file, range)
     case .stream(let write):
       try await transmit(head)
-      try await runElsewhere(write, writer)
+      try await runElsewhere { try await write(writer) }
       try await finishStream()
     case .events(let write):
       try await transmit(head)
@@ -97,7 +87,7 @@ extension Connection {
   private func runEvents(
     _ write: @escaping @Sendable (ResponseWriter) async throws -> Void, _ writer: ResponseWriter
   ) async throws {
-    let task = Task { try await runElsewhere(write, writer) }
+    let task = Task { try await runElsewhere { try await write(writer) } }
     events = task
     if policy.isDraining { task.cancel() }
     defer { events = nil }
@@ -129,27 +119,42 @@ extension Connection {
   func transmit(_ first: [UInt8], _ second: [UInt8] = [], more: Bool = false) async throws {
     await takeSendTurn()
     defer { endSendTurn() }
+    try await sendOutgoing()
     if let tls { return try await transmitSecurely(tls, first + second) }
     let total = first.count + second.count
     var sent = 0
     while sent < total {
-      let count = isClosed ? -1 : sendRest(first, second, sent, more: more)
-      sent += try await judge(count)
+      sent += try await judge(sendOnce(first.span, second.span, after: sent, more: more))
     }
   }
 
-  func sendRest(_ first: [UInt8], _ second: [UInt8], _ sent: Int, more: Bool = false) -> Int {
+  /// Sends what the kernel did not take before.
+  func sendOutgoing() async throws {
+    while !outgoing.isEmpty {
+      outgoing.removeFirst(try await judge(sendOnce(outgoing.span)))
+    }
+  }
+
+  /// Sends once, without waiting: what comes after the first `sent` bytes of both runs.
+  ///
+  /// - Returns: how many bytes the kernel took, or a negative error.
+  func sendOnce(
+    _ first: Span<UInt8>, _ second: Span<UInt8> = Span(), after sent: Int = 0, more: Bool = false
+  ) -> Int {
+    isClosed ? -1 : Connection.send(descriptor, first, second, after: sent, more: more)
+  }
+
+  static func send(
+    _ descriptor: Int32, _ first: Span<UInt8>, _ second: Span<UInt8> = Span(), after sent: Int = 0,
+    more: Bool = false
+  ) -> Int {
     unsafe first.withUnsafeBytes { head in
       unsafe second.withUnsafeBytes { tail in
-        if sent < head.count {
-          return unsafe byol_send2(
-            descriptor, head.baseAddress.map { unsafe $0 + sent }, head.count - sent,
-            tail.baseAddress, tail.count, more ? 1 : 0)
-        }
-        let skipped = sent - head.count
+        let inHead = min(sent, head.count)
+        let inTail = sent - inHead
         return unsafe byol_send2(
-          descriptor, tail.baseAddress.map { unsafe $0 + skipped }, tail.count - skipped, nil, 0,
-          more ? 1 : 0)
+          descriptor, head.baseAddress.map { unsafe $0 + inHead }, head.count - inHead,
+          tail.baseAddress.map { unsafe $0 + inTail }, tail.count - inTail, more ? 1 : 0)
       }
     }
   }
@@ -184,7 +189,7 @@ extension Connection {
   /// Bytes taken by the kernel, after waiting when it takes none.
   func judge(_ result: Int) async throws -> Int {
     if result > 0 {
-      exchange?.bytesOut += result
+      exchange?.record.bytesOut += result
       policy.clientTook(bytes: result, loop.now)
       return result
     }
@@ -206,16 +211,5 @@ extension Connection {
     let waiting = sendTurns
     sendTurns = []
     for turn in waiting { turn.resume() }
-  }
-}
-
-/// Runs the writer of a stream on the global pool; the check keeps the hop as in the handlers' case.
-@concurrent
-private func runElsewhere(
-  _ write: @Sendable (ResponseWriter) async throws -> Void, _ writer: ResponseWriter
-) async throws {
-  try await withTaskExecutorPreference(globalConcurrentExecutor) {
-    try Task.checkCancellation()
-    try await write(writer)
   }
 }

@@ -14,7 +14,8 @@ actor Connection {
   /// The client's address as far as the connection itself tells it.
   var address: String
   let descriptor: Int32
-  private let slot: Int
+  /// What the loop knows it by.
+  let token: UInt64
   private var task: Task<Void, Never>?
 
   // What epoll last said. Edge-triggered: a flag stays until the kernel says "would block".
@@ -30,15 +31,15 @@ actor Connection {
 
   private let expectsProxyHeader: Bool
   let tls: TLSSession?
-  /// Enciphered bytes that the kernel has not taken yet.
+  /// Bytes ready to be sent that the kernel has not taken yet.
   var outgoing: [UInt8] = []
 
   var policy: ConnectionPolicy
   var headTimedOut = false
   /// Whether the task sleeps until a request begins, so that `answerAtOnce` may take it.
   var awaitsHead = false
-  /// An answer made by `answerAtOnce` for the task to send.
-  var prepared: PreparedAnswer?
+  /// What `answerAtOnce` has begun for the task to end.
+  var unfinished: Unfinished?
   /// Bytes received beyond what was asked for: the beginning of a pipelined request.
   var inbox: [UInt8] = []
   /// The host that was checked last: a client rarely changes it.
@@ -48,11 +49,11 @@ actor Connection {
   /// The task of an event stream, which drain cancels.
   var events: Task<Void, any Error>?
 
-  init(service: Service, loop: EventLoop, descriptor: Int32, slot: Int, address: String) {
+  init(service: Service, loop: EventLoop, descriptor: Int32, token: UInt64, address: String) {
     self.service = service
     self.loop = loop
     self.descriptor = descriptor
-    self.slot = slot
+    self.token = token
     self.address = address
     let tls = service.tls.flatMap { TLSSession($0) }
     let configuration = service.configuration
@@ -85,7 +86,7 @@ actor Connection {
       case .closed: return end()
       case .refused(let error): next = await refuse(error)
       case .head(let head): next = await serve(head)
-      case .prepared(let answer): next = await deliver(answer)
+      case .unfinished(let begun): next = await finish(begun)
       }
       noteDeadline()
       if next == .awaitRequest { continue }
@@ -126,7 +127,7 @@ actor Connection {
       readable = true
       if !answerAtOnce() { resumeReader() }
     }
-    if bits & UInt32(BYOL_WRITABLE) != 0 {
+    if bits & UInt32(BYOL_WRITABLE) != 0, !writable {
       writable = true
       resumeWriter()
     }
@@ -171,13 +172,13 @@ actor Connection {
     guard !isClosed else { return }
     isClosed = true
     policy.closed()
-    loop.remove(slot: slot)
+    loop.remove(token)
     _ = byol_close(descriptor)
     resumeReader()
     resumeWriter()
   }
 
-  private func resumeReader() {
+  func resumeReader() {
     if task == nil, !isClosed {
       awaitsHead = false
       loop.taskBegan()

@@ -13,7 +13,6 @@ internal import Synchronization
     var jobs: [UnownedJob] = []
     var actions: [@Sendable () -> Void] = []
     var asleep = false
-    var stopped = false
   }
 
   private struct Slot {
@@ -48,6 +47,8 @@ internal import Synchronization
   private var dateSecond: Int64 = -1
   /// Where bytes are received before it is known what they are.
   let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 64)
+  /// What this turn's answers come to.
+  var outbox = Outbox()
   /// Where bytes of TLS are received before they are deciphered into `scratch`.
   let enciphered = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 64)
 
@@ -87,27 +88,22 @@ internal import Synchronization
   /// Takes a job from any thread.
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    let mustWake = inbound.withLock { inbound in
-      inbound.jobs.append(job)
-      defer { inbound.asleep = false }
-      return inbound.asleep
-    }
-    if mustWake { byol_eventfd_signal(wake) }
+    hand { $0.jobs.append(job) }
   }
 
   /// Runs an action on the loop's thread, soon.
-  func run(_ action: @escaping @Sendable () -> Void) {
+  func run(_ action: @escaping @Sendable () -> Void) { hand { $0.actions.append(action) } }
+
+  private func hand(_ add: (inout Inbound) -> Void) {
     let mustWake = inbound.withLock { inbound in
-      inbound.actions.append(action)
+      add(&inbound)
       defer { inbound.asleep = false }
       return inbound.asleep
     }
     if mustWake { byol_eventfd_signal(wake) }
   }
 
-  func checkIsolated() {
-    precondition(byol_thread_id() == thread, "not on the event loop's thread")
-  }
+  func isIsolatingCurrentContext() -> Bool? { byol_thread_id() == thread }
 
   // MARK: Turning
 
@@ -122,9 +118,9 @@ internal import Synchronization
       inbound.withLock { $0.asleep = false }
       tick()
       for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
+      emptyOutbox()
       if now >= nextSweep { sweep() }
     }
-    inbound.withLock { $0.stopped = true }
     connectionClosed = {}
     listenerReady = {}
   }
@@ -175,13 +171,34 @@ internal import Synchronization
     case EventLoop.wakeToken: byol_eventfd_clear(wake)
     case EventLoop.listenerToken: listenerReady()
     default:
-      let index = Int(event.token & 0xFFFF_FFFF)
-      let generation = UInt32(event.token >> 32)
-      guard slots[index].generation == generation, let connection = slots[index].connection else {
-        return
-      }
-      connection.assumeIsolated { $0.handle(event.bits) }
+      guard isLive(event.token) else { return }
+      slots[index(event.token)].connection?.assumeIsolated { $0.handle(event.bits) }
+      if outbox.isFull { emptyOutbox() }
     }
+  }
+
+  private func index(_ token: UInt64) -> Int { Int(token & 0xFFFF_FFFF) }
+
+  /// Whether the connection that was given this token is still there.
+  private func isLive(_ token: UInt64) -> Bool {
+    slots[index(token)].generation == UInt32(token >> 32)
+  }
+
+  /// Sends the answers of this turn. A connection hears of it again where they are its last, or not taken whole.
+  private func emptyOutbox() {
+    guard !outbox.parcels.isEmpty else { return }
+    var full = Outbox()
+    swap(&full, &outbox)
+    for parcel in full.parcels where isLive(parcel.token) {
+      let sent = Connection.send(parcel.descriptor, full.bytes.span.extracting(parcel.range))
+      if sent == parcel.range.count, parcel.persists { continue }
+      let rest = Array(full.bytes[parcel.range].dropFirst(max(0, sent)))
+      slots[index(parcel.token)].connection?.assumeIsolated {
+        $0.sent(sent, leaving: rest, persists: parcel.persists)
+      }
+    }
+    full.removeAll()
+    swap(&full, &outbox)
   }
 
   // MARK: Time
@@ -223,7 +240,7 @@ internal import Synchronization
   }
 
   /// Gives a connection its slot and registers its descriptor.
-  func add(_ descriptor: Int32, make: (_ slot: Int) -> Connection) -> Connection? {
+  func add(_ descriptor: Int32, make: (_ token: UInt64) -> Connection) -> Connection? {
     let index = free.popLast() ?? slots.count
     if index == slots.count { slots.append(Slot()) }
     let token = UInt64(slots[index].generation) << 32 | UInt64(index)
@@ -231,17 +248,17 @@ internal import Synchronization
       free.append(index)
       return nil
     }
-    let connection = make(index)
+    let connection = make(token)
     slots[index].connection = connection
     connectionCount += 1
     return connection
   }
 
   /// Forgets a connection whose descriptor is about to be closed, which ends its registration.
-  func remove(slot: Int) {
-    slots[slot].connection = nil
-    slots[slot].generation &+= 1
-    free.append(slot)
+  func remove(_ token: UInt64) {
+    slots[index(token)].connection = nil
+    slots[index(token)].generation &+= 1
+    free.append(index(token))
     connectionCount -= 1
     connectionClosed()
   }

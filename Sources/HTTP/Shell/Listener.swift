@@ -78,8 +78,8 @@ final class Listener {
   }
 
   private func begin(_ accepted: Int32, _ address: String) {
-    let connection = loop.add(accepted) { slot in
-      Connection(service: service, loop: loop, descriptor: accepted, slot: slot, address: address)
+    let connection = loop.add(accepted) { token in
+      Connection(service: service, loop: loop, descriptor: accepted, token: token, address: address)
     }
     guard let connection else {
       _ = byol_close(accepted)

@@ -26,7 +26,8 @@ final class Service: Sendable {
     self.errorResponse = errorResponse
     encoder = ResponseEncoder(contentSecurityPolicy: configuration.contentSecurityPolicy)
     tlsContext = Mutex(nil)
-    idPrefix = String(UInt64.random(in: 0..<(1 << 48)), radix: 36) + "-"
+    // Six digits, so that an identifier of up to eight more needs no memory of its own.
+    idPrefix = String(UInt32.random(in: 0..<1 << 31), radix: 36) + "-"
   }
 
   /// Certificate and settings for new connections; nil without TLS.
@@ -73,33 +74,23 @@ final class Service: Sendable {
     return request
   }
 
-  /// A request that may be handled, with its route if one matched.
-  struct Admission {
-    var request: Request
-    var match: Router.Match
-    var bodyLimit: Int
-  }
-
-  /// Judges everything that can be judged before the body is read.
-  func admit(_ head: RequestHead, _ request: Request) throws -> Admission {
+  /// Judges everything that can be judged before the body is read, and gives the request its path parameters.
+  func admit(_ head: RequestHead, _ request: inout Request) throws -> Router.Match {
     guard isKnownMethod(request.method) else {
       throw HTTPError(
         status: 501, code: "method_not_implemented",
         detail: "The method is not one this server knows.")
     }
     try checkOrigin(head)
-    var admission = Admission(
-      request: request, match: router.match(method: request.method, path: request.path),
-      bodyLimit: 0)
-    if case .route(let route, let parameters) = admission.match {
-      admission.request.pathParameters = parameters
-      admission.bodyLimit = route.bodyLimit ?? limits.bodyBytes
-      try checkContent(head, route)
-      try router.admit?(admission.request, route)
-    } else {
-      try router.admit?(admission.request, nil)
+    let match = router.match(method: request.method, path: request.path)
+    var index: Int?
+    if case .route(let found, let parameters) = match {
+      index = found
+      request.pathParameters = parameters
+      if head.framing != .none { try checkContent(head, router.routes[found]) }
     }
-    return admission
+    if let admit = router.admit { try admit(request, index.map { router.routes[$0] }) }
+    return match
   }
 
   /// A refusal as the response the client sees.
@@ -125,7 +116,12 @@ final class Service: Sendable {
   func checkHost(_ authority: String) throws(HTTPError) {
     if authority.isEmpty { return }  // HTTP/1.0 without Host: no browser sends that
     let host = hostName(authority)
-    if isAddress(host) || host == "localhost" || host.hasSuffix(".localhost") { return }
+    // A literal address cannot be rebound.
+    if host.hasPrefix("[") || IPAddress(host) != nil || host == "localhost"
+      || host.hasSuffix(".localhost")
+    {
+      return
+    }
     for allowed in configuration.allowedHosts
     where allowed == "*" || equalIgnoringCase(allowed, host) {
       return
@@ -155,7 +151,6 @@ final class Service: Sendable {
   }
 
   private func checkContent(_ head: RequestHead, _ route: Route) throws(HTTPError) {
-    if head.framing == .none { return }
     let refusal = HTTPError(
       status: 415, code: "unsupported_media_type",
       detail: "The body's media type or encoding is not accepted here.")
@@ -193,12 +188,4 @@ private func hostName(_ authority: String) -> String {
     if host.hasSuffix(".") { host = host.dropLast() }
   }
   return host.lowercased()
-}
-
-/// Whether the host is a literal address, which cannot be rebound.
-private func isAddress(_ host: String) -> Bool {
-  if host.hasPrefix("[") { return true }
-  let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-  return parts.count == 4
-    && parts.allSatisfy { $0.count <= 3 && decimal($0.utf8).map { $0 < 256 } ?? false }
 }

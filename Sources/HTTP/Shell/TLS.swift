@@ -85,14 +85,15 @@ public struct TLSConfiguration: Sendable {
     outcome(unsafe byol_tls_read(session, buffer.baseAddress, Int32(buffer.count)))
   }
 
-  /// Enciphers bytes from `position` on, 16 KiB at most.
-  func write(_ bytes: [UInt8], from position: Int) -> Outcome {
-    let count = min(16 * 1024, bytes.count - position)
-    return unsafe bytes.withUnsafeBytes {
-      outcome(
-        unsafe byol_tls_write(session, $0.baseAddress.map { unsafe $0 + position }, Int32(count)))
+  /// Enciphers the first of these bytes, 16 KiB at most.
+  func write(_ bytes: ArraySlice<UInt8>) -> Outcome {
+    unsafe bytes.withUnsafeBytes {
+      outcome(unsafe byol_tls_write(session, $0.baseAddress, Int32(min(16 * 1024, $0.count))))
     }
   }
+
+  /// Whether something of what the client sent has not been read.
+  var holdsMore: Bool { unsafe byol_tls_incoming(session) > 0 }
 
   /// Says goodbye.
   func shutdown() { unsafe byol_tls_shutdown(session) }
@@ -101,8 +102,10 @@ public struct TLSConfiguration: Sendable {
   func takeOut(into bytes: inout [UInt8]) {
     let count = unsafe byol_tls_outgoing(session)
     guard count > 0 else { return }
-    bytes += unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, taken in
-      taken = max(0, Int(unsafe byol_tls_take_out(session, buffer.baseAddress, Int32(count))))
+    bytes.append(addingCapacity: count) { span in
+      unsafe span.withUnsafeMutableBufferPointer { buffer, taken in
+        taken = max(0, Int(unsafe byol_tls_take_out(session, buffer.baseAddress, Int32(count))))
+      }
     }
   }
 

@@ -1,3 +1,50 @@
+/// A section of field lines up to the empty line that ends it: of a head, of a chunked body's trailers, of a part.
+///
+/// A line's length is judged before its bytes are kept.
+struct FieldSection {
+  private(set) var headers = Headers()
+  private var lines = LineReader()
+  private var bytes = 0
+  private let limits: (line: Int, section: Int, count: Int)
+  private let name: String
+
+  /// A section that is called `name` when it is refused with 431, for a line over `line` bytes without its end, for more
+  /// than `section` bytes in all, or for more than `count` lines.
+  init(_ name: String, line: Int, section: Int, count: Int = .max) {
+    self.name = name
+    limits = (line, section, count)
+  }
+
+  /// Takes bytes from `position` on, which moves past the section's.
+  ///
+  /// - Returns: whether the section is complete.
+  /// - Throws: 400 or 431.
+  mutating func take(_ input: Span<UInt8>, at position: inout Int) throws(HTTPError) -> Bool {
+    while position < input.count {
+      let limit = min(limits.line + 1, limits.section - bytes)
+      switch lines.next(in: input, at: &position, limit: limit) {
+      case .incomplete: return false
+      case .whole(let range): if try take(input.extracting(range)) { return true }
+      case .joined(let line): if try take(line.span) { return true }
+      case .tooLong:
+        throw .refusal(431, "\(name)_too_large", "The \(name), or a line of it, is too long.")
+      }
+    }
+    return false
+  }
+
+  private mutating func take(_ line: Span<UInt8>) throws(HTTPError) -> Bool {
+    if line.count == 1, line[0] == 0x0D { return true }
+    bytes += line.count + 1
+    guard headers.fields.count < limits.count else {
+      throw .refusal(431, "too_many_fields", "There are more fields in the \(name) than allowed.")
+    }
+    if headers.fields.isEmpty { headers.reserve(8) }
+    try parseFieldLine(line, into: &headers)
+    return false
+  }
+}
+
 /// Parses one field line, `name: value`, and adds it.
 ///
 /// - Throws: 400 for a fold, a missing colon, a name that is no token, or control characters in the value.
@@ -27,9 +74,10 @@ func parseFieldLine(_ line: Span<UInt8>, into headers: inout Headers) throws(HTT
   let value = asciiText(line, start..<end)
   // `value` repaired bytes that are no UTF-8; keep those as they came.
   let repaired =
-    high >= 0x80 && value.utf8.count != end - start || value.unicodeScalars.contains("\u{FFFD}")
+    high >= 0x80
+    && (value.utf8.count != end - start || value.unicodeScalars.contains("\u{FFFD}"))
   let raw = repaired ? (start..<end).map { line[$0] } : nil
-  headers.appendParsed(name: name, value: value, rawBytes: raw)
+  headers.appendValid(name, value, rawBytes: raw)
 }
 
 /// The members of a comma-separated list over all fields of a name, without blanks and empty members.
