@@ -1,6 +1,5 @@
 import Datasets
 import Foundation
-import FoundationNetworking
 import Images
 import JSONTree
 import Testing
@@ -116,13 +115,11 @@ import Testing
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path)
     let run = try await start(service, epochs: 2)
-    var request = URLRequest(
-      url: try #require(URL(string: service.address + "/v1/runs/\(run)/events")))
-    request.setValue("text/event-stream", forHTTPHeaderField: "Accept")
-    async let stream = URLSession(configuration: .ephemeral).data(for: request)
+    async let stream = service.call(
+      "GET", "/v1/runs/\(run)/events", accept: "text/event-stream")
     try await service.wait(for: run, state: "succeeded")
     #expect(service.end(SIGTERM) == 0)
-    let text = String(decoding: try await stream.0, as: UTF8.self)
+    let text = String(decoding: try await stream.bytes, as: UTF8.self)
     let kinds = text.split(separator: "\n").filter { $0.hasPrefix("event: ") }
     #expect(kinds.first == "event: created" && kinds.contains("event: worker_started"))
     #expect(kinds.last == "event: state" && text.contains(#""state":"succeeded""#))

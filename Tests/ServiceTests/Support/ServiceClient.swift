@@ -1,5 +1,4 @@
 import Foundation
-import FoundationNetworking
 import JSONTree
 import Testing
 
@@ -15,28 +14,82 @@ struct Answer: Sendable {
   }
 }
 
+extension Answer {
+  /// An answer to a request of HTTP/1.0, whose body ends with the connection.
+  ///
+  /// - Throws: `POSIXError.ECONNRESET` where there is none: the server died.
+  fileprivate init(parsing bytes: [UInt8]) throws {
+    guard !bytes.isEmpty else { throw POSIXError(.ECONNRESET) }
+    let end = try #require(bytes.firstRange(of: Array("\r\n\r\n".utf8)))
+    let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
+    status = try #require(lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) })
+    let fields = lines.dropFirst().map { $0.split(separator: ":", maxSplits: 1) }
+    headers = Dictionary(
+      fields.map { ($0[0].lowercased(), $0[1].trimmingCharacters(in: .whitespaces)) }
+    ) { $1 }
+    self.bytes = Array(bytes[end.upperBound...])
+  }
+}
+
+/// Sends bytes to a port of this machine and receives all that comes back, on a thread of its own: tests that wait
+/// hold up the threads that Foundation's client shares with them, until the server has no patience left.
+private func exchange(_ request: [UInt8], port: UInt16) async throws -> [UInt8] {
+  try await withCheckedThrowingContinuation { done in
+    Thread.detachNewThread { done.resume(with: Result { try blockingExchange(request, port) }) }
+  }
+}
+
+private func blockingExchange(_ request: [UInt8], _ port: UInt16) throws -> [UInt8] {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  defer { close(descriptor) }
+  var patience = timeval(tv_sec: 120, tv_usec: 0)
+  unsafe setsockopt(
+    descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = port.bigEndian
+  address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+  let connected = unsafe withUnsafePointer(to: &address) { pointer in
+    unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+    }
+  }
+  guard connected == 0 else { throw POSIXError(.ECONNREFUSED) }
+  var sent = 0
+  // A server that answers early may close before it has everything.
+  while sent < request.count {
+    let count = unsafe request.withUnsafeBytes { bytes in
+      unsafe send(
+        descriptor, bytes.baseAddress.map { unsafe $0 + sent }, bytes.count - sent,
+        Int32(MSG_NOSIGNAL))
+    }
+    guard count > 0 else { break }
+    sent += count
+  }
+  var answer: [UInt8] = []
+  var chunk = [UInt8](repeating: 0, count: 65_536)
+  while true {
+    let count = unsafe recv(descriptor, &chunk, chunk.count, 0)
+    guard count > 0 else { return answer }
+    answer += chunk[..<count]
+  }
+}
+
 extension ServiceProcess {
   /// A request as curl would send it.
   func call(
-    _ method: String, _ path: String, type: String? = nil, body: [UInt8]? = nil
+    _ method: String, _ path: String, type: String? = nil, accept: String = "*/*",
+    body: [UInt8]? = nil
   ) async throws -> Answer {
-    var request = URLRequest(url: try #require(URL(string: address + path)))
-    request.httpMethod = method
-    request.timeoutInterval = 120
+    let url = try #require(URL(string: address + path))
+    var head = "\(method) \(path) HTTP/1.0\r\nHost: localhost\r\nAccept: \(accept)\r\n"
     if let body {
-      request.httpBody = Data(body)
-      request.setValue(
-        type ?? "application/x-www-form-urlencoded", forHTTPHeaderField: "Content-Type")
+      head += "Content-Type: \(type ?? "application/x-www-form-urlencoded")\r\n"
+      head += "Content-Length: \(body.count)\r\n"
     }
-    let session = URLSession(configuration: .ephemeral)
-    defer { session.invalidateAndCancel() }
-    let (data, response) = try await session.data(for: request)
-    let answer = try #require(response as? HTTPURLResponse)
-    var headers: [String: String] = [:]
-    for case (let name as String, let value as String) in answer.allHeaderFields {
-      headers[name.lowercased()] = value
-    }
-    return Answer(status: answer.statusCode, headers: headers, bytes: Array(data))
+    let port = try #require(url.port.flatMap(UInt16.init))
+    let bytes = try await exchange(Array((head + "\r\n").utf8) + (body ?? []), port: port)
+    return try Answer(parsing: bytes)
   }
 
   /// A run's status.
