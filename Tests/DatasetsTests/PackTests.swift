@@ -60,6 +60,17 @@ import Testing
     #expect(throws: PackError.newerVersion(found: 9, supported: 2)) { try open() }
   }
 
+  /// Found by `Fuzz/OpenPack`: an index of no pictures whose pack has no room for its own head.
+  @Test(arguments: [0, 1, 15])
+  func `a pack shorter than its head is refused`(byteCount: UInt8) throws {
+    var index = Array("BYOLINDX".utf8) + [2] + [UInt8](repeating: 0, count: 55)
+    index[24] = byteCount
+    let sum = crc32(index)
+    try directory.write(index + (0..<4).map { UInt8(sum >> (8 * $0) & 255) }, to: "d/index")
+    try directory.write([UInt8](repeating: 0, count: Int(byteCount)), to: "d/pack")
+    #expect(throws: PackError.altered(file: "index")) { try open() }
+  }
+
   @Test func `the index of another pack is refused`() throws {
     var other = try bytes("pack")
     other[9] ^= 1

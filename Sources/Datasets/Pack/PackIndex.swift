@@ -30,7 +30,7 @@ struct PackIndex {
       throw .newerVersion(found: Int(version), supported: PackFormat.version)
     }
     guard let strings = Int(exactly: stringByteCount), let pack = Int(exactly: packByteCount),
-      strings < 1 << 40
+      strings < 1 << 40, pack >= PackFormat.packHeaderByteCount
     else { throw .altered(file: "index") }
     let fixed = PackFormat.indexHeaderByteCount + 4
     let expected = fixed + Int(count) * PackFormat.recordByteCount + strings
