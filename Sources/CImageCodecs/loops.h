@@ -3,7 +3,8 @@
 #pragma once
 #include "ImageKernels.h"
 
-#if defined(__x86_64__) && defined(__linux__)
+// Not under the thread sanitizer: what chooses would call it before it is there.
+#if defined(__x86_64__) && defined(__linux__) && !__has_feature(thread_sanitizer)
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CLONES

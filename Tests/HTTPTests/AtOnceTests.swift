@@ -55,4 +55,23 @@ import Testing
       #expect(await server.connectionCount() == 0)
     }
   }
+
+  @Test func `answers that the client is slow to take arrive whole and in order`() async throws {
+    let route = Route.immediate("GET", "/{x}") { request in
+      .text((request.pathParameters["x"] ?? "") + String(repeating: "x", count: 30_000))
+    }
+    try await withServer([route]) { _, port in
+      try await blocking {
+        let client = try RawClient(port)
+        // Ten megabytes: more than the kernel holds for a client that does not read.
+        try client.send((1000..<1350).map { get("/\($0)") }.joined())
+        usleep(300_000)
+        for number in 1000..<1350 {
+          #expect(try client.readResponse().text.hasPrefix("\(number)x"))
+        }
+        try client.send(get("/last", ["Connection: close"]))
+        #expect(try client.readToEnd().contains("lastx"))
+      }
+    }
+  }
 }

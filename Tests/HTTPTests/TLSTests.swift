@@ -207,6 +207,34 @@ private let echo = Route("POST", "/echo", bodyLimit: 8 << 20) { request in
     }
   }
 
+  @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
+  func `answers at once pass enciphered, in order, and with a goodbye`(version: Int32) async throws
+  {
+    let files = try CertificateFiles()
+    defer { files.remove() }
+    let sized = Route.immediate("GET", "/{bytes}") { request in
+      let count = Int(request.pathParameters["bytes"] ?? "") ?? 0
+      return .text(String(repeating: "x", count: count) + "END")
+    }
+    try await withServer([sized], configure: { $0.tls = files.configuration }) { _, port in
+      try await blocking {
+        let client = try TLSClient(port, version: version)
+        // In one record, in records of their own, larger than a record, and too large for the short way.
+        let sizes = [1, 100, 20_000, 200_000, 10]
+        try client.send(sizes.map { get("/\($0)") }.joined())
+        for size in sizes { try client.send(get("/\(size)")) }
+        for size in sizes + sizes {
+          let answer = try client.read(through: "END")
+          #expect(answer.hasSuffix("\r\n\r\n" + String(repeating: "x", count: size) + "END"))
+        }
+        try client.send(get("/5", ["Connection: close"]))
+        #expect(try client.read(through: "END").contains("Connection: close\r\n"))
+        #expect(throws: ClientFault.self) { try client.read(through: "more") }
+        #expect(client.sawGoodbye)
+      }
+    }
+  }
+
   @Test func `older versions, plain HTTP and silence are refused`() async throws {
     let files = try CertificateFiles()
     defer { files.remove() }

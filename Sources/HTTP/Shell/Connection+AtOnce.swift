@@ -109,7 +109,10 @@ extension Connection {
   /// Learns that the kernel took `count` bytes of its part of the outbox: not all, or it was to close after them.
   func sent(_ count: Int, leaving rest: [UInt8], persists: Bool) {
     guard count > 0 || count == -11 else { return abort() }  // EAGAIN
-    if rest.isEmpty { return close() }
+    if rest.isEmpty {
+      discardUnread()
+      return close()
+    }
     outgoing += rest
     policy.responseStalled(loop.now)
     if unfinished == nil { unfinished = .sending(persists: persists) }

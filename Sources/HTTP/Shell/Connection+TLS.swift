@@ -98,6 +98,8 @@ extension Connection {
     {
       position += count
     }
+    // A part of an answer is none.
+    if position < loop.outbox.bytes.count { abort() }
     if isLast { tls.shutdown() }
     loop.outbox.bytes.removeSubrange(start...)
     tls.takeOut(into: &loop.outbox.bytes)

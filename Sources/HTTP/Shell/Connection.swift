@@ -90,12 +90,17 @@ actor Connection {
       }
       noteDeadline()
       if next == .awaitRequest { continue }
-      // Closing over unread bytes would send a reset, which can cost the client the answer.
       sayGoodbye()
-      if next == .linger { await linger() } else { _ = receive() }
+      if next == .linger { await linger() } else { discardUnread() }
       break
     }
     end()
+  }
+
+  /// Reads what is there: closing over unread bytes would send a reset, which can cost the client the answer.
+  func discardUnread() {
+    readable = true
+    _ = receive()
   }
 
   private func end() {

@@ -103,7 +103,7 @@ final class Service: Sendable {
 
   private func isKnownMethod(_ method: String) -> Bool {
     switch method {
-    case "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE": true
+    case "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY": true
     default: false
     }
   }
