@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-from bench import HERE, ROOT, interpreter, processor, run
+from bench import HERE, ROOT, commit, interpreter, processor, run
 
 # Side of the JPEG, side of the views, the ratio to reach.
 CASES = [(400, 224, 6), (32, 32, 20)]
@@ -78,15 +78,13 @@ def main():
     version = subprocess.run(
         [python, "-c", "import lightly, torch, PIL; print(f'lightly {lightly.__version__}, torch "
          "{torch.__version__}, Pillow {PIL.__version__}')"], capture_output=True, text=True)
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
     page = "\n".join([
         "# Two views of a picture, against lightly", "",
         "Decoding a JPEG in memory and making both views with the paper's augmentations, float32 and",
         "normalised, on one core. A picture counts once. Medians of the rounds (lowest–highest).", "",
         "| work | byol, pictures/s | lightly, pictures/s | ratio | to reach |", "|---|---|---|---|---|",
         *rows, "",
-        f"{processor()}, {datetime.date.today()}, commit {commit.stdout.strip()}, "
+        f"{processor()}, {datetime.date.today()}, commit {commit()}, "
         f"{version.stdout.strip()}; {o.rounds} rounds of {o.seconds:g} s.", "",
         "`python3 Benchmarks/views.py` measures again; `make bench` calls it.", ""])
     o.output.write_text(page)

@@ -37,12 +37,17 @@ BFLOAT16 ALWAYS_INLINE void addProducts(
   }
 }
 
-/// Two rows of sixteen, rounded, as sixteen pairs.
-BFLOAT16 ALWAYS_INLINE __m512i interleaved(__m512 low, __m512 high) {
+/// The two halves of sixteen elements as sixteen pairs.
+BFLOAT16 ALWAYS_INLINE __m512i interleaved(__m512i halves) {
   const __m512i order = _mm512_set_epi16(
     31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
     18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(high, low));
+  return _mm512_permutexvar_epi16(order, halves);
+}
+
+/// Two rows of sixteen, rounded, as sixteen pairs.
+BFLOAT16 ALWAYS_INLINE __m512i interleaved(__m512 low, __m512 high) {
+  return interleaved((__m512i)_mm512_cvtne2ps_pbh(high, low));
 }
 
 /// 16 channels of two places, as pairs; a second place that is null is 0.
@@ -55,10 +60,7 @@ BFLOAT16 ALWAYS_INLINE __m512i pairOf(const bfloat16 *first, const bfloat16 *sec
 
 /// 16 channels of a place and of the one behind it in memory, as pairs.
 BFLOAT16 ALWAYS_INLINE __m512i pairOfNeighbours(const bfloat16 *first) {
-  const __m512i order = _mm512_set_epi16(
-    31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3,
-    18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, _mm512_loadu_si512(first));
+  return interleaved(_mm512_loadu_si512(first));
 }
 
 /// Sixteen elements widened.

@@ -39,7 +39,7 @@ struct EngineOptions: ParsableArguments {
   var budget: ThreadBudget { Machine.threads(threads) }
 
   /// The number of threads for people.
-  var threadsInWords: String { budget.count == 1 ? "1 thread" : "\(budget.count) threads" }
+  var threadsInWords: String { inWords(threads: budget.count) }
 
   /// The precision asked for.
   ///
@@ -53,3 +53,6 @@ struct EngineOptions: ParsableArguments {
     OneDNNLowering(threads: budget, precision: try resolvedPrecision)
   }
 }
+
+/// A number of threads for people.
+func inWords(threads: Int) -> String { threads == 1 ? "1 thread" : "\(threads) threads" }

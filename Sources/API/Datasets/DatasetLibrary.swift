@@ -6,7 +6,7 @@ import Foundation
 public import HTTP
 import Images
 import JSONTree
-public import Runs
+import Runs
 import Synchronization
 
 /// The datasets of a data folder: `datasets/<id>/` with the pack, `report.json` and `dataset.json`.
@@ -102,7 +102,7 @@ public final class DatasetLibrary: Sendable {
   /// A dataset that is being admitted; nil for others.
   func admitting(_ id: String) -> AdmittingDataset? { state.withLock { $0.admitting[id] } }
 
-  /// Datasets, admitted or on their way, as `page` gives those that are admitted.
+  /// Datasets, admitted or on their way, newest first, older than `after`; at most `limit`.
   func listing(
     limit: Int, after: RunID?
   ) -> (items: [(id: String, json: JSONValue)], hasMore: Bool) {
@@ -115,12 +115,8 @@ public final class DatasetLibrary: Sendable {
     return (items, ids.count > limit)
   }
 
-  /// Datasets, newest first, older than `after`; at most `limit`.
-  public func page(limit: Int, after: RunID?) -> (records: [DatasetRecord], hasMore: Bool) {
-    let all = state.withLock { Array($0.records.values) }.sorted { $0.id > $1.id }
-    let rest = after.map { cursor in all.filter { $0.id < cursor.description } } ?? all
-    return (Array(rest.prefix(limit)), rest.count > limit)
-  }
+  /// Whether no dataset was admitted.
+  public var isEmpty: Bool { state.withLock { $0.records.isEmpty } }
 
   /// What admission found.
   ///

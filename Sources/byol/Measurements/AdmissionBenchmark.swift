@@ -37,7 +37,7 @@ struct AdmissionBenchmark: ParsableCommand {
     let (speed, memory) = (Double(accepted) / median, peakMemoryByteCount())
     guard measurement.json else {
       return print(
-        "\(accepted) pictures on \(threads) \(threads == 1 ? "thread" : "threads"): "
+        "\(accepted) pictures on \(inWords(threads: threads)): "
           + String(format: "%.1f pictures/s, ", speed) + "\(memory >> 20) MiB at most")
     }
     print(

@@ -50,7 +50,7 @@ struct ViewsBenchmark: ParsableCommand {
     let (speed, memory) = (Double(count) / elapsed, peakMemoryByteCount())
     guard measurement.json else {
       return print(
-        "\(size) px views on \(threads) \(threads == 1 ? "thread" : "threads"): "
+        "\(size) px views on \(inWords(threads: threads)): "
           + String(format: "%.1f img/s, ", speed) + "\(memory >> 20) MiB at most")
     }
     print(

@@ -51,7 +51,7 @@ enum ServeDemo {
 extension RunningService {
   /// Draws the demo's pictures and starts its run, unless there is any dataset already; in the background.
   func startDemo() {
-    guard library.page(limit: 1, after: nil).records.isEmpty else { return }
+    guard library.isEmpty else { return }
     Task {
       do {
         let run = try await makeDemo()
