@@ -3,20 +3,20 @@
 //
 // Places come in pairs, side by side as the processor multiplies them. A thread packs a piece of its share of
 // the places, which stays in its second cache, and adds it to sums of its own; what the threads summed is
-// added up at the end.
+// added up at the end. Columns that lie in pairs already are packed a tile at a time, while the first rows meet them.
 #pragma once
 #include "Products.hpp"
 
 #if defined(__x86_64__)
 namespace ck {
 
-/// Lines of the cache that the next piece is packed from, `step` elements apart: they are asked for while products
-/// keep the processor busy, since packing would wait for each. A step of 0 asks for nothing new.
+/// Lines of the cache, `step` elements apart, that are asked for while products keep the processor busy: their next
+/// reader would wait for each. A step of 0 asks for nothing new.
 struct LinesAhead {
   const bfloat16 *from;
   int64_t step;
 
-  ALWAYS_INLINE void ask(int64_t line) const { _mm_prefetch(from + line * step, _MM_HINT_T1); }
+  ALWAYS_INLINE void ask(int64_t line) const { _mm_prefetch(from + line * step, _MM_HINT_T0); }
 };
 
 /// For pieces whose packing is not what waits for memory.
@@ -24,9 +24,59 @@ struct NothingAhead {
   void ask(int64_t) const {}
 };
 
+/// Columns in tiles as they were packed.
+struct PackedColumns {
+  const bfloat16 *at;
+
+  /// Of the pairs from `pair` on, those that lie at equal distances.
+  template <int vectors>
+  struct Stretch {
+    const bfloat16 *at;
+    int64_t count;
+
+    BFLOAT16 ALWAYS_INLINE void load(int64_t pair, __m512i (&to)[vectors]) const {
+      for (int v = 0; v < vectors; v++) to[v] = _mm512_loadu_si512(at + (pair * vectors + v) * 32);
+    }
+  };
+  template <int vectors>
+  Stretch<vectors> stretch(int64_t pair, int64_t count) const {
+    return {at + pair * vectors * 32, count - pair};
+  }
+};
+
+/// Columns read where they lie, channels of planes with an even number of places, and left packed.
+struct PlaneColumns {
+  const bfloat16 *at;  // The first place of the tile's first 16 channels in the first picture.
+  bfloat16 *packed;
+  int64_t first, places;  // The piece's first place of all; places of a plane.
+  int64_t pictureStep;  // Elements from one picture to the next.
+
+  template <int vectors>
+  struct Stretch {
+    const bfloat16 *at;
+    int64_t count, plane;
+    bfloat16 *packed;
+
+    BFLOAT16 ALWAYS_INLINE void load(int64_t pair, __m512i (&to)[vectors]) const {
+      for (int v = 0; v < vectors; v++) {
+        to[v] = pairOfNeighbours(at + v * plane + pair * 32);
+        _mm512_storeu_si512(packed + (pair * vectors + v) * 32, to[v]);
+      }
+    }
+  };
+  template <int vectors>
+  Stretch<vectors> stretch(int64_t pair, int64_t count) const {
+    const int64_t place = (first + 2 * pair) % places, left = (places - place) / 2;
+    return {
+      at + (first + 2 * pair) / places * pictureStep + place * 16, left < count - pair ? left : count - pair,
+      places * 16, packed + pair * vectors * 32};
+  }
+};
+
 /// sums[position][row][column] = Σ over places of rows(place)[row] · columns(place)[column].
 struct OuterProducts {
   int64_t positions, rowCount, columnCount, places;
+  bool packsColumns;
   /// Pairs of places of a piece.
   int64_t pairs;
 
@@ -37,20 +87,29 @@ struct OuterProducts {
     bfloat16 *rows, *columns;
   };
 
-  OuterProducts(int64_t positions, int64_t rowCount, int64_t columnCount, int64_t places)
-    : positions(positions), rowCount(rowCount), columnCount(columnCount), places(places) {
-    // A piece fills half of a second cache of 1 MiB and a tile of its columns half of a first cache of 48 KiB,
+  OuterProducts(
+    int64_t positions, int64_t rowCount, int64_t columnCount, int64_t places, bool packsColumns = true)
+    : positions(positions), rowCount(rowCount), columnCount(columnCount), places(places),
+      packsColumns(packsColumns) {
+    // A piece fills half of a second cache of 1 MiB and a tile of its columns two thirds of a first cache of 48 KiB,
     // but it is long enough that the sums, which a piece reads and writes once, are not what it waits for.
-    const int64_t fitting = 512 * 1024 / (4 * positions * (rowCount + columnCount));
-    pairs = fitting < 48 ? 48 : fitting > 192 ? 192 : fitting;
+    const int64_t packed = rowCount + (packsColumns ? columnCount : 0);
+    const int64_t fitting = 512 * 1024 / (4 * positions * packed);
+    pairs = fitting < 48 ? 48 : fitting > 256 ? 256 : fitting;
     const int64_t all = (places + 1) / 2;
     if (pairs > all) pairs = all;
   }
 
+  /// Where the sums of a row and 16 columns from `column` on lie: in tiles, row by row.
+  int64_t sumOffset(int64_t position, int64_t row, int64_t column) const {
+    const int64_t first = column / tileColumns * tileColumns, left = columnCount - first;
+    const int64_t width = left < tileColumns ? left : tileColumns;
+    return (position * columnCount + first) * rowCount + row * width + column - first;
+  }
   int64_t sumCount() const { return positions * rowCount * columnCount; }
   /// Elements from one position to the next; a line of the cache apart.
   int64_t rowStride() const { return rowCount * pairs * 2 + 32; }
-  int64_t columnStride() const { return columnCount * pairs * 2 + 32; }
+  int64_t columnStride() const { return (packsColumns ? columnCount : tileColumns) * pairs * 2 + 32; }
   int64_t partByteCount() const {
     return 4 * sumCount() + 2 * positions * (rowStride() + columnStride());
   }
@@ -66,7 +125,7 @@ struct OuterProducts {
     const int64_t tile = first / tileColumns, left = columnCount - tile * tileColumns;
     const int64_t width = left < tileColumns ? left : tileColumns;
     return p.columns + position * columnStride()
-      + (tile * tileColumns * pairs + pair * width + first - tile * tileColumns) * 2;
+      + ((packsColumns ? tile : 0) * tileColumns * pairs + pair * width + first - tile * tileColumns) * 2;
   }
   bfloat16 *row(const Part &p, int64_t position, int64_t first, int64_t pair) const {
     return p.rows + position * rowStride() + (first * pairs + pair * tileRows) * 2;
@@ -78,65 +137,83 @@ struct OuterProducts {
       (__m256i *)(to + pairs * tileRows * 2), _mm512_extracti64x4_epi64(both, 1));
   }
 
-  /// Adds `count` packed pairs to one tile of the sums, or begins it with them; meanwhile it asks `ahead`
-  /// for a line of the cache with every other pair.
-  template <int vectors, class Ahead>
+  /// Adds `count` pairs to one tile of the sums, or begins it with them; meanwhile it asks `ahead` for a line of the
+  /// cache with every pair.
+  template <int vectors, class Columns, class Ahead>
   BFLOAT16 void addToTile(
-    const Part &p, int64_t position, int64_t rowTile, int64_t columnTile, int64_t count,
-    bool begins, Ahead ahead) const {
+    const Part &p, int64_t position, int64_t rowTile, int64_t columnTile, int64_t count, bool begins,
+    Columns columns, Ahead ahead) const {
     const bfloat16 *rows = row(p, position, rowTile, 0);
-    const bfloat16 *columns = column(p, position, columnTile, 0);
-    float *to = p.sums + (position * rowCount + rowTile) * columnCount + columnTile;
+    float *to = p.sums + sumOffset(position, rowTile, columnTile);
     TileSums<vectors> sums;
     for (int i = 0; i < tileRows; i++)
       for (int v = 0; v < vectors; v++)
         sums.lanes[i][v] =
-          begins ? _mm512_setzero_ps() : _mm512_loadu_ps(to + i * columnCount + v * 16);
+          begins ? _mm512_setzero_ps() : _mm512_loadu_ps(to + (i * vectors + v) * 16);
+    for (int64_t first = 0; first < count;) {
+      const auto stretch = columns.template stretch<vectors>(first, count);
 #pragma clang loop unroll_count(4)
-    for (int64_t pair = 0; pair < count; pair++) {
-      ahead.ask(pair / 2);
-      addProducts<vectors>(
-        sums, columns + pair * vectors * 32,
-        [&](int i) __attribute__((always_inline)) { return rows + (pair * tileRows + i) * 2; });
+      for (int64_t pair = 0; pair < stretch.count; pair++) {
+        ahead.ask(first + pair);
+        __m512i column[vectors];
+        stretch.load(pair, column);
+        addProducts<vectors>(sums, column, [&](int i) __attribute__((always_inline)) {
+          return rows + ((first + pair) * tileRows + i) * 2;
+        });
+      }
+      first += stretch.count;
     }
     for (int i = 0; i < tileRows; i++)
       for (int v = 0; v < vectors; v++)
-        _mm512_storeu_ps(to + i * columnCount + v * 16, sums.lanes[i][v]);
+        _mm512_storeu_ps(to + (i * vectors + v) * 16, sums.lanes[i][v]);
   }
 
-  /// Adds `count` packed pairs to the sums, or begins them; `ahead(tile)` is what is asked for meanwhile.
-  template <class AheadOf>
-  void add(const Part &p, int64_t count, bool begins, AheadOf ahead) const {
-    int64_t tile = 0;
+  /// Adds `count` pairs to the sums, or begins them; `columnsOf(position, column)` are a tile's columns,
+  /// `ahead(column, row)` is what is asked for meanwhile.
+  template <class ColumnsOf, class AheadOf>
+  void add(const Part &p, int64_t count, bool begins, ColumnsOf columnsOf, AheadOf ahead) const {
     for (int64_t position = 0; position < positions; position++)
-      for (int64_t column = 0; column < columnCount; column += tileColumns)
-        for (int64_t row = 0; row < rowCount; row += tileRows) {
+      for (int64_t column = 0; column < columnCount; column += tileColumns) {
+        const auto tile = [&](int64_t row, auto columns) {
           if (columnCount - column >= tileColumns)
-            addToTile<2>(p, position, row, column, count, begins, ahead(tile++));
+            addToTile<2>(p, position, row, column, count, begins, columns, ahead(column, row));
           else
-            addToTile<1>(p, position, row, column, count, begins, ahead(tile++));
-        }
+            addToTile<1>(p, position, row, column, count, begins, columns, ahead(column, row));
+        };
+        tile(0, columnsOf(position, column));
+        const PackedColumns packed{this->column(p, position, column, 0)};
+        for (int64_t row = tileRows; row < rowCount; row += tileRows) tile(row, packed);
+      }
   }
 
-  /// A thread's share of all places: `pack(part, first, last)` packs the places of a piece, and `ahead(first, tile)`
-  /// tells what of the piece from place `first` on to ask for while a tile of the one before is summed.
-  template <class Pack, class AheadOf>
-  void addShare(void *workspace, Pack pack, AheadOf ahead) const {
+  /// A thread's share of all places: `pack(part, first, last)` packs the places of a piece; `columnsOf(part, first, …)`
+  /// and `ahead(first, next, …)` are as `add` wants them for the piece from place `first` on, which the one from
+  /// `next` on follows.
+  template <class Pack, class ColumnsOf, class AheadOf>
+  void addShare(void *workspace, Pack pack, ColumnsOf columnsOf, AheadOf ahead) const {
     const Share mine = share((places + 1) / 2);
     const Part p = part(workspace, mine.thread);
     if (mine.first == mine.last) memset(p.sums, 0, 4 * sumCount());
     for (int64_t first = mine.first; first < mine.last; first += pairs) {
       const int64_t last = first + pairs < mine.last ? first + pairs : mine.last;
       pack(p, 2 * first, 2 * last < places ? 2 * last : places);
-      add(p, last - first, first == mine.first, [&](int64_t tile) {
-        return ahead(last < mine.last ? 2 * last : 2 * first, tile);
-      });
+      add(
+        p, last - first, first == mine.first,
+        [&](int64_t position, int64_t column) { return columnsOf(p, 2 * first, position, column); },
+        [&](int64_t column, int64_t row) {
+          return ahead(2 * first, last < mine.last ? 2 * last : 2 * first, column, row);
+        });
     }
   }
 
   template <class Pack>
   void addShare(void *workspace, Pack pack) const {
-    addShare(workspace, pack, [](int64_t, int64_t) { return NothingAhead{}; });
+    addShare(
+      workspace, pack,
+      [&](const Part &p, int64_t, int64_t position, int64_t first) {
+        return PackedColumns{column(p, position, first, 0)};
+      },
+      [](int64_t, int64_t, int64_t, int64_t) { return NothingAhead{}; });
   }
 
   /// Sixteen sums of all threads from element `at` on.

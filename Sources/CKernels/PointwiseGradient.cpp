@@ -8,31 +8,53 @@ using namespace ck;
 
 namespace {
 
+/// x or dy: what of it takes part in the sums lies in lines of `width` places, `stride` pixels apart.
+struct Operand {
+  const bfloat16 *data;
+  int64_t channels, height, lineWidth, stride;
+
+  int64_t plane() const { return height * lineWidth; }
+};
+
 struct Job {
-  ck_convolution c;
-  const bfloat16 *x, *dy;
+  Operand rows, columns;
+  int64_t width, places;  // Places of a line, and of a plane.
+  bool isTransposed;      // Rows are channels of x.
   float *dw;
   void *workspace;
   OuterProducts outer;
 };
 
-/// Walks over the places of 16 channels of dy, or over the pixels of x that they meet.
+/// Whether an operand with this stride need not be packed.
+bool liesInPairs(int64_t stride, int64_t places) { return stride == 1 && places % 2 == 0; }
+
+/// The wider operand becomes the columns where it need not be packed.
+bool isTransposed(const ck_convolution &c) {
+  const int64_t places = c.out_height * c.out_width;
+  return liesInPairs(1, places) && (c.out_channels > c.in_channels || !liesInPairs(c.stride, places));
+}
+
+OuterProducts outerProducts(const ck_convolution &c) {
+  const bool transposed = isTransposed(c);
+  const int64_t places = c.out_height * c.out_width;
+  return OuterProducts(
+    1, transposed ? c.in_channels : c.out_channels, transposed ? c.out_channels : c.in_channels,
+    c.images * places, !liesInPairs(transposed ? 1 : c.stride, places));
+}
+
+/// Walks over the places of 16 channels of an operand.
 struct Walk {
   const bfloat16 *at;
   int64_t places, width, column, place;
   int64_t step, rowStep, pictureStep;  // Elements on from the one before; the last two are added to the first.
 
-  Walk(const ck_convolution &c, const bfloat16 *from, bool isPixels, int64_t first, int64_t channel)
-    : places(c.out_height * c.out_width), width(c.out_width), column(first % width),
-      place(first % places) {
-    const int64_t stride = isPixels ? c.stride : 1, channels = isPixels ? c.in_channels : c.out_channels;
-    const int64_t lineWidth = isPixels ? c.width : c.out_width;
-    const int64_t plane = isPixels ? c.height * c.width : places;
-    step = stride * 16;
-    rowStep = stride * (lineWidth - c.out_width) * 16;
-    pictureStep = channels * plane - c.out_height * stride * lineWidth * 16;
-    at = from + first / places * channels * plane + channel * plane
-      + (place / width * stride * lineWidth + column * stride) * 16;
+  Walk(const Job &job, const Operand &o, int64_t first, int64_t channel)
+    : places(job.places), width(job.width), column(first % width), place(first % places) {
+    step = o.stride * 16;
+    rowStep = o.stride * (o.lineWidth - width) * 16;
+    pictureStep = o.channels * o.plane() - places / width * o.stride * o.lineWidth * 16;
+    at = o.data + first / places * o.channels * o.plane() + channel * o.plane()
+      + (place / width * o.stride * o.lineWidth + column * o.stride) * 16;
   }
 
   void next() {
@@ -48,94 +70,134 @@ struct Walk {
 };
 
 /// Where the packed pairs of 16 channels go.
-template <bool isPixels>
+template <bool isColumns>
 BFLOAT16 ALWAYS_INLINE void store(
   const OuterProducts &o, const OuterProducts::Part &part, int64_t channel, int64_t pair, __m512i both) {
-  if (isPixels)
+  if (isColumns)
     _mm512_storeu_si512(o.column(part, 0, channel, pair), both);
   else
     o.storeRows(o.row(part, 0, channel, pair), both);
 }
 
 /// Packs 16 channels of the places [first, last), each found from the one before.
-template <bool isPixels>
+template <bool isColumns>
 BFLOAT16 void packChannels(
   const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last, int64_t channel) {
-  Walk walk(job.c, isPixels ? job.x : job.dy, isPixels, first, channel);
+  Walk walk(job, isColumns ? job.columns : job.rows, first, channel);
   for (int64_t pair = 0; pair < (last - first + 1) / 2; pair++) {
     const bfloat16 *low = walk.at;
     walk.next();
     const bfloat16 *high = first + 2 * pair + 1 < last ? walk.at : nullptr;
     walk.next();
-    store<isPixels>(job.outer, part, channel, pair, pairOf(low, high));
+    store<isColumns>(job.outer, part, channel, pair, pairOf(low, high));
   }
 }
 
 /// The same where pairs never cross the end of a stretch of `stretch` places that lie at equal distances: a plane, or
 /// a line of one that every other pixel of is met.
-template <bool isPixels>
+template <bool isColumns>
 BFLOAT16 void packStretches(
   const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last, int64_t channel,
   int64_t stretch) {
   for (int64_t place = first; place < last;) {
-    const Walk walk(job.c, isPixels ? job.x : job.dy, isPixels, place, channel);
+    const Walk walk(job, isColumns ? job.columns : job.rows, place, channel);
     const int64_t left = stretch - place % stretch, end = place + left < last ? place + left : last;
     const bfloat16 *at = walk.at;
     for (; place < end; place += 2, at += 2 * walk.step)
-      store<isPixels>(
+      store<isColumns>(
         job.outer, part, channel, (place - first) / 2,
         walk.step == 16 ? pairOfNeighbours(at) : pairOf(at, at + walk.step));
   }
 }
 
 /// Packs all channels of the places [first, last).
-template <bool isPixels>
+template <bool isColumns>
 void packPlaces(const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last) {
-  const ck_convolution &c = job.c;
-  const int64_t plane = c.out_height * c.out_width;
-  const int64_t stretch = isPixels && c.stride > 1 ? c.out_width : plane;
-  for (int64_t channel = 0; channel < (isPixels ? c.in_channels : c.out_channels); channel += 16)
+  const Operand &o = isColumns ? job.columns : job.rows;
+  const int64_t stretch = o.stride > 1 ? job.width : job.places;
+  for (int64_t channel = 0; channel < o.channels; channel += 16)
     if (stretch % 2 == 0)
-      packStretches<isPixels>(job, part, first, last, channel, stretch);
+      packStretches<isColumns>(job, part, first, last, channel, stretch);
     else
-      packChannels<isPixels>(job, part, first, last, channel);
+      packChannels<isColumns>(job, part, first, last, channel);
+}
+
+/// Asks for the columns of the next tile while the first rows meet those of this one, then for the next piece's rows.
+LinesAhead linesAhead(const Job &job, int64_t first, int64_t next, int64_t column, int64_t row) {
+  const auto lines = [&](const Operand &o, int64_t place, int64_t channel) {
+    if (channel >= o.channels) return LinesAhead{o.data, 0};
+    const Walk walk(job, o, place, channel);
+    return LinesAhead{walk.at, 2 * walk.step};
+  };
+  const int64_t tile = row / tileRows, columnBlocks = tileColumns / 16;
+  if (tile >= columnBlocks) {
+    const int64_t others = job.rows.channels / tileRows - columnBlocks;
+    return lines(job.rows, next, (column / tileColumns * others + tile - columnBlocks) * 16);
+  }
+  const int64_t channel = column + tileColumns + tile * 16;
+  return channel < job.columns.channels ? lines(job.columns, first, channel)
+                                        : lines(job.columns, next, tile * 16);
 }
 
 void addShare(void *argument) {
   const Job &job = *(const Job *)argument;
-  job.outer.addShare(
-    job.workspace, [&](const OuterProducts::Part &part, int64_t first, int64_t last) {
+  const OuterProducts &o = job.outer;
+  if (o.packsColumns)
+    return o.addShare(job.workspace, [&](const OuterProducts::Part &part, int64_t first, int64_t last) {
+      packPlaces<false>(job, part, first, last);
       packPlaces<true>(job, part, first, last);
+    });
+  const int64_t plane = job.columns.plane();
+  o.addShare(
+    job.workspace,
+    [&](const OuterProducts::Part &part, int64_t first, int64_t last) {
       packPlaces<false>(job, part, first, last);
     },
-    [&](int64_t first, int64_t tile) {
-      // A tile asks for half of what 16 channels have in a piece.
-      const int64_t pixels = job.c.in_channels / 16, block = tile / 2;
-      if (block >= pixels + job.c.out_channels / 16) return LinesAhead{job.x, 0};
-      const bool isPixels = block < pixels;
-      const Walk walk(
-        job.c, isPixels ? job.x : job.dy, isPixels, first, (isPixels ? block : block - pixels) * 16);
-      return LinesAhead{walk.at + tile % 2 * job.outer.pairs * walk.step, 2 * walk.step};
+    [&](const OuterProducts::Part &part, int64_t first, int64_t, int64_t column) {
+      return PlaneColumns{
+        job.columns.data + column * plane, o.column(part, 0, column, 0), first, job.places,
+        job.columns.channels * plane};
+    },
+    [&](int64_t first, int64_t next, int64_t column, int64_t row) {
+      return linesAhead(job, first, next, column, row);
     });
 }
 
 BFLOAT16 void finishShare(void *argument) {
   const Job &job = *(const Job *)argument;
-  const Share mine = share(job.outer.sumCount() / 16);
-  for (int64_t u = mine.first; u < mine.last; u++)
-    _mm512_storeu_ps(job.dw + u * 16, job.outer.total(job.workspace, mine.threads, u * 16));
-}
-
-OuterProducts outerProducts(const ck_convolution &c) {
-  return OuterProducts(
-    1, c.out_channels, c.in_channels, c.images * c.out_height * c.out_width);
+  const OuterProducts &o = job.outer;
+  if (!job.isTransposed) {
+    const Share mine = share(o.rowCount);
+    for (int64_t row = mine.first; row < mine.last; row++)
+      for (int64_t column = 0; column < o.columnCount; column += 16)
+        _mm512_storeu_ps(
+          job.dw + row * o.columnCount + column,
+          o.total(job.workspace, mine.threads, o.sumOffset(0, row, column)));
+    return;
+  }
+  const Share mine = share(o.columnCount / 16);
+  for (int64_t column = mine.first * 16; column < mine.last * 16; column += 16)
+    for (int64_t row = 0; row < o.rowCount; row += 16) {
+      __m512i block[16];
+      for (int i = 0; i < 16; i++)
+        block[i] =
+          (__m512i)o.total(job.workspace, mine.threads, o.sumOffset(0, row + i, column));
+      transpose(block);
+      for (int i = 0; i < 16; i++)
+        _mm512_storeu_si512(job.dw + (column + i) * o.rowCount + row, block[i]);
+    }
 }
 
 }  // namespace
 
 void ck_pointwise_gradient(
   ck_convolution c, const void *x, const void *dy, float *dw, void *workspace) {
-  Job job{c, (const bfloat16 *)x, (const bfloat16 *)dy, dw, workspace, outerProducts(c)};
+  const Operand pixels{(const bfloat16 *)x, c.in_channels, c.height, c.width, c.stride};
+  const Operand gradients{(const bfloat16 *)dy, c.out_channels, c.out_height, c.out_width, 1};
+  const bool transposed = isTransposed(c);
+  Job job{
+    transposed ? pixels : gradients, transposed ? gradients : pixels, c.out_width,
+    c.out_height * c.out_width, transposed, dw, workspace, outerProducts(c)};
   const unsigned threads = (unsigned)omp_get_max_threads();
   GOMP_parallel(addShare, &job, threads, 0);
   GOMP_parallel(finishShare, &job, threads, 0);

@@ -20,12 +20,10 @@ struct TileSums {
   __m512 lanes[tileRows][vectors];
 };
 
-/// Two elements of every row meet two of every column: adds `rows[i]`'s pair times `columns`' pairs.
+/// Two elements of every row meet two of every column: adds `rows[i]`'s pair times the columns' pairs.
 template <int vectors, class Row>
 BFLOAT16 ALWAYS_INLINE void addProducts(
-  TileSums<vectors> &sums, const bfloat16 *columns, Row row) {
-  __m512bh column[vectors];
-  for (int v = 0; v < vectors; v++) column[v] = (__m512bh)_mm512_loadu_si512(columns + v * 32);
+  TileSums<vectors> &sums, const __m512i (&columns)[vectors], Row row) {
 #pragma clang loop unroll(full)
   for (int i = 0; i < tileRows; i++) {
     int32_t pair;
@@ -33,8 +31,17 @@ BFLOAT16 ALWAYS_INLINE void addProducts(
     const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
 #pragma clang loop unroll(full)
     for (int v = 0; v < vectors; v++)
-      sums.lanes[i][v] = _mm512_dpbf16_ps(sums.lanes[i][v], both, column[v]);
+      sums.lanes[i][v] = _mm512_dpbf16_ps(sums.lanes[i][v], both, (__m512bh)columns[v]);
   }
+}
+
+/// The same with columns that lie packed at `columns`.
+template <int vectors, class Row>
+BFLOAT16 ALWAYS_INLINE void addProducts(
+  TileSums<vectors> &sums, const bfloat16 *columns, Row row) {
+  __m512i column[vectors];
+  for (int v = 0; v < vectors; v++) column[v] = _mm512_loadu_si512(columns + v * 32);
+  addProducts<vectors>(sums, column, row);
 }
 
 /// The two halves of sixteen elements as sixteen pairs.

@@ -108,7 +108,7 @@ BFLOAT16 ALWAYS_INLINE void weightsAcross(const __m512 (&m)[4], __m512 (&to)[3])
 /// dw of a thread's share of the output channels.
 BFLOAT16 void finishShare(void *argument) {
   const Job &job = *(const Job *)argument;
-  const int64_t in = job.c.in_channels, stride = job.c.out_channels * in;
+  const int64_t in = job.c.in_channels;
   const Share mine = share(job.c.out_channels);
   for (int64_t out = mine.first; out < mine.last; out++)
     for (int64_t i = 0; i < in; i += 16) {
@@ -116,7 +116,7 @@ BFLOAT16 void finishShare(void *argument) {
       for (int s = 0; s < 4; s++) {
         __m512 m[4];
         for (int r = 0; r < 4; r++)
-          m[r] = job.outer.total(job.workspace, mine.threads, (r * 4 + s) * stride + out * in + i);
+          m[r] = job.outer.total(job.workspace, mine.threads, job.outer.sumOffset(r * 4 + s, out, i));
         weightsAcross(m, columns[s]);
       }
       for (int r = 0; r < 3; r++) {
