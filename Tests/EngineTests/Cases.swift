@@ -129,12 +129,15 @@ extension Case {
         return once.convolved(with: get($0, "w"), stride: 1, padding: 1)
       },
     ]
-    + [(27, 25, 1), (26, 28, 1), (36, 36, 2), (22, 22, 2), (24, 22, 2)].map {
-      height, width, stride in
-      // Planes and lines of even and odd lengths: places are summed in pairs.
+    + [
+      (48, 32, 27, 25, 1), (48, 32, 26, 28, 1), (32, 48, 26, 28, 1), (48, 32, 36, 36, 2),
+      (32, 48, 36, 36, 2), (48, 32, 22, 22, 2), (48, 32, 24, 22, 2),
+    ].map { c, o, height, width, stride in
+      // Planes and lines of even and odd lengths, for places are summed in pairs; the wider operand of both is read
+      // where it lies.
       Case(
-        "a pointwise convolution of \(height)×\(width) places, each \(stride)",
-        [("x", [3, 48, height, width]), ("w", [32, 48, 1, 1])], isLarge: true
+        "a pointwise convolution \(c)→\(o) of \(height)×\(width) places, each \(stride)",
+        [("x", [3, c, height, width]), ("w", [o, c, 1, 1])], isLarge: true
       ) { get($0, "x").convolved(with: get($0, "w"), stride: stride, padding: 0) }
     }
 
