@@ -100,11 +100,14 @@ struct OuterProducts {
     if (pairs > all) pairs = all;
   }
 
+  /// Columns of the tile whose first one is `first`; the last tile may be narrower.
+  int64_t tileWidth(int64_t first) const {
+    return columnCount - first < tileColumns ? columnCount - first : tileColumns;
+  }
   /// Where the sums of a row and 16 columns from `column` on lie: in tiles, row by row.
   int64_t sumOffset(int64_t position, int64_t row, int64_t column) const {
-    const int64_t first = column / tileColumns * tileColumns, left = columnCount - first;
-    const int64_t width = left < tileColumns ? left : tileColumns;
-    return (position * columnCount + first) * rowCount + row * width + column - first;
+    const int64_t first = column / tileColumns * tileColumns;
+    return (position * columnCount + first) * rowCount + row * tileWidth(first) + column - first;
   }
   int64_t sumCount() const { return positions * rowCount * columnCount; }
   /// Elements from one position to the next; a line of the cache apart.
@@ -120,15 +123,14 @@ struct OuterProducts {
     return {sums, rows, rows + positions * rowStride()};
   }
 
-  /// Where pair `pair` of 16 columns or rows from `first` on lies.
-  bfloat16 *column(const Part &p, int64_t position, int64_t first, int64_t pair) const {
-    const int64_t tile = first / tileColumns, left = columnCount - tile * tileColumns;
-    const int64_t width = left < tileColumns ? left : tileColumns;
+  /// Where pair `pair` of 16 columns or rows from `channel` on lies.
+  bfloat16 *column(const Part &p, int64_t position, int64_t channel, int64_t pair) const {
+    const int64_t first = channel / tileColumns * tileColumns;
     return p.columns + position * columnStride()
-      + ((packsColumns ? tile : 0) * tileColumns * pairs + pair * width + first - tile * tileColumns) * 2;
+      + ((packsColumns ? first * pairs : 0) + pair * tileWidth(first) + channel - first) * 2;
   }
-  bfloat16 *row(const Part &p, int64_t position, int64_t first, int64_t pair) const {
-    return p.rows + position * rowStride() + (first * pairs + pair * tileRows) * 2;
+  bfloat16 *row(const Part &p, int64_t position, int64_t channel, int64_t pair) const {
+    return p.rows + position * rowStride() + (channel * pairs + pair * tileRows) * 2;
   }
   /// Stores a pair of 16 rows, which are two tiles.
   BFLOAT16 ALWAYS_INLINE void storeRows(bfloat16 *to, __m512i both) const {
@@ -175,7 +177,7 @@ struct OuterProducts {
     for (int64_t position = 0; position < positions; position++)
       for (int64_t column = 0; column < columnCount; column += tileColumns) {
         const auto tile = [&](int64_t row, auto columns) {
-          if (columnCount - column >= tileColumns)
+          if (tileWidth(column) == tileColumns)
             addToTile<2>(p, position, row, column, count, begins, columns, ahead(column, row));
           else
             addToTile<1>(p, position, row, column, count, begins, columns, ahead(column, row));

@@ -25,21 +25,19 @@ struct Job {
   OuterProducts outer;
 };
 
-/// Whether an operand with this stride need not be packed.
-bool liesInPairs(int64_t stride, int64_t places) { return stride == 1 && places % 2 == 0; }
+/// Whether planes of places divide into pairs; one operand at least, dy, lies in them then.
+bool arePairs(const ck_convolution &c) { return c.out_height * c.out_width % 2 == 0; }
 
-/// The wider operand becomes the columns where it need not be packed.
+/// The wider operand that lies in pairs becomes the columns.
 bool isTransposed(const ck_convolution &c) {
-  const int64_t places = c.out_height * c.out_width;
-  return liesInPairs(1, places) && (c.out_channels > c.in_channels || !liesInPairs(c.stride, places));
+  return arePairs(c) && (c.out_channels > c.in_channels || c.stride > 1);
 }
 
 OuterProducts outerProducts(const ck_convolution &c) {
   const bool transposed = isTransposed(c);
-  const int64_t places = c.out_height * c.out_width;
   return OuterProducts(
     1, transposed ? c.in_channels : c.out_channels, transposed ? c.out_channels : c.in_channels,
-    c.images * places, !liesInPairs(transposed ? 1 : c.stride, places));
+    c.images * c.out_height * c.out_width, !arePairs(c));
 }
 
 /// Walks over the places of 16 channels of an operand.
@@ -69,57 +67,48 @@ struct Walk {
   }
 };
 
-/// Where the packed pairs of 16 channels go.
-template <bool isColumns>
-BFLOAT16 ALWAYS_INLINE void store(
-  const OuterProducts &o, const OuterProducts::Part &part, int64_t channel, int64_t pair, __m512i both) {
-  if (isColumns)
-    _mm512_storeu_si512(o.column(part, 0, channel, pair), both);
-  else
-    o.storeRows(o.row(part, 0, channel, pair), both);
-}
-
 /// Packs 16 channels of the places [first, last), each found from the one before.
 template <bool isColumns>
 BFLOAT16 void packChannels(
   const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last, int64_t channel) {
+  const OuterProducts &o = job.outer;
   Walk walk(job, isColumns ? job.columns : job.rows, first, channel);
   for (int64_t pair = 0; pair < (last - first + 1) / 2; pair++) {
     const bfloat16 *low = walk.at;
     walk.next();
     const bfloat16 *high = first + 2 * pair + 1 < last ? walk.at : nullptr;
     walk.next();
-    store<isColumns>(job.outer, part, channel, pair, pairOf(low, high));
+    if (isColumns)
+      _mm512_storeu_si512(o.column(part, 0, channel, pair), pairOf(low, high));
+    else
+      o.storeRows(o.row(part, 0, channel, pair), pairOf(low, high));
   }
 }
 
-/// The same where pairs never cross the end of a stretch of `stretch` places that lie at equal distances: a plane, or
-/// a line of one that every other pixel of is met.
-template <bool isColumns>
+/// The same of rows where pairs never cross the end of a stretch of `stretch` places that lie at equal distances: a
+/// plane, or a line of one that every other pixel of is met.
 BFLOAT16 void packStretches(
   const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last, int64_t channel,
   int64_t stretch) {
   for (int64_t place = first; place < last;) {
-    const Walk walk(job, isColumns ? job.columns : job.rows, place, channel);
+    const Walk walk(job, job.rows, place, channel);
     const int64_t left = stretch - place % stretch, end = place + left < last ? place + left : last;
     const bfloat16 *at = walk.at;
     for (; place < end; place += 2, at += 2 * walk.step)
-      store<isColumns>(
-        job.outer, part, channel, (place - first) / 2,
+      job.outer.storeRows(
+        job.outer.row(part, 0, channel, (place - first) / 2),
         walk.step == 16 ? pairOfNeighbours(at) : pairOf(at, at + walk.step));
   }
 }
 
-/// Packs all channels of the places [first, last).
-template <bool isColumns>
-void packPlaces(const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last) {
-  const Operand &o = isColumns ? job.columns : job.rows;
-  const int64_t stretch = o.stride > 1 ? job.width : job.places;
-  for (int64_t channel = 0; channel < o.channels; channel += 16)
+/// Packs all rows of the places [first, last).
+void packRows(const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last) {
+  const int64_t stretch = job.rows.stride > 1 ? job.width : job.places;
+  for (int64_t channel = 0; channel < job.rows.channels; channel += 16)
     if (stretch % 2 == 0)
-      packStretches<isColumns>(job, part, first, last, channel, stretch);
+      packStretches(job, part, first, last, channel, stretch);
     else
-      packChannels<isColumns>(job, part, first, last, channel);
+      packChannels<false>(job, part, first, last, channel);
 }
 
 /// Asks for the columns of the next tile while the first rows meet those of this one, then for the next piece's rows.
@@ -144,14 +133,15 @@ void addShare(void *argument) {
   const OuterProducts &o = job.outer;
   if (o.packsColumns)
     return o.addShare(job.workspace, [&](const OuterProducts::Part &part, int64_t first, int64_t last) {
-      packPlaces<false>(job, part, first, last);
-      packPlaces<true>(job, part, first, last);
+      packRows(job, part, first, last);
+      for (int64_t channel = 0; channel < job.columns.channels; channel += 16)
+        packChannels<true>(job, part, first, last, channel);
     });
   const int64_t plane = job.columns.plane();
   o.addShare(
     job.workspace,
     [&](const OuterProducts::Part &part, int64_t first, int64_t last) {
-      packPlaces<false>(job, part, first, last);
+      packRows(job, part, first, last);
     },
     [&](const OuterProducts::Part &part, int64_t first, int64_t, int64_t column) {
       return PlaneColumns{
