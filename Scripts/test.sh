@@ -11,7 +11,9 @@ swift build --build-tests --explicit-target-dependency-import-check error
 built=$SECONDS
 
 # Servers and their clients keep deadlines, and whatever computes fills the two threads of Swift's
-# pool that tests share with handlers: each kind has a process of its own, one after the other.
+# pool that tests share with handlers: each kind has a process of its own, one after the other, with
+# so many tests at a time that none waits for its turn longer than a deadline.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8
 serving='^(HTTPTests|APITests|RunsTests|ServiceTests)\.'
 status=0
 run() { swift test --skip-build "$@" 2>&1 | tee --append "$log" || status=$?; }
@@ -27,6 +29,8 @@ fi
 echo
 echo "== summary"
 grep -E 'Test run with [0-9]+ tests?' "$log" || true
+# What failed, and where, once more: it is far above in a long log.
+grep -E '^✘ (Test|Suite) .* (recorded an issue|failed after)' "$log" | head -60 || true
 # One line for each test that did not run, with its reason.
 grep -E ' skipped(:|\.|$)' "$log" | sed 's/^[^A-Za-z]*/  /' | sort -u || true
 if [ -z "${BYOL_TEST_DATA:-}" ]; then

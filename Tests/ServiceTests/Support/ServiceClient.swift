@@ -31,15 +31,18 @@ extension Answer {
   }
 }
 
-/// Sends bytes to a port of this machine and receives all that comes back, on a thread of its own: tests that wait
-/// hold up the threads that Foundation's client shares with them, until the server has no patience left.
-private func exchange(_ request: [UInt8], port: UInt16) async throws -> [UInt8] {
+/// Does work that blocks on a thread of its own: tests that wait hold up the threads that Foundation's client shares with
+/// them, until the server has no patience left or what was to be seen is over.
+func onOwnThread<Value: Sendable>(
+  _ work: @escaping @Sendable () throws -> Value
+) async throws -> Value {
   try await withCheckedThrowingContinuation { done in
-    Thread.detachNewThread { done.resume(with: Result { try blockingExchange(request, port) }) }
+    Thread.detachNewThread { done.resume(with: Result(catching: work)) }
   }
 }
 
-private func blockingExchange(_ request: [UInt8], _ port: UInt16) throws -> [UInt8] {
+/// Sends bytes to a port of this machine and receives all that comes back.
+private func exchange(_ request: [UInt8], port: UInt16) throws -> [UInt8] {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var patience = timeval(tv_sec: 120, tv_usec: 0)
@@ -81,6 +84,16 @@ extension ServiceProcess {
     _ method: String, _ path: String, type: String? = nil, accept: String = "*/*",
     body: [UInt8]? = nil
   ) async throws -> Answer {
+    try await onOwnThread { [self] in
+      try blockingCall(method, path, type: type, accept: accept, body: body)
+    }
+  }
+
+  /// The same, on the caller's thread.
+  func blockingCall(
+    _ method: String, _ path: String, type: String? = nil, accept: String = "*/*",
+    body: [UInt8]? = nil
+  ) throws -> Answer {
     let url = try #require(URL(string: address + path))
     var head = "\(method) \(path) HTTP/1.0\r\nHost: localhost\r\nAccept: \(accept)\r\n"
     if let body {
@@ -88,8 +101,7 @@ extension ServiceProcess {
       head += "Content-Length: \(body.count)\r\n"
     }
     let port = try #require(url.port.flatMap(UInt16.init))
-    let bytes = try await exchange(Array((head + "\r\n").utf8) + (body ?? []), port: port)
-    return try Answer(parsing: bytes)
+    return try Answer(parsing: exchange(Array((head + "\r\n").utf8) + (body ?? []), port: port))
   }
 
   /// A run's status.
