@@ -186,6 +186,10 @@ private let echo = Route("POST", "/echo", bodyLimit: 8 << 20) { request in
   .text(String(decoding: try await request.body.collect(), as: UTF8.self) + "END")
 }
 
+private let count = Route("POST", "/count", bodyLimit: 8 << 20) { request in
+  .text("\(try await request.body.collect().count)END")
+}
+
 @Suite struct `TLS` {
   @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
   func `requests and large bodies pass enciphered`(version: Int32) async throws {
@@ -203,6 +207,38 @@ private let echo = Route("POST", "/echo", bodyLimit: 8 << 20) { request in
         #expect(try client.read(through: "method_not_allowed").contains("HTTP/1.1 405 "))
         #expect(throws: ClientFault.self) { try client.read(through: "more") }
         #expect(client.sawGoodbye)
+      }
+    }
+  }
+
+  /// So many hops between handlers and the loop that one of them is cut short, with bytes arriving meanwhile.
+  @Test(arguments: [false, true])
+  func `bodies that arrive at once all arrive`(enciphered: Bool) async throws {
+    let files = try CertificateFiles()
+    defer { files.remove() }
+    let body = String(repeating: "x", count: 2 << 20)
+    try await withServer(
+      [count], configure: { if enciphered { $0.tls = files.configuration } }
+    ) { _, port in
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for _ in 0..<8 {
+          group.addTask {
+            try await blocking {
+              for _ in 0..<4 {
+                if enciphered {
+                  let client = try TLSClient(port, version: TLS1_2_VERSION)
+                  try client.send(post("/count", body))
+                  #expect(try client.read(through: "END").hasSuffix("\r\n\r\n2097152END"))
+                } else {
+                  let client = try RawClient(port)
+                  try client.send(post("/count", body))
+                  #expect(try client.readResponse().text == "2097152END")
+                }
+              }
+            }
+          }
+        }
+        try await group.waitForAll()
       }
     }
   }

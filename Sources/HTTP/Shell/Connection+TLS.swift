@@ -81,7 +81,7 @@ extension Connection {
       }
       position += count
       // Small writes share a segment as long as more is to come.
-      if position == bytes.count || outgoing.count > 48 * 1024 { try await sendEnciphered(tls) }
+      if position == bytes.count || tls.owes > 48 * 1024 { try await sendEnciphered(tls) }
     }
   }
 

@@ -202,7 +202,11 @@ extension Connection {
 
   /// Writers of one connection take turns, so that their bytes never mix.
   private func takeSendTurn() async {
-    while sending { await withCheckedContinuation { sendTurns.append($0) } }
+    while sending {
+      await withCheckedContinuation { turn in
+        if sending { sendTurns.append(turn) } else { turn.resume() }
+      }
+    }
     sending = true
   }
 

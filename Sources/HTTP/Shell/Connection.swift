@@ -199,17 +199,24 @@ actor Connection {
     writeWaiter = nil
   }
 
+  // A task that does not prefer the loop comes back to it with a job of its own at every call: what is asked before
+  // a continuation's body may be untrue in it, so each asks there.
+
   /// Suspends until there may be something to receive, or the connection or its patience has ended.
   func waitReadable() async {
-    guard !readable, !isClosed, readWaiter == nil else { return }
-    noteDeadline()
-    await withCheckedContinuation { readWaiter = $0 }
+    await withCheckedContinuation { waiter in
+      guard !readable, !isClosed, readWaiter == nil else { return waiter.resume() }
+      noteDeadline()
+      readWaiter = waiter
+    }
   }
 
   /// Suspends until the kernel may take bytes again, or the connection has ended.
   func waitWritable() async {
-    guard !writable, !isClosed, writeWaiter == nil else { return }
-    noteDeadline()
-    await withCheckedContinuation { writeWaiter = $0 }
+    await withCheckedContinuation { waiter in
+      guard !writable, !isClosed, writeWaiter == nil else { return waiter.resume() }
+      noteDeadline()
+      writeWaiter = waiter
+    }
   }
 }

@@ -95,12 +95,15 @@ public struct TLSConfiguration: Sendable {
   /// Whether something of what the client sent has not been read.
   var holdsMore: Bool { unsafe byol_tls_incoming(session) > 0 }
 
+  /// Bytes that must be sent to the client and have not been taken out.
+  var owes: Int { unsafe byol_tls_outgoing(session) }
+
   /// Says goodbye.
   func shutdown() { unsafe byol_tls_shutdown(session) }
 
   /// Moves what must be sent to the client to the end of `bytes`.
   func takeOut(into bytes: inout [UInt8]) {
-    let count = unsafe byol_tls_outgoing(session)
+    let count = owes
     guard count > 0 else { return }
     bytes.append(addingCapacity: count) { span in
       unsafe span.withUnsafeMutableBufferPointer { buffer, taken in
