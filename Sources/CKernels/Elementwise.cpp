@@ -80,10 +80,10 @@ void ck_running_average(
 }
 
 void ck_optimizer_update(
-  int64_t count, const float *parameter, const float *velocity, const float *gradient, float rate,
-  float weight_decay, float momentum, float trust, float *new_parameter, float *new_velocity,
-  void *workspace) {
-  Update u{count, parameter, velocity, gradient, rate, weight_decay, momentum, 1,
+  int64_t count, const float *parameter, const float *velocity, const float *gradient,
+  const float *other, float rate, float weight_decay, float momentum, float trust,
+  float *new_parameter, float *new_velocity, void *workspace) {
+  Update u{count, parameter, velocity, gradient, other, rate, weight_decay, momentum, 1,
            new_parameter, new_velocity, (double *)workspace};
   if (trust >= 0) {
     const int threads = omp_get_max_threads();

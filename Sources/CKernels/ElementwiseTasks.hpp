@@ -139,6 +139,11 @@ KERNEL void sumColumnsTask(void *p) {
 }
 
 
+/// Sixteen elements of the sum of both gradients, with the parameter's decay.
+INLINE Lanes decayed(const Update &u, int64_t i, Lanes parameter, int64_t width) {
+  return load(u.gradient + i, width) + load(u.other + i, width) + parameter * u.decay;
+}
+
 KERNEL void sumNorms(void *argument) {
   Update &u = *(Update *)argument;
   const Share mine = share((u.count + 15) / 16);
@@ -151,7 +156,7 @@ KERNEL void sumNorms(void *argument) {
     for (int64_t i = first; i < end; i += 16) {
       const int64_t width = end - i < 16 ? end - i : 16;
       const Lanes p = load(u.parameter + i, width);
-      const Lanes g = load(u.gradient + i, width) + p * u.decay;
+      const Lanes g = decayed(u, i, p, width);
       p2 += p * p;
       g2 += g * g;
     }
@@ -166,7 +171,7 @@ KERNEL void applyUpdate(void *argument) {
   Update &u = *(Update *)argument;
   forEachSixteen(u.count, [&](int64_t i, int64_t width) INLINE_LAMBDA {
     const Lanes p = load(u.parameter + i, width);
-    const Lanes g = (load(u.gradient + i, width) + p * u.decay) * u.ratio;
+    const Lanes g = decayed(u, i, p, width) * u.ratio;
     const Lanes v = load(u.velocity + i, width) * u.momentum + g;
     store(u.newVelocity + i, v, width);
     store(u.newParameter + i, p - v * u.rate, width);

@@ -89,34 +89,23 @@ void ck_normalize(
 }
 
 void ck_normalize_gradient(
-  ck_layout layout, const void *dy, const void *x, const void *y, const float *scale,
-  const float *mean, const float *variance, float epsilon, int relu, void *dx, float *dscale,
-  float *doffset, void *dresidual, void *workspace) {
-  Gradient g{layout, dy, x, y, scale, mean, variance, epsilon, dx, dscale, doffset, dresidual,
-             (double *)workspace};
+  ck_layout layout, const void *dy, const void *other, const void *x, const void *y,
+  const float *scale, const float *mean, const float *variance, float epsilon, int relu, void *dx,
+  float *dscale, float *doffset, void *dresidual, void *workspace) {
+  Gradient g{layout, dy, other, x, y, scale, mean, variance, epsilon, relu, dx, dscale, doffset,
+             dresidual, (double *)workspace};
   const int64_t channels = layout.channels, work = layout.rows * channels;
   const bool wide = layout.type == ck_float32;
   if (byBlocks(layout)) {
-    parallel(
-      work,
-      relu ? (wide ? gradientGatedFloat32Task : gradientGatedBFloat16Task)
-           : (wide ? gradientFloat32Task : gradientBFloat16Task),
-      g);
+    parallel(work, wide ? gradientFloat32Task : gradientBFloat16Task, g);
     return;
   }
   clear(g.partial, channels);
-  parallel(
-    work,
-    relu ? (wide ? sumGatedFloat32Task : sumGatedBFloat16Task)
-         : (wide ? sumGradientFloat32Task : sumGradientBFloat16Task),
-    g);
+  parallel(work, wide ? sumGradientFloat32Task : sumGradientBFloat16Task, g);
   combine(g.partial, channels, omp_get_max_threads());
   for (int64_t c = 0; c < channels; c++) {
     doffset[c] = (float)g.partial[c];
     dscale[c] = (float)(g.partial[channels + c] / sqrt((double)variance[c] + epsilon));
   }
-  parallel(
-    work,
-    relu ? (wide ? applyGatedFloat32Task : applyGatedBFloat16Task) : (wide ? applyFloat32Task : applyBFloat16Task),
-    g);
+  parallel(work, wide ? applyFloat32Task : applyBFloat16Task, g);
 }

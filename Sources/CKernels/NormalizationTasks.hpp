@@ -71,14 +71,48 @@ KERNEL void normalizeFloat32(void *argument) { normalizeAny<float>(*(Normalize *
 KERNEL void normalizeBFloat16(void *argument) { normalizeAny<bfloat16>(*(Normalize *)argument); }
 
 
+/// dz at an element: dy, or the sum of both of them, gated by y.
+template <class T, bool relu, bool hasOther>
+struct Gated {
+  const T *dy, *other, *y;
+
+  INLINE_LAMBDA explicit Gated(const Gradient &g)
+    : dy((const T *)g.dy), other((const T *)g.other), y((const T *)g.y) {}
+
+  INLINE_LAMBDA Lanes operator()(int64_t at, int64_t width = 16) const {
+    Lanes dz = load(dy + at, width);
+    if (hasOther) dz += load(other + at, width);
+    return relu ? where(load(y + at, width) > Lanes{}, dz) : dz;
+  }
+};
+
+/// Calls `body(relu, hasOther, hasResidual)` with constants.
+template <class Body>
+INLINE void withKind(const Gradient &g, Body body) {
+  const std::true_type yes;
+  const std::false_type no;
+  const auto gated = [&](auto relu) INLINE_LAMBDA {
+    if (g.other)
+      g.dresidual ? body(relu, yes, yes) : body(relu, yes, no);
+    else
+      g.dresidual ? body(relu, no, yes) : body(relu, no, no);
+  };
+  g.relu ? gated(yes) : gated(no);
+}
+
+// Where the residual's gradient, which is dz, is asked for, the first pass writes it and the second one reads it
+// instead of what it was made of.
+
 /// Sums of dz and of dz·(x − mean).
-template <class T, bool relu>
+template <class T, bool relu, bool hasOther, bool hasResidual>
 INLINE void sumGradientShare(Gradient &g) {
   const Share mine = share(g.layout.rows);
   const int64_t channels = g.layout.channels;
   double *sums = g.partial + mine.thread * 2 * channels, *products = sums + channels;
   memset(sums, 0, sizeof(double) * 2 * channels);
-  const T *dy = (const T *)g.dy, *x = (const T *)g.x, *y = (const T *)g.y;
+  const Gated<T, relu, hasOther> gated(g);
+  const T *x = (const T *)g.x;
+  T *dresidual = (T *)g.dresidual;
   forEachPiece(
     g.layout, mine.first, mine.last,
     [&](int64_t offset, int64_t stride, int64_t rows, int64_t c, int64_t width) INLINE_LAMBDA {
@@ -86,8 +120,8 @@ INLINE void sumGradientShare(Gradient &g) {
       Lanes sum{}, product{};
       for (int64_t i = 0; i < rows; i++) {
         const int64_t at = offset + i * stride;
-        Lanes dz = load(dy + at, width);
-        if (relu) dz = where(load(y + at, width) > Lanes{}, dz);
+        const Lanes dz = gated(at, width);
+        if (hasResidual) store(dresidual + at, dz, width);
         sum += dz;
         product += dz * (load(x + at, width) - mean);
       }
@@ -114,39 +148,41 @@ INLINE Factors factorsOfGradient(const Gradient &g, int64_t c, int64_t width) {
   return f;
 }
 
-template <class T, bool relu, bool hasResidual>
+template <class T, bool relu, bool hasOther, bool hasResidual>
 INLINE void applyGradientShare(Gradient &g) {
   const Share mine = share(g.layout.rows);
-  const T *dy = (const T *)g.dy, *x = (const T *)g.x, *y = (const T *)g.y;
-  T *dx = (T *)g.dx, *dresidual = (T *)g.dresidual;
+  const Gated<T, relu, hasOther> gated(g);
+  const T *x = (const T *)g.x, *dresidual = (const T *)g.dresidual;
+  T *dx = (T *)g.dx;
   forEachPiece(
     g.layout, mine.first, mine.last,
     [&](int64_t offset, int64_t stride, int64_t rows, int64_t c, int64_t width) INLINE_LAMBDA {
       const Factors f = factorsOfGradient(g, c, width);
       for (int64_t i = 0; i < rows; i++) {
         const int64_t at = offset + i * stride;
-        Lanes dz = load(dy + at, width);
-        if (relu) dz = where(load(y + at, width) > Lanes{}, dz);
-        const Lanes result = f.a * dz + (f.b * load(x + at, width) + f.d);
-        store(dx + at, result, width);
-        if (hasResidual) store(dresidual + at, dz, width);
+        const Lanes dz = hasResidual ? load(dresidual + at, width) : gated(at, width);
+        store(dx + at, f.a * dz + (f.b * load(x + at, width) + f.d), width);
       }
     });
 }
 
-KERNEL void sumGradientFloat32(void *p) { sumGradientShare<float, false>(*(Gradient *)p); }
-KERNEL void sumGatedFloat32(void *p) { sumGradientShare<float, true>(*(Gradient *)p); }
-KERNEL void sumGradientBFloat16(void *p) { sumGradientShare<bfloat16, false>(*(Gradient *)p); }
-KERNEL void sumGatedBFloat16(void *p) { sumGradientShare<bfloat16, true>(*(Gradient *)p); }
-
-template <class T, bool relu>
-INLINE void applyAny(Gradient &g) {
-  g.dresidual ? applyGradientShare<T, relu, true>(g) : applyGradientShare<T, relu, false>(g);
+template <class T>
+INLINE void sumGradientAny(Gradient &g) {
+  withKind(g, [&](auto relu, auto hasOther, auto hasResidual) INLINE_LAMBDA {
+    sumGradientShare<T, relu, hasOther, hasResidual>(g);
+  });
 }
-KERNEL void applyFloat32(void *p) { applyAny<float, false>(*(Gradient *)p); }
-KERNEL void applyGatedFloat32(void *p) { applyAny<float, true>(*(Gradient *)p); }
-KERNEL void applyBFloat16(void *p) { applyAny<bfloat16, false>(*(Gradient *)p); }
-KERNEL void applyGatedBFloat16(void *p) { applyAny<bfloat16, true>(*(Gradient *)p); }
+KERNEL void sumGradientFloat32(void *p) { sumGradientAny<float>(*(Gradient *)p); }
+KERNEL void sumGradientBFloat16(void *p) { sumGradientAny<bfloat16>(*(Gradient *)p); }
+
+template <class T>
+INLINE void applyAny(Gradient &g) {
+  withKind(g, [&](auto relu, auto hasOther, auto hasResidual) INLINE_LAMBDA {
+    applyGradientShare<T, relu, hasOther, hasResidual>(g);
+  });
+}
+KERNEL void applyFloat32(void *p) { applyAny<float>(*(Gradient *)p); }
+KERNEL void applyBFloat16(void *p) { applyAny<bfloat16>(*(Gradient *)p); }
 
 // Block by block: a thread does both passes over 16 channels of all pictures before the next 16.
 
@@ -255,22 +291,24 @@ INLINE void batchNormalizeAny(Normalize &n) {
 KERNEL void batchNormalizeFloat32(void *p) { batchNormalizeAny<float>(*(Normalize *)p); }
 KERNEL void batchNormalizeBFloat16(void *p) { batchNormalizeAny<bfloat16>(*(Normalize *)p); }
 
-template <class T, bool relu, bool hasResidual>
+template <class T, bool relu, bool hasOther, bool hasResidual>
 INLINE void gradientBlocks(Gradient &g) {
   const Share mine = share(g.layout.channels / 16);
-  const T *dy = (const T *)g.dy, *x = (const T *)g.x, *y = (const T *)g.y;
+  const Gated<T, relu, hasOther> gated(g);
+  const T *x = (const T *)g.x;
   T *dx = (T *)g.dx, *dresidual = (T *)g.dresidual;
   for (int64_t c = mine.first * 16; c < mine.last * 16; c += 16) {
     const Lanes mean = load(g.mean + c);
     Sums sums{}, products{};
     const auto ask = [&](int64_t at) INLINE_LAMBDA {
-      askForNext(dy, g.layout, at);
+      askForNext(gated.dy, g.layout, at);
+      if (hasOther) askForNext(gated.other, g.layout, at);
       askForNext(x, g.layout, at);
-      if (relu) askForNext(y, g.layout, at);
+      if (relu) askForNext(gated.y, g.layout, at);
     };
     sumBlock(g.layout, c, sums, products, ask, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
-      Lanes dz = load(dy + at);
-      if (relu) dz = where(load(y + at) > Lanes{}, dz);
+      const Lanes dz = gated(at);
+      if (hasResidual) store(dresidual + at, dz);
       a += dz;
       b += dz * (load(x + at) - mean);
     });
@@ -282,21 +320,18 @@ INLINE void gradientBlocks(Gradient &g) {
     const Factors f = factorsOfGradient(g, c, 16);
     const auto nothing = [](int64_t) INLINE_LAMBDA {};
     forEachOfBlock(g.layout, c, nothing, [&](int64_t at) INLINE_LAMBDA {
-      Lanes dz = load(dy + at);
-      if (relu) dz = where(load(y + at) > Lanes{}, dz);
-      const Lanes result = f.a * dz + (f.b * load(x + at) + f.d);
-      store(dx + at, result);
-      if (hasResidual) store(dresidual + at, dz);
+      const Lanes dz = hasResidual ? load(dresidual + at) : gated(at);
+      store(dx + at, f.a * dz + (f.b * load(x + at) + f.d));
     });
   }
 }
-template <class T, bool relu>
+template <class T>
 INLINE void gradientAny(Gradient &g) {
-  g.dresidual ? gradientBlocks<T, relu, true>(g) : gradientBlocks<T, relu, false>(g);
+  withKind(g, [&](auto relu, auto hasOther, auto hasResidual) INLINE_LAMBDA {
+    gradientBlocks<T, relu, hasOther, hasResidual>(g);
+  });
 }
-KERNEL void gradientFloat32(void *p) { gradientAny<float, false>(*(Gradient *)p); }
-KERNEL void gradientGatedFloat32(void *p) { gradientAny<float, true>(*(Gradient *)p); }
-KERNEL void gradientBFloat16(void *p) { gradientAny<bfloat16, false>(*(Gradient *)p); }
-KERNEL void gradientGatedBFloat16(void *p) { gradientAny<bfloat16, true>(*(Gradient *)p); }
+KERNEL void gradientFloat32(void *p) { gradientAny<float>(*(Gradient *)p); }
+KERNEL void gradientBFloat16(void *p) { gradientAny<bfloat16>(*(Gradient *)p); }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <type_traits>
+
 #include "include/CKernels.h"
 
 // The GNU OpenMP runtime that oneDNN runs on: its entry point is called directly, so that one team of
@@ -48,9 +50,10 @@ struct Normalize {
 
 struct Gradient {
   ck_layout layout;
-  const void *dy, *x, *y;
+  const void *dy, *other, *x, *y;  // Both gradients of y, or the other one null.
   const float *scale, *mean, *variance;
   float epsilon;
+  int relu;
   void *dx;
   float *dscale, *doffset;
   void *dresidual;
@@ -83,7 +86,7 @@ struct Matrix {
 /// One step of the optimizer. partial: [threads][2] squared norms of parameter and decayed gradient.
 struct Update {
   int64_t count;
-  const float *parameter, *velocity, *gradient;
+  const float *parameter, *velocity, *gradient, *other;
   float rate, decay, momentum, ratio;
   float *newParameter, *newVelocity;
   double *partial;
@@ -97,17 +100,11 @@ struct Update {
   X(batchNormalizeFloat32) \
   X(batchNormalizeBFloat16) \
   X(gradientFloat32) \
-  X(gradientGatedFloat32) \
   X(gradientBFloat16) \
-  X(gradientGatedBFloat16) \
   X(sumGradientFloat32) \
-  X(sumGatedFloat32) \
   X(sumGradientBFloat16) \
-  X(sumGatedBFloat16) \
   X(applyFloat32) \
-  X(applyGatedFloat32) \
   X(applyBFloat16) \
-  X(applyGatedBFloat16) \
   X(maxPool32) \
   X(maxPool16) \
   X(maxPoolGradient32) \

@@ -53,6 +53,7 @@ extension Compilation {
     let layout = rows(inputs[0])
     let (dy, x, y) = unsafe (address(inputs[0]), address(inputs[1]), address(inputs[2]))
     let (scale, mean, variance) = unsafe (floats(inputs[3]), floats(inputs[4]), floats(inputs[5]))
+    let other = unsafe inputs.count == 7 ? address(inputs[6]) : nil
     let dx = unsafe address(.init(node: index))
     let dscale = unsafe floats(.init(node: index, result: 1))
     let doffset = unsafe floats(.init(node: index, result: 2))
@@ -61,7 +62,7 @@ extension Compilation {
     let workspace = unsafe memory.base(memory.workspace)
     try append(index) {
       unsafe ck_normalize_gradient(
-        layout, dy, x, y, scale, mean, variance, epsilon, relu ? 1 : 0, dx, dscale, doffset,
+        layout, dy, other, x, y, scale, mean, variance, epsilon, relu ? 1 : 0, dx, dscale, doffset,
         dresidual, workspace)
     }
   }
@@ -179,12 +180,13 @@ extension Compilation {
     case .runningAverage(let rate, let correction):
       try append(index) { unsafe ck_running_average(count, a, b, rate, correction, y) }
     case .optimizerUpdate(let rule):
-      let (gradient, rate) = unsafe (floats(node.inputs[2]), floats(node.inputs[3]))
+      let (gradient, other) = unsafe (floats(node.inputs[2]), floats(node.inputs[3]))
+      let rate = unsafe floats(node.inputs[4])
       let velocity = unsafe floats(.init(node: index, result: 1))
       let workspace = unsafe memory.base(memory.workspace)
       try append(index) {
         unsafe ck_optimizer_update(
-          count, a, b, gradient, rate.pointee, rule.weightDecay, rule.momentum,
+          count, a, b, gradient, other, rate.pointee, rule.weightDecay, rule.momentum,
           rule.trustCoefficient ?? -1, y, velocity, workspace)
       }
     default: preconditionFailure("Not an update.")

@@ -28,12 +28,15 @@ func normalize(
   }
 }
 
-/// Operands `dy, x, y, scale, mean, variance`; results `dx, dscale, doffset, dresidual`.
+/// Operands `dy, x, y, scale, mean, variance[, other]`; results `dx, dscale, doffset, dresidual`.
 func batchNormalizationGradient(_ operands: [Operand], epsilon: Double, relu: Bool) -> [[Double]] {
   let (x, y) = (operands[1], operands[2])
   let (scale, mean, variance) = (operands[3].values, operands[4].values, operands[5].values)
   let count = Double(x.values.count / x.shape[1])
-  let dz = operands[0].values.indices.map { relu && y.values[$0] <= 0 ? 0 : operands[0].values[$0] }
+  let other = operands.count == 7 ? operands[6] : x.shape.zeros
+  let dz = zip(zip(operands[0].values, other.values), y.values).map { gradients, y in
+    relu && y <= 0 ? 0 : gradients.0 + gradients.1
+  }
   func normalized(_ index: Int) -> Double {
     let c = channel(index, x)
     return (x.values[index] - mean[c]) / (variance[c] + epsilon).squareRoot()

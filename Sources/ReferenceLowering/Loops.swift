@@ -98,7 +98,7 @@ func l2NormalizeGradient(_ dy: Operand, _ x: Operand, epsilon: Double) -> [Doubl
 /// See ``OptimizerUpdate`` for the formula.
 func optimizerUpdate(_ operands: [Operand], _ rule: OptimizerUpdate) -> [[Double]] {
   let parameter = operands[0].values
-  var gradient = operands[2].values
+  var gradient = zip(operands[2].values, operands[3].values).map(+)
   for index in gradient.indices { gradient[index] += Double(rule.weightDecay) * parameter[index] }
   if let trustCoefficient = rule.trustCoefficient {
     func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
@@ -109,6 +109,6 @@ func optimizerUpdate(_ operands: [Operand], _ rule: OptimizerUpdate) -> [[Double
     }
   }
   let velocity = zip(operands[1].values, gradient).map { Double(rule.momentum) * $0 + $1 }
-  let rate = operands[3].values[0]
+  let rate = operands[4].values[0]
   return [zip(parameter, velocity).map { $0 - rate * $1 }, velocity]
 }

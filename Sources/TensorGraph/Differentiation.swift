@@ -10,30 +10,30 @@ extension Tensor {
     let recorder = recorder
     let nodes = recorder.graph.nodes
     let reached = dependents(of: parameters, upTo: value.node, nodes)
-    var gradients = [value: recorder.constant(1)]
+    // One of each reader of a value; their sum is meant.
+    var gradients = [value: [recorder.constant(1)]]
     for index in stride(from: value.node, through: 0, by: -1) where reached[index] {
       let node = nodes[index]
       let results = node.shapes.indices.map {
         Tensor(recorder: recorder, value: .init(node: index, result: $0), shape: node.shapes[$0])
       }
-      let ofResults = results.map { gradients[$0.value] }
-      guard ofResults.contains(where: { $0 != nil }), !node.inputs.isEmpty else { continue }
+      guard let ofFirst = gradients[.init(node: index)], !node.inputs.isEmpty else { continue }
       let context = GradientRule.Context(
         operation: node.operation,
         operands: node.inputs.map {
           Tensor(recorder: recorder, value: $0, shape: recorder.graph.shape(of: $0))
         },
-        results: results, gradients: ofResults, needed: node.inputs.map { reached[$0.node] })
+        results: results, gradients: ofFirst, needed: node.inputs.map { reached[$0.node] })
       for (operand, gradient) in zip(node.inputs, GradientRule.operandGradients(context)) {
         guard let gradient, reached[operand.node] else { continue }
-        gradients[operand] = gradients[operand].map { $0 + gradient } ?? gradient
+        gradients[operand, default: []].append(gradient)
       }
     }
     return parameters.map { parameter in
-      guard let gradient = gradients[parameter.value] else {
+      guard let ofParameter = gradients[parameter.value] else {
         preconditionFailure("The loss does not depend on \(parameter.value).")
       }
-      return gradient
+      return ofParameter.dropFirst().reduce(ofParameter[0], +)
     }
   }
 

@@ -1,23 +1,30 @@
 import Tensors
 
-/// The gradient of each operation: from the gradients of its results to those of its operands.
+/// The gradient of each operation: from the gradients of its first result to those of its operands.
 ///
 /// A rule records the nodes of the gradient. `nil` means that no gradient flows to that operand.
 enum GradientRule {
-  /// One node, ready for its rule: operands, results and the gradients of the results.
+  /// One node, ready for its rule.
   struct Context {
     var operation: Operation
     var operands: [Tensor]
     var results: [Tensor]
-    var gradients: [Tensor?]
+    /// The gradients of the first result, at least one; their sum is meant.
+    var gradients: [Tensor]
     /// Which operands' gradients are asked for.
     var needed: [Bool]
   }
 
-  /// The gradients of the operands. The first result's gradient is never nil for an operation that has one.
+  /// The gradients of the operands.
   static func operandGradients(_ context: Context) -> [Tensor?] {
-    guard let dy = context.gradients[0] else { return context.operands.map { _ in nil } }
     let operands = context.operands
+    // A normalisation's own gradient adds the last one while it reads it.
+    var gradients = context.gradients[...]
+    var last: [Tensor] = []
+    if case .batchNormalization = context.operation, gradients.count > 1 {
+      last = [gradients.removeLast()]
+    }
+    let dy = gradients.dropFirst().reduce(gradients[0], +)
     func one(_ operation: Operation, _ inputs: Tensor...) -> Tensor {
       dy.recorder.record(operation, inputs)[0]
     }
@@ -45,7 +52,7 @@ enum GradientRule {
     case .batchNormalization(let epsilon, let relu):
       let results = dy.recorder.record(
         .batchNormalizationGradient(epsilon: epsilon, relu: relu),
-        [dy, operands[0], context.results[0], operands[1]] + context.results[1...2])
+        [dy, operands[0], context.results[0], operands[1]] + context.results[1...2] + last)
       return Array(results.prefix(operands.count))
 
     case .maxPool(let size, let stride, let padding):

@@ -31,8 +31,8 @@ public enum Operation: Hashable, Sendable {
   /// `(x, scale, offset[, residual]) → (y, mean, variance)` over all axes but the second: normalises with
   /// the batch's own mean and biased variance, adds the residual, rectifies if `relu`.
   case batchNormalization(epsilon: Float, relu: Bool)
-  /// `(dy, x, y, scale, mean, variance) → (dx, dscale, doffset, dresidual)`; `y` gates `dy` if `relu`.
-  /// `dresidual` is the gated `dy`; without a residual nothing reads it.
+  /// `(dy, x, y, scale, mean, variance[, other]) → (dx, dscale, doffset, dresidual)`; the gradient of `y` is
+  /// `dy (+ other)`, gated by `y` if `relu`. `dresidual` is the gated one; without a residual nothing reads it.
   case batchNormalizationGradient(epsilon: Float, relu: Bool)
   /// `(x, scale, offset, mean, variance[, residual]) → y` with given statistics.
   case batchNormalizationInference(epsilon: Float, relu: Bool)
@@ -95,7 +95,8 @@ public enum Operation: Hashable, Sendable {
   case interpolate
   /// `(old, new) → old + rate·(correction·new − old)`: running statistics.
   case runningAverage(rate: Float, correction: Float)
-  /// `(parameter, velocity, gradient, learning rate scalar) → (parameter, velocity)`.
+  /// `(parameter, velocity, gradient, other, learning rate scalar) → (parameter, velocity)`; the gradient is the sum
+  /// of both.
   case optimizerUpdate(OptimizerUpdate)
 }
 

@@ -51,7 +51,8 @@ enum ShapeRule {
       require(operands.count == 3 || operands[3] == operands[0])
       return [operands[0], [operands[0][1]], [operands[0][1]]]
     case .batchNormalizationGradient:
-      require(operands.count == 6 && operands[0] == operands[1] && operands[1] == operands[2])
+      require(operands.count == 6 || operands.count == 7)
+      require((operands[1...2] + operands.dropFirst(6)).allSatisfy { $0 == operands[0] })
       requireChannels(operands[0], operands[3...5], require)
       return [operands[0], operands[3], operands[3], operands[0]]
     case .batchNormalizationInference:
@@ -121,8 +122,8 @@ enum ShapeRule {
       require(operands.count == 3 && operands[0] == operands[1] && operands[2] == [])
       return [operands[0]]
     case .optimizerUpdate:
-      require(operands.count == 4 && operands[3] == [])
-      require(operands[0] == operands[1] && operands[1] == operands[2])
+      require(operands.count == 5 && operands[4] == [])
+      require(operands[1...3].allSatisfy { $0 == operands[0] })
       return [operands[0], operands[0]]
     }
   }

@@ -96,12 +96,12 @@ extension Tensor {
     one(.runningAverage(rate: rate, correction: correction), new)
   }
 
-  /// The parameter and the velocity after one step along `gradient`.
+  /// The parameter and the velocity after one step along the sum of two gradients.
   public func updated(
-    velocity: Tensor, gradient: Tensor, learningRate: Tensor, _ rule: OptimizerUpdate
+    velocity: Tensor, gradients: (Tensor, Tensor), learningRate: Tensor, _ rule: OptimizerUpdate
   ) -> (parameter: Tensor, velocity: Tensor) {
     let results = recorder.record(
-      .optimizerUpdate(rule), [self, velocity, gradient, learningRate])
+      .optimizerUpdate(rule), [self, velocity, gradients.0, gradients.1, learningRate])
     return (results[0], results[1])
   }
 

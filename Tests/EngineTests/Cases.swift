@@ -237,6 +237,22 @@ extension Case {
             epsilon: 1e-5, relu: true
           ).output
         },
+        // Its gradient adds the last of its readers' gradients itself.
+        Case("batch normalisation, read twice, of \(channels) channels", [x] + parameters) {
+          get($0, "x").batchNormalized(
+            scale: get($0, "scale"), offset: get($0, "offset"), epsilon: 1e-5, relu: false
+          ).output.squared()
+        },
+        Case(
+          "batch normalisation plus residual, rectified, read three times, of \(channels) channels",
+          [x, ("residual", x.1)] + parameters
+        ) {
+          let y = get($0, "x").batchNormalized(
+            scale: get($0, "scale"), offset: get($0, "offset"), residual: get($0, "residual"),
+            epsilon: 1e-5, relu: true
+          ).output
+          return y.squared() + y
+        },
         Case(
           "normalisation with given statistics of \(channels) channels",
           [x, ("mean", [channels]), ("variance", [channels])] + parameters, differentiated: []

@@ -57,7 +57,7 @@ struct Update {
       velocities.append(velocity)
       let velocityVariable = recorder.variable(velocity.name, velocity.shape)
       let updated = variable.updated(
-        velocity: velocityVariable, gradient: gradient1[index] + gradient2[index],
+        velocity: velocityVariable, gradients: (gradient1[index], gradient2[index]),
         learningRate: learningRate, recipe.updateRule(for: parameter.role))
       recorder.assign(updated.parameter, to: variable)
       recorder.assign(updated.velocity, to: velocityVariable)

@@ -42,12 +42,12 @@ void ck_normalize(
   ck_layout layout, const void *x, const float *scale, const float *offset, const float *mean,
   const float *variance, float epsilon, const void *residual, int relu, void *y);
 
-/// The gradient of normalisation by the batch's own statistics: dz is dy, gated by y > 0 if relu. dx and
-/// dresidual (unless NULL) may be dy or x.
+/// The gradient of normalisation by the batch's own statistics: dz is dy (+ other unless NULL), gated by y > 0 if
+/// relu. dresidual (unless NULL) is dz and may be dy, other or y; dx may be x, and without dresidual those.
 void ck_normalize_gradient(
-  ck_layout layout, const void *dy, const void *x, const void *y, const float *scale,
-  const float *mean, const float *variance, float epsilon, int relu, void *dx, float *dscale,
-  float *doffset, void *dresidual, void *workspace);
+  ck_layout layout, const void *dy, const void *other, const void *x, const void *y,
+  const float *scale, const float *mean, const float *variance, float epsilon, int relu, void *dx,
+  float *dscale, float *doffset, void *dresidual, void *workspace);
 
 /// A pooling window and the planes it moves over.
 typedef struct {
@@ -161,12 +161,12 @@ void ck_interpolate(int64_t count, const float *a, const float *b, float tau, fl
 void ck_running_average(
   int64_t count, const float *a, const float *b, float rate, float correction, float *y);
 
-/// One step of LARS (trust ≥ 0) or SGD (trust < 0); see OptimizerUpdate. The results may be the operands.
-/// Workspace as for one channel.
+/// One step of LARS (trust ≥ 0) or SGD (trust < 0) along the sum of two gradients; see OptimizerUpdate. The results
+/// may be the operands. Workspace as for one channel.
 void ck_optimizer_update(
-  int64_t count, const float *parameter, const float *velocity, const float *gradient, float rate,
-  float weight_decay, float momentum, float trust, float *new_parameter, float *new_velocity,
-  void *workspace);
+  int64_t count, const float *parameter, const float *velocity, const float *gradient,
+  const float *other, float rate, float weight_decay, float momentum, float trust,
+  float *new_parameter, float *new_velocity, void *workspace);
 
 #ifdef __cplusplus
 }
