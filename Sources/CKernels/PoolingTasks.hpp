@@ -43,6 +43,36 @@ INLINE Lanes greatestOf9(const T *x, int64_t row, int64_t step, Lanes (&values)[
   return best;
 }
 
+/// Columns of a plane of windows that `gradientOfEveryOther` takes.
+const int64_t widestPlane = 256;
+
+/// Whether the windows are the usual 3×3, every other pixel, around even ones: then a pixel lies in one, two or four.
+INLINE bool areEveryOther(const ck_pooling &p, int64_t width) {
+  return p.size == 3 && p.stride == 2 && p.padding == 1 && width == 16 && p.height == 2 * p.out_height
+    && p.width == 2 * p.out_width && p.out_width <= widestPlane;
+}
+
+/// Row by row of windows where `areEveryOther`: the greatest of three rows' elements of a column serve two windows.
+template <class T>
+INLINE void maxPoolOfEveryOther(const ck_pooling &p, const T *x, int64_t step, T *y, int64_t flowStep) {
+  for (int64_t row = 0; row < p.out_height; row++) {
+    const T *middle = x + 2 * row * p.width * step, *below = middle + p.width * step;
+    const T *above = row ? middle - p.width * step : middle;
+    T *to = y + row * p.out_width * flowStep;
+    const auto column = [&](int64_t at) INLINE_LAMBDA {
+      return maximum(maximum(load(above + at), load(middle + at)), load(below + at));
+    };
+    Lanes left = splat(-INFINITY);
+    for (int64_t i = 0; i < p.out_width; i++) {
+      __builtin_prefetch(below + (2 * i + p.width) * step);
+      __builtin_prefetch(below + (2 * i + 2 * p.width) * step);
+      const Lanes right = column((2 * i + 1) * step);
+      store(to + i * flowStep, maximum(maximum(left, column(2 * i * step)), right));
+      left = right;
+    }
+  }
+}
+
 template <class T>
 INLINE void maxPoolShare(Pool &pool) {
   const ck_pooling &p = pool.p;
@@ -51,6 +81,7 @@ INLINE void maxPoolShare(Pool &pool) {
     const Plane out = plane(pool.layout, n, c, p.out_height * p.out_width);
     const T *x = (const T *)pool.x + in.start;
     T *y = (T *)pool.y + out.start;
+    if (areEveryOther(p, width)) return maxPoolOfEveryOther(p, x, in.step, y, out.step);
     for (int64_t row = 0; row < p.out_height; row++)
       for (int64_t column = 0; column < p.out_width; column++) {
         const int64_t top = row * p.stride - p.padding, left = column * p.stride - p.padding;
@@ -71,36 +102,34 @@ INLINE void maxPoolShare(Pool &pool) {
   });
 }
 
-/// Columns of a plane of windows that `gradientOfEveryOther` takes.
-const int64_t widestPlane = 256;
-
-/// Whether the windows are the usual 3×3, every other pixel, around even ones: then a pixel lies in one, two or four.
-INLINE bool areEveryOther(const ck_pooling &p, int64_t width) {
-  return p.size == 3 && p.stride == 2 && p.padding == 1 && width == 16 && p.height == 2 * p.out_height
-    && p.width == 2 * p.out_width && p.out_width <= widestPlane;
-}
-
-/// For each window of a row the place in it, 0…8, where its greatest element is first.
+/// For each window of a row the place in it, 0…8, where its greatest element is first. The greatest of a column's three
+/// elements serve two windows.
 template <class T>
 INLINE void placesOfGreatest(
   const ck_pooling &p, const T *x, int64_t step, int64_t row, Mask *places) {
-  for (int64_t column = 0; column < p.out_width; column++) {
-    const int64_t top = row * 2 - 1, left = column * 2 - 1;
-    Lanes values[9];
-    for (int i = 0; i < 9; i++) {
-      const bool isInside = top + i / 3 >= 0 && left + i % 3 >= 0;
-      values[i] = isInside ? load(x + ((top + i / 3) * p.width + left + i % 3) * step)
-                           : splat(-INFINITY);
+  const T *middle = x + 2 * row * p.width * step, *below = middle + p.width * step;
+  const T *above = row ? middle - p.width * step : middle;
+  const Mask nowhere = Mask{} + 99, ofAbove = Mask{} + (row ? 0 : 3);
+  Lanes left = splat(-INFINITY);
+  Mask placeOfLeft = nowhere;
+  for (int64_t i = 0; i < p.out_width; i++) {
+    Lanes best[2];
+    Mask place[2];
+    for (int c = 0; c < 2; c++) {
+      const int64_t at = (2 * i + c) * step;
+      const Lanes a = load(above + at), b = load(middle + at);
+      best[c] = maximum(maximum(a, b), load(below + at));
+      place[c] = a == best[c] ? ofAbove : b == best[c] ? Mask{} + 3 : Mask{} + 6;
     }
-    Lanes best = values[4];
-    for (int i = 0; i < 9; i++) best = maximum(values[i], best);
-    Mask place = Mask{} + 4;
-    for (int i = 8; i >= 0; i--) {
-      const bool isInside = top + i / 3 >= 0 && left + i % 3 >= 0;
-      const Mask here = values[i] == best;
-      if (isInside) place = (here & (Mask{} + i)) | (~here & place);
+    const Lanes greatest = maximum(maximum(left, best[0]), best[1]);
+    Mask first = left == greatest ? placeOfLeft : nowhere;
+    for (int c = 0; c < 2; c++) {
+      const Mask here = best[c] == greatest ? place[c] + (c + 1) : nowhere;
+      first = here < first ? here : first;
     }
-    places[column] = place;
+    places[i] = first;
+    left = best[1];
+    placeOfLeft = place[1];
   }
 }
 
@@ -126,6 +155,12 @@ INLINE void gradientOfEveryOther(
     Lanes a = load(flowsHere), c = load(flowsBelow);
     T *to = dx + 2 * row * p.width * step, *toBelow = to + p.width * step;
     for (int64_t i = 0; i < width; i++, to += 2 * step, toBelow += 2 * step) {
+      const int64_t ahead = (2 * (row + 2) * p.width + 2 * i) * step;
+      __builtin_prefetch(x + ahead + p.width * step);
+      __builtin_prefetch(x + ahead + 2 * p.width * step);
+      __builtin_prefetch(dx + ahead, 1);
+      __builtin_prefetch(dx + ahead + p.width * step, 1);
+      __builtin_prefetch(flowsBelow + (width + i) * flowStep);
       const int64_t right = i + 1 < width ? i + 1 : i;
       const Lanes b = load(flowsHere + right * flowStep), d = load(flowsBelow + right * flowStep);
       store(to, where(here[i] == 4, a));
