@@ -18,16 +18,16 @@ struct Packing {
   bool isGradient;
   const float *w;  // [out][tap][in]
   bfloat16 *packed;  // [result tile][16 source channels][tap][pair of them][result channel][2]
+  int64_t tile;  // Result channels of a tile; the last one may be narrower.
 };
 
 /// Packs 16 result channels for all taps.
 BFLOAT16 void packSixteen(const Packing &p, int64_t result) {
   const Roles channels = roles(p.c, p.isGradient);
   const int64_t taps = p.c.size * p.c.size, in = p.c.in_channels;
-  const int64_t tile = result / tileChannels, left = channels.result - tile * tileChannels;
-  const int64_t width = left < tileChannels ? left : tileChannels;
-  bfloat16 *to = p.packed + tile * tileChannels * taps * channels.source
-    + (result - tile * tileChannels) * 2;
+  const int64_t tile = result - result % p.tile, left = channels.result - tile;
+  const int64_t width = left < p.tile ? left : p.tile;
+  bfloat16 *to = p.packed + tile * taps * channels.source + (result - tile) * 2;
   for (int64_t tap = 0; tap < taps; tap++)
     for (int64_t s = 0; s < channels.source; s += p.isGradient ? 2 : 32) {
       bfloat16 *pairs = to + ((s / 16 * taps + tap) * 16 + s % 16) * width;
@@ -154,8 +154,9 @@ BFLOAT16 void multiplyShare(void *argument) {
 
 }  // namespace
 
-void ck_pack_weights(ck_convolution convolution, int is_gradient, const float *w, void *packed) {
-  Packing packing{convolution, is_gradient != 0, w, (bfloat16 *)packed};
+void ck_pack_weights(
+  ck_convolution convolution, int is_gradient, const float *w, int tile, void *packed) {
+  Packing packing{convolution, is_gradient != 0, w, (bfloat16 *)packed, tile};
   GOMP_parallel(packShare, &packing, (unsigned)omp_get_max_threads(), 0);
 }
 
@@ -167,7 +168,7 @@ void ck_small_convolution(
   GOMP_parallel(multiplyShare, &product, (unsigned)omp_get_max_threads(), 0);
 }
 #else
-void ck_pack_weights(ck_convolution, int, const float *, void *) {}
+void ck_pack_weights(ck_convolution, int, const float *, int, void *) {}
 void ck_small_convolution(ck_convolution, int, const void *, const void *, void *) {}
 #endif
 

@@ -51,47 +51,53 @@ BFLOAT16 ALWAYS_INLINE void transformFilters(
   }
 }
 
-/// Packs 16 result channels.
-BFLOAT16 void packSixteen(const Filters &f, int64_t result) {
-  const Roles channels = roles(f.c, f.isGradient);
+/// Writes past the caches: the lines of a tile lie so far apart that the processor would wait to read each of them first.
+BFLOAT16 ALWAYS_INLINE void writeLine(bfloat16 *to, __m512i line) {
+  _mm512_stream_si512((__m512i *)to, line);
+}
+
+/// Packs 16 result channels of 32 source channels from `s` on, or for the gradient of two.
+BFLOAT16 void packSixteen(const Filters &f, int64_t result, int64_t s) {
   const int64_t in = f.c.in_channels, tile = result / tileColumns;
-  bfloat16 *to = f.packed + tile * positions * channels.source * tileColumns
-    + (result - tile * tileColumns) * 2;
-  const int64_t position = channels.source * tileColumns;
+  const int64_t position = roles(f.c, f.isGradient).source * tileColumns;
+  bfloat16 *to = f.packed + tile * positions * position + (result - tile * tileColumns) * 2
+    + s * tileColumns;
   if (f.isGradient) {  // Result channels lie side by side: a pair is two rows.
-    for (int64_t s = 0; s < channels.source; s += 2) {
-      __m512 low[positions], high[positions];
-      transformFilters(f.w + s * 9 * in + result, in, true, low);
-      transformFilters(f.w + (s + 1) * 9 * in + result, in, true, high);
-      for (int p = 0; p < positions; p++)
-        _mm512_storeu_si512(
-          to + p * position + s * tileColumns, interleaved(low[p], high[p]));
-    }
+    __m512 low[positions], high[positions];
+    transformFilters(f.w + s * 9 * in + result, in, true, low);
+    transformFilters(f.w + (s + 1) * 9 * in + result, in, true, high);
+    for (int p = 0; p < positions; p++)
+      writeLine(to + p * position, interleaved(low[p], high[p]));
     return;
   }
-  for (int64_t s = 0; s < channels.source; s += 32) {  // Source channels do: sixteen pairs are exchanged.
-    __m512i words[positions][16];
-    for (int i = 0; i < 16; i++) {
-      __m512 low[positions], high[positions];
-      const float *from = f.w + (result + i) * 9 * in + s;
-      transformFilters(from, in, false, low);
-      transformFilters(from + 16, in, false, high);
-      for (int p = 0; p < positions; p++)
-        words[p][i] = (__m512i)_mm512_cvtne2ps_pbh(high[p], low[p]);
-    }
-    for (int p = 0; p < positions; p++) {
-      transpose(words[p]);
-      for (int i = 0; i < 16; i++)
-        _mm512_storeu_si512(
-          to + p * position + (s + 2 * i) * tileColumns, words[p][i]);
-    }
+  __m512i words[positions][16];  // Source channels do: sixteen pairs are exchanged.
+  for (int i = 0; i < 16; i++) {
+    __m512 low[positions], high[positions];
+    const float *from = f.w + (result + i) * 9 * in + s;
+    transformFilters(from, in, false, low);
+    transformFilters(from + 16, in, false, high);
+    for (int p = 0; p < positions; p++)
+      words[p][i] = (__m512i)_mm512_cvtne2ps_pbh(high[p], low[p]);
+  }
+  for (int p = 0; p < positions; p++) {
+    transpose(words[p]);
+    for (int i = 0; i < 16; i++)
+      writeLine(to + p * position + 2 * i * tileColumns, words[p][i]);
   }
 }
 
+/// Packs this thread's share in the order in which the filters lie.
 BFLOAT16 void packShare(void *argument) {
   const Filters &f = *(const Filters *)argument;
-  const Share mine = share(roles(f.c, f.isGradient).result / 16);
-  for (int64_t u = mine.first; u < mine.last; u++) packSixteen(f, u * 16);
+  const Roles channels = roles(f.c, f.isGradient);
+  const Share mine = share(channels.result / 16);
+  if (f.isGradient)
+    for (int64_t s = 0; s < channels.source; s += 2)
+      for (int64_t u = mine.first; u < mine.last; u++) packSixteen(f, u * 16, s);
+  else
+    for (int64_t u = mine.first; u < mine.last; u++)
+      for (int64_t s = 0; s < channels.source; s += 32) packSixteen(f, u * 16, s);
+  _mm_sfence();
 }
 
 // MARK: Products

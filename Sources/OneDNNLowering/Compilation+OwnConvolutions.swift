@@ -177,10 +177,38 @@ extension Compilation {
       if kernel == .winograd {
         unsafe ck_pack_winograd(shape, flag, w, packed)
       } else {
-        unsafe ck_pack_weights(shape, flag, w, packed)
+        unsafe ck_pack_weights(shape, flag, w, 32, packed)
       }
     }
     if isConstant(key.weights) { preparations.append(step) } else { steps.append(step) }
     return unsafe packed
+  }
+
+  /// Packs weights that lie `[out][row][column][in]` for a kernel of oneDNN, in half the time of its reorder; false
+  /// where the kernel wants them in a layout that our packing does not make.
+  mutating func appendPacking(
+    _ index: Int, of value: Graph.Value, as wanted: MemoryDescription,
+    at packed: UnsafeMutableRawPointer
+  ) throws(LoweringError) -> Bool {
+    let shape = graph.shape(of: value)
+    guard ck_has_bfloat16() != 0, shape.rank == 4, shape[0] % 16 == 0, shape[1] % 16 == 0,
+      try description(of: value) == MemoryDescription(shape, dnnl_f32, dnnl_ohwi)
+    else { return false }
+    let isForward = try wanted == MemoryDescription(shape, dnnl_bf16, dnnl_OIhw8i16o2i)
+    let isGradient = try wanted == MemoryDescription(shape, dnnl_bf16, dnnl_IOhw8o16i2o)
+    guard isForward || isGradient else { return false }
+    var convolution = ck_convolution()
+    convolution.out_channels = Int64(shape[0])
+    convolution.in_channels = Int64(shape[1])
+    convolution.size = Int64(shape[2])
+    let (w, flag) = unsafe (floats(value), Int32(isGradient ? 1 : 0))
+    let description = ProgramStep(
+      name: "reorder", kernel: "packing", node: index, shape: shape,
+      byteCount: 6 * shape.elementCount, multiplicationCount: 0)
+    steps.append(
+      Step(description: description) { () throws(LoweringError) in
+        unsafe ck_pack_weights(convolution, flag, w, 16, packed)
+      })
+    return true
   }
 }

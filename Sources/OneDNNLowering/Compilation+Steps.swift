@@ -135,7 +135,9 @@ extension Compilation {
     let block = memory.add(wanted.byteCount)
     memory.copies.append(.init(value: value, layout: wanted, block: block))
     let copy = unsafe memory.base(block)
-    try unsafe appendReorder(index, from: (stored, address(value)), to: (wanted, copy))
+    if try unsafe !appendPacking(index, of: value, as: wanted, at: copy) {
+      try unsafe appendReorder(index, from: (stored, address(value)), to: (wanted, copy))
+    }
     return unsafe copy
   }
 

@@ -80,9 +80,11 @@ void ck_weight_gradient(
 
 /// The bytes of weights that ck_pack_weights packs.
 int64_t ck_packed_weights_bytes(ck_convolution convolution);
-/// Weights [out][row][column][in] in float32 as ck_small_convolution wants them, for the convolution itself
-/// or for the gradient of its input.
-void ck_pack_weights(ck_convolution convolution, int is_gradient, const float *w, void *packed);
+/// Weights [out][row][column][in] in float32 in bfloat16, for the convolution itself or for the gradient of its input,
+/// with `tile` result channels side by side: 32 as ck_small_convolution wants them, 16 as oneDNN does
+/// (OIhw8i16o2i, IOhw8o16i2o). What is packed begins at a multiple of 64 bytes.
+void ck_pack_weights(
+  ck_convolution convolution, int is_gradient, const float *w, int tile, void *packed);
 /// y from x, or dx from dy, in bfloat16 and the blocked layout. For processors that multiply bfloat16, and
 /// fast where planes are small.
 void ck_small_convolution(
@@ -93,7 +95,7 @@ int64_t ck_winograd_filter_bytes(ck_convolution convolution);
 /// The bytes of workspace that ck_winograd needs with `threads` threads.
 int64_t ck_winograd_bytes(ck_convolution convolution, int threads);
 /// Weights [out][row][column][in] in float32 as ck_winograd wants them, for the convolution itself or for the
-/// gradient of its input.
+/// gradient of its input. What is packed begins at a multiple of 64 bytes.
 void ck_pack_winograd(ck_convolution convolution, int is_gradient, const float *w, void *packed);
 /// y from x, or dx from dy, in bfloat16 and the blocked layout, with 16 multiplications in place of 36: for
 /// windows of 3×3, stride and padding 1, channels in multiples of 32. For processors that multiply bfloat16.
