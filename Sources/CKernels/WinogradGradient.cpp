@@ -10,6 +10,8 @@ using namespace ck;
 
 namespace {
 
+const int positions = SingleSteps::pieces * SingleSteps::pieces;
+
 struct Job {
   ck_convolution c;
   const bfloat16 *x, *dy;
@@ -34,10 +36,11 @@ BFLOAT16 ALWAYS_INLINE void transformGradients(
   __m512 columns[2][4];
   for (int s = 0; s < 2; s++) {
     __m512 d[2];
-    for (int r = 0; r < 2; r++)
-      d[r] = at.row + r < c.height && at.column + s < c.width
-        ? widened(plane + ((at.row + r) * c.width + at.column + s) * 16)
-        : _mm512_setzero_ps();
+    for (int r = 0; r < 2; r++) {
+      const int64_t row = at.row * 2 + r, column = at.column * 2 + s;
+      d[r] = row < c.height && column < c.width ? widened(plane + (row * c.width + column) * 16)
+                                                : _mm512_setzero_ps();
+    }
     gradientsAcross(d[0], d[1], columns[s]);
   }
   for (int r = 0; r < 4; r++) {
@@ -55,7 +58,7 @@ BFLOAT16 void packChannels(
   const OuterProducts &o = job.outer;
   const int64_t channels = isPixels ? c.in_channels : c.out_channels;
   const bfloat16 *planes = (isPixels ? job.x : job.dy) + channel * c.height * c.width;
-  PixelColumns columns;
+  PixelColumns<SingleSteps> columns;
   Tiles::Place at = job.tiles.place(first);
   for (int64_t pair = 0; pair < (last - first + 1) / 2; pair++) {
     __m512 tile[2][positions];
@@ -67,7 +70,7 @@ BFLOAT16 void packChannels(
       }
       const bfloat16 *plane = planes + at.picture * channels * c.height * c.width;
       if (isPixels) {
-        columns.move(plane, c, 16, at, number > first);
+        columns.move(plane, {c.height, c.width}, 16, at, number > first);
         columns.transform(tile[i]);
       } else {
         transformGradients(plane, c, at, tile[i]);
@@ -129,15 +132,17 @@ BFLOAT16 void finishShare(void *argument) {
     }
 }
 
+Tiles tiles(const ck_convolution &c) { return Tiles(c.images, {c.height, c.width}, 2); }
+
 OuterProducts outerProducts(const ck_convolution &c) {
-  return OuterProducts(positions, c.out_channels, c.in_channels, Tiles(c).count);
+  return OuterProducts(positions, c.out_channels, c.in_channels, tiles(c).count);
 }
 
 }  // namespace
 
 void ck_winograd_gradient(
   ck_convolution c, const void *x, const void *dy, float *dw, void *workspace) {
-  Job job{c, (const bfloat16 *)x, (const bfloat16 *)dy, dw, workspace, Tiles(c), outerProducts(c)};
+  Job job{c, (const bfloat16 *)x, (const bfloat16 *)dy, dw, workspace, tiles(c), outerProducts(c)};
   const unsigned threads = (unsigned)omp_get_max_threads();
   GOMP_parallel(addShare, &job, threads, 0);
   GOMP_parallel(finishShare, &job, threads, 0);

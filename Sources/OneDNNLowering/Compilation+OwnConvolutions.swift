@@ -85,8 +85,12 @@ extension Compilation {
       size <= 7
       && pixels <= (isWeightGradient ? Faster.smallWeightGradient : Faster.smallProduct)
     func areFew(_ sums: Int) -> Bool { !isSmall || sums <= Faster.outerSums }
+    // In steps of two less is saved, and nothing on a small odd plane, whose tiles hang over the edge.
+    let isSaving =
+      stride == 1
+      || stride == 2 && !isWeightGradient && (pixels % 2 == 0 || pixels > Faster.smallProduct)
     let isWinograd =
-      size == 3 && stride == 1 && padding == 1 && pixels > Faster.tinyPlane
+      size == 3 && padding == 1 && pixels > Faster.tinyPlane && isSaving
       && weight[0] % 32 == 0 && weight[1] % 32 == 0
     if isWinograd, !isWeightGradient || areFew(16 * channels) { return .winograd }
     if isWeightGradient, size == 1, padding == 0, pixels > Faster.smallProduct { return .pointwise }

@@ -97,8 +97,9 @@ int64_t ck_winograd_bytes(ck_convolution convolution, int threads);
 /// Weights [out][row][column][in] in float32 as ck_winograd wants them, for the convolution itself or for the
 /// gradient of its input. What is packed begins at a multiple of 64 bytes.
 void ck_pack_winograd(ck_convolution convolution, int is_gradient, const float *w, void *packed);
-/// y from x, or dx from dy, in bfloat16 and the blocked layout, with 16 multiplications in place of 36: for
-/// windows of 3×3, stride and padding 1, channels in multiples of 32. For processors that multiply bfloat16.
+/// y from x, or dx from dy, in bfloat16 and the blocked layout, with 16 multiplications in place of 36, or 25 with
+/// stride 2: for windows of 3×3, stride 1 or 2, padding 1, channels in multiples of 32. For processors that multiply
+/// bfloat16.
 void ck_winograd(
   ck_convolution convolution, int is_gradient, const void *source, const void *packed,
   void *result, void *workspace);
@@ -119,7 +120,7 @@ void ck_winograd_channels_last(
 
 /// The bytes of workspace that ck_winograd_gradient needs with `threads` threads.
 int64_t ck_winograd_gradient_bytes(ck_convolution convolution, int threads);
-/// dw [out][row][column][in] in float32 of a convolution that ck_winograd computes.
+/// dw [out][row][column][in] in float32 of a convolution that ck_winograd computes, with stride 1.
 void ck_winograd_gradient(
   ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace);
 
