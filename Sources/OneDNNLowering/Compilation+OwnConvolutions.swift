@@ -41,8 +41,9 @@ struct PackedWeights: Hashable {
 extension Compilation {
   /// Where our own kernels are faster than oneDNN's, or than one another, as measured.
   private enum Faster {
-    /// The most pixels of y's plane for a gradient of weights, and for the other two, of small planes.
-    static let smallWeightGradient = 256
+    /// The most pixels of y's plane for a gradient of weights of small planes, in steps of one pixel and of more, and
+    /// for the other two.
+    static let smallWeightGradient = (single: 256, strided: 784)
     static let smallProduct = 64
     /// The most pixels of a plane on which the edge is so much of it that Winograd's kernels do not pay.
     static let tinyPlane = 4
@@ -81,9 +82,10 @@ extension Compilation {
     weight: Shape, pixels: Int, stride: Int, padding: Int, isWeightGradient: Bool
   ) -> OwnConvolution.Kernel? {
     let (channels, size) = (weight[0] * weight[1], weight[2])
+    let smallWeightGradient =
+      stride == 1 ? Faster.smallWeightGradient.single : Faster.smallWeightGradient.strided
     let isSmall =
-      size <= 7
-      && pixels <= (isWeightGradient ? Faster.smallWeightGradient : Faster.smallProduct)
+      size <= 7 && pixels <= (isWeightGradient ? smallWeightGradient : Faster.smallProduct)
     func areFew(_ sums: Int) -> Bool { !isSmall || sums <= Faster.outerSums }
     // In steps of two less is saved, and nothing on a small odd plane, whose tiles hang over the edge.
     let isSaving =
