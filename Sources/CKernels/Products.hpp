@@ -14,18 +14,18 @@ namespace ck {
 /// A tile of a product: sixteen accumulators or more hide the latency of two multiplications a cycle.
 const int tileRows = 8, tileColumns = 32;
 
-/// `tileRows` times 16 · `vectors` sums.
-template <int vectors>
+/// `rows` times 16 · `vectors` sums.
+template <int vectors, int rows = tileRows>
 struct TileSums {
-  __m512 lanes[tileRows][vectors];
+  __m512 lanes[rows][vectors];
 };
 
 /// Two elements of every row meet two of every column: adds `rows[i]`'s pair times the columns' pairs.
-template <int vectors, class Row>
+template <int vectors, int rows, class Row>
 BFLOAT16 ALWAYS_INLINE void addProducts(
-  TileSums<vectors> &sums, const __m512i (&columns)[vectors], Row row) {
+  TileSums<vectors, rows> &sums, const __m512i (&columns)[vectors], Row row) {
 #pragma clang loop unroll(full)
-  for (int i = 0; i < tileRows; i++) {
+  for (int i = 0; i < rows; i++) {
     int32_t pair;
     memcpy(&pair, row(i), 4);
     const __m512bh both = (__m512bh)_mm512_set1_epi32(pair);
@@ -36,9 +36,9 @@ BFLOAT16 ALWAYS_INLINE void addProducts(
 }
 
 /// The same with columns that lie packed at `columns`.
-template <int vectors, class Row>
+template <int vectors, int rows, class Row>
 BFLOAT16 ALWAYS_INLINE void addProducts(
-  TileSums<vectors> &sums, const bfloat16 *columns, Row row) {
+  TileSums<vectors, rows> &sums, const bfloat16 *columns, Row row) {
   __m512i column[vectors];
   for (int v = 0; v < vectors; v++) column[v] = _mm512_loadu_si512(columns + v * 32);
   addProducts<vectors>(sums, column, row);

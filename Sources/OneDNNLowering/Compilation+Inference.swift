@@ -62,7 +62,7 @@ extension Compilation {
     let (x, w, y) = (node.inputs[0], node.inputs[1], Graph.Value(node: index))
     if isConstant(w) {
       own[index] = try ownConvolution(
-        x: x, w: w, y: y, stride: stride, padding: padding,
+        .y, x: x, w: w, y: y, stride: stride, padding: padding,
         activations: .channelsLast(ck_bfloat16))
       if own[index] != nil { return }
     }

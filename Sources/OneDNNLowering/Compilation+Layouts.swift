@@ -72,7 +72,7 @@ extension Compilation {
     switch node.operation {
     case .convolution(let stride, let padding):
       own[index] = try ownConvolution(
-        x: node.inputs[0], w: node.inputs[1], y: result, stride: stride, padding: padding)
+        .y, x: node.inputs[0], w: node.inputs[1], y: result, stride: stride, padding: padding)
       if own[index] != nil { return }
       let kernel = try forwardKernel(
         x: node.inputs[0], w: node.inputs[1], y: result, stride: stride, padding: padding)
@@ -81,7 +81,8 @@ extension Compilation {
       kernels[index] = kernel
     case .convolutionInputGradient(let stride, let padding, _):
       let (dy, w) = (node.inputs[0], node.inputs[1])
-      own[index] = try ownConvolution(x: result, w: w, y: dy, stride: stride, padding: padding)
+      own[index] = try ownConvolution(
+        .dx, x: result, w: w, y: dy, stride: stride, padding: padding)
       if own[index] != nil { return }
       let hint = try forwardKernel(x: result, w: w, y: dy, stride: stride, padding: padding)
       let layouts = try layouts(x: result, w: w, y: dy)
@@ -90,7 +91,7 @@ extension Compilation {
     case .convolutionWeightGradient(let stride, let padding, _):
       let (dy, x) = (node.inputs[0], node.inputs[1])
       own[index] = try ownConvolution(
-        x: x, w: result, y: dy, stride: stride, padding: padding, isWeightGradient: true)
+        .dw, x: x, w: result, y: dy, stride: stride, padding: padding)
       if own[index] != nil { return }
       let hint = try forwardKernel(x: x, w: result, y: dy, stride: stride, padding: padding)
       settle(x, hint.layout(dnnl_query_src_md))
@@ -154,8 +155,12 @@ extension Compilation {
   }
 
   mutating func settle(_ value: Graph.Value, _ layout: MemoryDescription) {
+    settle(value, .kernel(layout))
+  }
+
+  mutating func settle(_ value: Graph.Value, _ storage: Storage) {
     let representative = classes.representative(value)
-    if storages[representative] == nil { storages[representative] = .kernel(layout) }
+    if storages[representative] == nil { storages[representative] = storage }
   }
 
   /// In float32 the parameters live in the forward kernel's layout; in bfloat16, where the kernels read

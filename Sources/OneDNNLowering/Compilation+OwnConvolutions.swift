@@ -10,6 +10,12 @@ struct OwnConvolution {
     case winograd
     case pointwise
     case smallPlanes = "small planes"
+    case fewChannels = "few channels"
+  }
+
+  /// What is computed of the other two of x, w and y.
+  enum Result {
+    case y, dx, dw
   }
 
   var kernel: Kernel
@@ -23,6 +29,8 @@ struct OwnConvolution {
     case (.pointwise, _): Int(ck_pointwise_gradient_bytes(shape, Int32(threads.count)))
     case (.smallPlanes, false): 0
     case (.smallPlanes, true): Int(ck_weight_gradient_bytes(shape))
+    case (.fewChannels, false): Int(ck_few_channels_bytes(shape, Int32(threads.count)))
+    case (.fewChannels, true): Int(ck_few_channels_gradient_bytes(shape, Int32(threads.count)))
     }
   }
 }
@@ -34,6 +42,7 @@ struct PackedWeights: Hashable {
   /// For the gradient of the input rather than for the convolution.
   var isGradient: Bool
   var kernel: OwnConvolution.Kernel
+  var stride: Int64
 }
 
 // MARK: Our own convolutions
@@ -49,27 +58,38 @@ extension Compilation {
     static let tinyPlane = 4
     /// The most sums of outer products that a thread keeps, while small planes are an alternative.
     static let outerSums = 1 << 20
+    /// The windows, and the most channels, for which rows of pixels are summed. A window of 3×3 would gain a thousandth
+    /// of an update and lose exactness.
+    static let fewChannels = (sizes: 5...7, most: 15)
   }
 
   /// Our own kernel for the convolution of x and w to y or a gradient of it, where both have the layout
   /// `activations`, if it is faster than oneDNN's and nothing has settled another layout of the weights than
-  /// `[out][row][column][in]`.
+  /// `[out][row][column][in]`. An x of few channels has them last.
   mutating func ownConvolution(
-    x: Graph.Value, w: Graph.Value, y: Graph.Value, stride: Int, padding: Int,
-    isWeightGradient: Bool = false, activations: Storage = .blocked(ck_bfloat16)
+    _ computed: OwnConvolution.Result, x: Graph.Value, w: Graph.Value, y: Graph.Value, stride: Int,
+    padding: Int, activations: Storage = .blocked(ck_bfloat16)
   ) throws(LoweringError) -> OwnConvolution? {
-    guard ck_has_bfloat16() != 0, storage(of: x) == activations, storage(of: y) == activations
-    else { return nil }
+    guard ck_has_bfloat16() != 0, storage(of: y) == activations else { return nil }
     let (source, result, weight) = (graph.shape(of: x), graph.shape(of: y), graph.shape(of: w))
-    guard
-      let kernel = ownKernel(
+    let pictures = Storage.channelsLast(ck_bfloat16)
+    let areFew =
+      computed != .dx && source[1] <= Faster.fewChannels.most && result[1] % 32 == 0
+      && Faster.fewChannels.sizes.contains(weight[2])
+      && [nil, pictures].contains(storages[classes.representative(x)])
+    let ownKernel =
+      areFew
+      ? .fewChannels
+      : ownKernel(
         weight: weight, pixels: result[2] * result[3], stride: stride, padding: padding,
-        isWeightGradient: isWeightGradient),
-      activations == .blocked(ck_bfloat16) || kernel == .winograd
+        isWeightGradient: computed == .dw)
+    guard let kernel = ownKernel, areFew || storage(of: x) == activations,
+      areFew || kernel == .winograd || activations == .blocked(ck_bfloat16)
     else { return nil }
     let layout = try MemoryDescription(weight, dnnl_f32, dnnl_ohwi)
     settle(w, layout)
     guard storage(of: w) == .kernel(layout) else { return nil }
+    if areFew { settle(x, pictures) }
     let shape = ck_convolution(
       images: Int64(source[0]), in_channels: Int64(source[1]), out_channels: Int64(result[1]),
       height: Int64(source[2]), width: Int64(source[3]), out_height: Int64(result[2]),
@@ -128,6 +148,7 @@ extension Compilation {
         case .winograd: unsafe ck_winograd_gradient(shape, x, source, dw, workspace)
         case .pointwise: unsafe ck_pointwise_gradient(shape, x, source, dw, workspace)
         case .smallPlanes: unsafe ck_weight_gradient(shape, x, source, dw, workspace)
+        case .fewChannels: unsafe ck_few_channels_gradient(shape, x, source, dw, workspace)
         }
       }
     }
@@ -136,10 +157,11 @@ extension Compilation {
     let packed = try unsafe packedWeights(inputs[1], convolution, isGradient, index)
     let (to, flag) = unsafe (address(result), Int32(isGradient ? 1 : 0))
     try append(index, kernel: kernel.rawValue) {
-      if kernel == .winograd {
-        unsafe ck_winograd(shape, flag, source, packed, to, workspace)
-      } else {
-        unsafe ck_small_convolution(shape, flag, source, packed, to)
+      switch kernel {
+      case .winograd: unsafe ck_winograd(shape, flag, source, packed, to, workspace)
+      case .fewChannels:
+        unsafe ck_few_channels(shape, source, packed, 1, ck_epilogue(), to, workspace)
+      default: unsafe ck_small_convolution(shape, flag, source, packed, to)
       }
     }
   }
@@ -157,8 +179,13 @@ extension Compilation {
     let epilogue = unsafe ck_epilogue(
       bias: floats(inputs[2]), residual: inputs.count == 4 ? address(inputs[3]) : nil,
       relu: relu ? 1 : 0)
-    try append(index, kernel: convolution.kernel.rawValue) {
-      unsafe ck_winograd_channels_last(shape, x, packed, epilogue, y, workspace)
+    let kernel = convolution.kernel
+    try append(index, kernel: kernel.rawValue) {
+      if kernel == .fewChannels {
+        unsafe ck_few_channels(shape, x, packed, 0, epilogue, y, workspace)
+      } else {
+        unsafe ck_winograd_channels_last(shape, x, packed, epilogue, y, workspace)
+      }
     }
   }
 
@@ -168,10 +195,15 @@ extension Compilation {
     _ value: Graph.Value, _ convolution: OwnConvolution, _ isGradient: Bool, _ index: Int
   ) throws(LoweringError) -> UnsafeMutableRawPointer {
     let (kernel, shape) = (convolution.kernel, convolution.shape)
-    let key = PackedWeights(weights: root(value), isGradient: isGradient, kernel: kernel)
+    let key = PackedWeights(
+      weights: root(value), isGradient: isGradient, kernel: kernel, stride: shape.stride)
     if let block = memory.packed[key] { return unsafe memory.base(block) }
-    let byteCount = Int(
-      kernel == .winograd ? ck_winograd_filter_bytes(shape) : ck_packed_weights_bytes(shape))
+    let byteCount =
+      switch kernel {
+      case .winograd: Int(ck_winograd_filter_bytes(shape))
+      case .fewChannels: Int(ck_few_channels_filter_bytes(shape))
+      default: Int(ck_packed_weights_bytes(shape))
+      }
     let block = memory.add(byteCount)
     memory.packed[key] = block
     let (w, packed) = unsafe (floats(key.weights), memory.base(block))
@@ -180,10 +212,10 @@ extension Compilation {
       name: "reorder", kernel: kernel.rawValue, node: index, shape: graph.shape(of: value),
       byteCount: try description(of: value).byteCount + byteCount, multiplicationCount: 0)
     let step = Step(description: description) { () throws(LoweringError) in
-      if kernel == .winograd {
-        unsafe ck_pack_winograd(shape, flag, w, packed)
-      } else {
-        unsafe ck_pack_weights(shape, flag, w, 32, packed)
+      switch kernel {
+      case .winograd: unsafe ck_pack_winograd(shape, flag, w, packed)
+      case .fewChannels: unsafe ck_pack_few_channels(shape, w, packed)
+      default: unsafe ck_pack_weights(shape, flag, w, 32, packed)
       }
     }
     if isConstant(key.weights) { preparations.append(step) } else { steps.append(step) }

@@ -131,6 +131,24 @@ int64_t ck_pointwise_gradient_bytes(ck_convolution convolution, int threads);
 void ck_pointwise_gradient(
   ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace);
 
+/// The bytes of filters that ck_pack_few_channels packs.
+int64_t ck_few_channels_filter_bytes(ck_convolution convolution);
+/// The bytes of workspace that ck_few_channels needs with `threads` threads.
+int64_t ck_few_channels_bytes(ck_convolution convolution, int threads);
+/// Weights [out][row][column][in] in float32 as ck_few_channels wants them.
+void ck_pack_few_channels(ck_convolution convolution, const float *w, void *packed);
+/// y in bfloat16, blocked or in channels last, from x in channels last, which may have any number of channels; those
+/// of y are a multiple of 32. The epilogue's bias may be NULL. For processors that multiply bfloat16.
+void ck_few_channels(
+  ck_convolution convolution, const void *x, const void *packed, int blocked, ck_epilogue epilogue,
+  void *y, void *workspace);
+
+/// The bytes of workspace that ck_few_channels_gradient needs with `threads` threads.
+int64_t ck_few_channels_gradient_bytes(ck_convolution convolution, int threads);
+/// dw [out][row][column][in] in float32 of a convolution that ck_few_channels computes, whose y is blocked.
+void ck_few_channels_gradient(
+  ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace);
+
 /// Flat element-by-element operations over `count` elements; the result may be an operand.
 typedef enum { ck_add, ck_subtract, ck_multiply, ck_relu, ck_relu_gradient } ck_binary;
 void ck_elementwise(ck_binary kind, ck_type type, int64_t count, const void *a, const void *b, void *y);
