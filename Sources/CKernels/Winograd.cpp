@@ -123,7 +123,9 @@ struct Blocks {
     products = size * tileColumns + 16;
   }
 
-  int64_t byteCount() const { return pieceCount * 2 * pixels + productCount * 4 * products; }
+  /// Bytes of a thread's part, with a gap behind it: a core fetches ahead in the steps in which factors are read, beyond
+  /// the last one, and would take lines from the next thread, which writes there.
+  int64_t byteCount() const { return pieceCount * 2 * pixels + productCount * 4 * products + 64 * 1024; }
 };
 
 /// How many elements a picture's parts are apart, for each layout.
