@@ -22,6 +22,10 @@ final class FileLock: Sendable {
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
+  /// Lets the lock go, whoever has the descriptor open: a process that is just being started has a copy of everything
+  /// until it runs its program.
+  func release() { flock(descriptor, LOCK_UN) }
+
   /// Leaves a process number in the file, for whoever finds it locked.
   func note(process: pid_t) {
     let text = [UInt8]("\(process)\n".utf8)

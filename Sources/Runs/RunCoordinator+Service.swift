@@ -89,6 +89,7 @@ extension RunCoordinator {
     for task in active.values.compactMap(\.task) { await task.value }
     for listener in listeners.values.flatMap(\.values) { listener.finish() }
     listeners = [:]
+    serviceLock?.release()
     serviceLock = nil
   }
 }
