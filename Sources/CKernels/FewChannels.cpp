@@ -157,9 +157,7 @@ BFLOAT16 void tile(
       y[1].lanes[i][v] = _mm512_sub_ps(s, d);
     }
   add(job.terms.shared, job.terms.count);
-  const bfloat16 *residual = (const bfloat16 *)job.epilogue.residual;
-  // Where one of two operands is NaN, the instruction gives the second one, so NaN stays.
-  const __m512 least = _mm512_set1_ps(job.epilogue.relu ? 0 : -INFINITY);
+  const Epilogue finished(job.epilogue);
   const int64_t places = c.out_height * c.out_width, row = pair % rows.inPicture * 2;
   const int64_t place = job.isBlocked ? 16 : c.out_channels, block = job.isBlocked ? places * 16 : 16;
   const int64_t first = pair / rows.inPicture * c.out_channels * places + channel / 16 * block
@@ -169,10 +167,8 @@ BFLOAT16 void tile(
       for (int v = 0; v < 2; v++) {
         if (column + i >= c.out_width) continue;
         const int64_t at = first + (r * c.out_width + i) * place + v * block;
-        __m512 sum = y[r].lanes[i][v];
-        if (residual) sum = _mm512_add_ps(sum, widened(residual + at));
         _mm256_storeu_si256(
-          (__m256i *)(job.y + at), (__m256i)_mm512_cvtneps_pbh(_mm512_max_ps(least, sum)));
+          (__m256i *)(job.y + at), (__m256i)_mm512_cvtneps_pbh(finished(y[r].lanes[i][v], at)));
       }
 }
 

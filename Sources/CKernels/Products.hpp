@@ -76,6 +76,22 @@ BFLOAT16 ALWAYS_INLINE __m512 widened(const bfloat16 *from) {
   return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16);
 }
 
+/// What comes after a convolution's sums and their bias.
+struct Epilogue {
+  const bfloat16 *residual;
+  __m512 least;
+
+  BFLOAT16 ALWAYS_INLINE explicit Epilogue(const ck_epilogue &e)
+    : residual((const bfloat16 *)e.residual), least(_mm512_set1_ps(e.relu ? 0 : -INFINITY)) {}
+
+  /// Of sixteen sums, whose results go to `at`.
+  BFLOAT16 ALWAYS_INLINE __m512 operator()(__m512 sum, int64_t at) const {
+    if (residual) sum = _mm512_add_ps(sum, widened(residual + at));
+    // Where one of two operands is NaN, the instruction gives the second one, so NaN stays.
+    return _mm512_max_ps(least, sum);
+  }
+};
+
 /// Exchanges rows and columns of sixteen times sixteen words.
 BFLOAT16 ALWAYS_INLINE void transpose(__m512i (&rows)[16]) {
   __m512i a[16], b[16];

@@ -273,11 +273,9 @@ BFLOAT16 void writeChannelsLast(
   const int n = Steps::results;
   const Plane plane = job.resultPlane;
   const Strides<false> strides(plane, job.result);
-  const bfloat16 *residual = (const bfloat16 *)job.epilogue.residual;
   const __m512 bias[2] = {
     _mm512_loadu_ps(job.epilogue.bias + channel), _mm512_loadu_ps(job.epilogue.bias + channel + 16)};
-  // Where one of two operands is NaN, the instruction gives the second one, so NaN stays.
-  const __m512 least = _mm512_set1_ps(job.epilogue.relu ? 0 : -INFINITY);
+  const Epilogue finished(job.epilogue);
   const Tiles &tiles = job.blocks.tiles;
   Tiles::Place at = tiles.place(first);
   for (int64_t tile = first; tile < last; tile++, tiles.advance(at)) {
@@ -292,12 +290,8 @@ BFLOAT16 void writeChannelsLast(
         const int64_t place = at.picture * strides.picture
           + (row * plane.width + column) * strides.pixel + channel;
         __m512 sums[2];
-        for (int block = 0; block < 2; block++) {
-          sums[block] = _mm512_add_ps(y[block][r][s], bias[block]);
-          if (residual)
-            sums[block] = _mm512_add_ps(sums[block], widened(residual + place + block * 16));
-          sums[block] = _mm512_max_ps(least, sums[block]);
-        }
+        for (int block = 0; block < 2; block++)
+          sums[block] = finished(_mm512_add_ps(y[block][r][s], bias[block]), place + block * 16);
         _mm512_storeu_si512(job.y + place, (__m512i)_mm512_cvtne2ps_pbh(sums[1], sums[0]));
       }
   }

@@ -72,24 +72,23 @@ extension Compilation {
   ) throws(LoweringError) -> OwnConvolution? {
     guard ck_has_bfloat16() != 0, storage(of: y) == activations else { return nil }
     let (source, result, weight) = (graph.shape(of: x), graph.shape(of: y), graph.shape(of: w))
-    let pictures = Storage.channelsLast(ck_bfloat16)
-    let areFew =
-      computed != .dx && source[1] <= Faster.fewChannels.most && result[1] % 32 == 0
-      && Faster.fewChannels.sizes.contains(weight[2])
-      && [nil, pictures].contains(storages[classes.representative(x)])
-    let ownKernel =
-      areFew
-      ? .fewChannels
-      : ownKernel(
-        weight: weight, pixels: result[2] * result[3], stride: stride, padding: padding,
-        isWeightGradient: computed == .dw)
-    guard let kernel = ownKernel, areFew || storage(of: x) == activations,
-      areFew || kernel == .winograd || activations == .blocked(ck_bfloat16)
+    guard
+      let kernel = ownKernel(
+        computed, weight: weight, pixels: result[2] * result[3], stride: stride, padding: padding)
     else { return nil }
+    let pictures = Storage.channelsLast(ck_bfloat16)
+    let fits =
+      switch kernel {
+      case .fewChannels: [nil, pictures].contains(storages[classes.representative(x)])
+      case .winograd: storage(of: x) == activations
+      case .pointwise, .smallPlanes:
+        storage(of: x) == activations && activations == .blocked(ck_bfloat16)
+      }
+    guard fits else { return nil }
     let layout = try MemoryDescription(weight, dnnl_f32, dnnl_ohwi)
     settle(w, layout)
     guard storage(of: w) == .kernel(layout) else { return nil }
-    if areFew { settle(x, pictures) }
+    if kernel == .fewChannels { settle(x, pictures) }
     let shape = ck_convolution(
       images: Int64(source[0]), in_channels: Int64(source[1]), out_channels: Int64(result[1]),
       height: Int64(source[2]), width: Int64(source[3]), out_height: Int64(result[2]),
@@ -99,9 +98,14 @@ extension Compilation {
   }
 
   private func ownKernel(
-    weight: Shape, pixels: Int, stride: Int, padding: Int, isWeightGradient: Bool
+    _ computed: OwnConvolution.Result, weight: Shape, pixels: Int, stride: Int, padding: Int
   ) -> OwnConvolution.Kernel? {
-    let (channels, size) = (weight[0] * weight[1], weight[2])
+    let (channels, size, isWeightGradient) = (weight[0] * weight[1], weight[2], computed == .dw)
+    if computed != .dx, Faster.fewChannels.sizes.contains(size),
+      weight[1] <= Faster.fewChannels.most, weight[0] % 32 == 0
+    {
+      return .fewChannels
+    }
     let smallWeightGradient =
       stride == 1 ? Faster.smallWeightGradient.single : Faster.smallWeightGradient.strided
     let isSmall =
