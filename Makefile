@@ -52,7 +52,7 @@ asan: packages ## the tests with the address sanitizer (FILTER), built apart in 
 tsan: packages ## the same with the thread sanitizer, without the engine's tests, in .build-tsan
 	TSAN_OPTIONS="suppressions=$(CURDIR)/Scripts/tsan-suppressions.txt $$TSAN_OPTIONS" \
 	  swift test --sanitize=thread --scratch-path .build-tsan \
-	  --skip EngineTests --skip BYOLTests --skip ServiceTests $(if $(FILTER),--filter '$(FILTER)')
+	  --skip EngineTests --skip TrainingTests --skip ServiceTests $(if $(FILTER),--filter '$(FILTER)')
 
 # The same binary serves processors that this machine is not: their kernels run here in an emulator, slowly.
 .PHONY: processors

@@ -3,7 +3,7 @@ import PackageDescription
 
 let package = Package(
   name: "byol",
-  products: [.executable(name: "byol", targets: ["byol"])],
+  products: [.executable(name: "byol", targets: ["CommandLineTool"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -33,43 +33,65 @@ let package = Package(
       name: "CKernels", cxxSettings: [.unsafeFlags(["-O3"])],
       linkerSettings: [.linkedLibrary("gomp")]),
 
-    // The engine.
-    .target(name: "Tensors"),
+    // The ground: what every floor above may use.
+    .target(name: "Durability", dependencies: ["CDigest"]),
+    .target(name: "Threads"),
+    .target(name: "Identifiers"),
     .target(name: "Randomness"),
     .target(name: "JSONTree"),
+
+    // The engine.
+    .target(name: "Tensors"),
     .target(name: "TensorGraph", dependencies: ["Tensors"]),
     .target(name: "ReferenceLowering", dependencies: ["TensorGraph", "Tensors"]),
     .target(
       name: "OneDNNLowering", dependencies: ["TensorGraph", "Tensors", "COneDNN", "CKernels"]),
 
-    // Learning.
+    // Networks and pictures.
     .target(name: "NeuralNetworks", dependencies: ["TensorGraph", "Tensors", "Randomness"]),
     .target(name: "Images", dependencies: ["Randomness", "CImageCodecs"]),
-    .target(name: "Datasets", dependencies: ["Images", "Randomness", "CArchive"]),
+    .target(name: "Datasets", dependencies: ["Images", "Randomness", "Threads", "CArchive"]),
+    .target(name: "Checkpoints", dependencies: ["Durability", "Tensors", "JSONTree"]),
+
+    // Learning.
     .target(
-      name: "BYOL",
+      name: "Recipes",
+      dependencies: ["NeuralNetworks", "TensorGraph", "Datasets", "Images", "JSONTree"]),
+    .target(name: "Evaluation", dependencies: ["Tensors", "COpenBLAS"]),
+    .target(
+      name: "Encoders",
       dependencies: [
-        "NeuralNetworks", "TensorGraph", "Tensors", "Randomness", "Datasets", "Images", "COpenBLAS",
-        "JSONTree",
+        "Recipes", "Checkpoints", "NeuralNetworks", "TensorGraph", "Tensors", "Images",
+        "Randomness",
       ]),
-    .target(name: "Checkpoints", dependencies: ["Tensors", "JSONTree", "CDigest"]),
     .target(
-      name: "Embeddings",
+      name: "Training",
       dependencies: [
-        "BYOL", "Checkpoints", "NeuralNetworks", "TensorGraph", "Tensors", "Images", "Randomness",
+        "Recipes", "Evaluation", "Encoders", "Checkpoints", "Durability", "Datasets", "Images",
+        "NeuralNetworks", "TensorGraph", "Tensors", "Randomness", "JSONTree",
       ]),
 
     // The service.
     .target(
+      name: "EmbeddingService",
+      dependencies: [
+        "Encoders", "Checkpoints", "Durability", "Threads", "TensorGraph", "Images",
+      ]),
+    .target(
+      name: "DatasetLibrary",
+      dependencies: [
+        "Recipes", "Datasets", "Images", "Durability", "Threads", "Identifiers", "JSONTree",
+      ]),
+    .target(
       name: "Runs",
       dependencies: [
-        "BYOL", "Checkpoints", "Embeddings", "Datasets", "NeuralNetworks", "TensorGraph", "Tensors",
-        "JSONTree", "CProcess",
+        "Training", "Recipes", "Checkpoints", "Durability", "Identifiers", "JSONTree", "CProcess",
       ]),
     .target(
       name: "RunDatabase",
       dependencies: [
-        "Runs", "JSONTree", "Checkpoints", .product(name: "GRDB", package: "GRDB.swift"),
+        "Runs", "Training", "Checkpoints", "Identifiers", "JSONTree", "Durability",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     .target(
       name: "HTTP",
@@ -79,14 +101,18 @@ let package = Package(
     .target(
       name: "API",
       dependencies: [
-        "HTTP", "Runs", "Embeddings", "Datasets", "Images", "BYOL", "JSONTree", "Checkpoints",
+        "HTTP", "Runs", "Training", "DatasetLibrary", "EmbeddingService", "Datasets", "Images",
+        "Recipes", "JSONTree", "Checkpoints", "Durability", "Threads", "Identifiers",
         "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
       ]),
+    // Its product is called `byol`; no folder differs from another's name in case only.
     .executableTarget(
-      name: "byol",
+      name: "CommandLineTool",
       dependencies: [
-        "API", "HTTP", "Runs", "RunDatabase", "Embeddings", "Checkpoints", "BYOL", "Datasets",
-        "Images", "NeuralNetworks", "TensorGraph", "Tensors", "OneDNNLowering", "JSONTree",
+        "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService", "Encoders",
+        "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
+        "TensorGraph", "Tensors", "OneDNNLowering", "JSONTree", "Durability", "Threads",
+        "Identifiers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -96,7 +122,10 @@ let package = Package(
       path: "Tests/http-echo"),
     .executableTarget(
       name: "run-service",
-      dependencies: ["Runs", "RunDatabase", "Checkpoints", "BYOL", "Tensors", "JSONTree"],
+      dependencies: [
+        "Runs", "RunDatabase", "Checkpoints", "Durability", "Training", "Recipes", "Tensors",
+        "JSONTree", "Identifiers",
+      ],
       path: "Tests/run-service"),
 
     // Tests, one target per module; `Tests/ServiceTests` drives the real binary.
@@ -106,32 +135,40 @@ let package = Package(
         "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Randomness",
       ]),
     .testTarget(
-      name: "BYOLTests",
+      name: "TrainingTests",
       dependencies: [
-        "BYOL", "NeuralNetworks", "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering",
-        "Randomness", "Datasets", "Images", "JSONTree",
+        "Training", "Recipes", "NeuralNetworks", "TensorGraph", "Tensors", "ReferenceLowering",
+        "OneDNNLowering", "Randomness", "Datasets", "Images", "JSONTree",
       ],
+      exclude: ["Fixtures"]),
+    .testTarget(
+      name: "RecipesTests",
+      dependencies: ["Recipes", "NeuralNetworks", "TensorGraph", "Images", "JSONTree"]),
+    .testTarget(
+      name: "EvaluationTests", dependencies: ["Evaluation", "Randomness", "Tensors"],
       exclude: ["Fixtures"]),
     .testTarget(
       name: "ImagesTests", dependencies: ["Images", "Randomness", "Tensors"], exclude: ["Fixtures"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Images", "Randomness"]),
     .testTarget(name: "HouseTests"),
     .testTarget(
-      name: "EmbeddingsTests",
+      name: "EncodersTests",
       dependencies: [
-        "Embeddings", "NeuralNetworks", "TensorGraph", "Tensors", "ReferenceLowering",
+        "Encoders", "EmbeddingService", "Recipes", "Training", "NeuralNetworks", "TensorGraph",
+        "Tensors", "ReferenceLowering",
         "OneDNNLowering", "Datasets", "Images",
       ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     // A file system whose changes fail, for the tests of whoever writes files.
-    .target(name: "FaultyDisk", dependencies: ["Checkpoints"], path: "Tests/FaultyDisk"),
+    .target(name: "FaultyDisk", dependencies: ["Durability"], path: "Tests/FaultyDisk"),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints", "FaultyDisk", "Tensors", "CDigest"]),
+      name: "CheckpointsTests",
+      dependencies: ["Checkpoints", "Durability", "FaultyDisk", "Tensors", "CDigest"]),
     .testTarget(
       name: "RunsTests",
       dependencies: [
-        "Runs", "RunDatabase", "BYOL", "Checkpoints", "FaultyDisk", "Tensors", "JSONTree",
-        "NeuralNetworks", "Images", "run-service",
+        "Runs", "RunDatabase", "Training", "Recipes", "Checkpoints", "Durability", "Identifiers",
+        "FaultyDisk", "Tensors", "JSONTree", "NeuralNetworks", "Images", "run-service",
       ]),
     .testTarget(
       name: "HTTPTests",
@@ -142,19 +179,25 @@ let package = Package(
     .testTarget(
       name: "APITests",
       dependencies: [
-        "API", "HTTP", "Runs", "Embeddings", "Datasets", "Images", "BYOL", "JSONTree",
+        "API", "HTTP", "Runs", "Training", "DatasetLibrary", "EmbeddingService", "Encoders",
+        "Datasets", "Images", "Recipes", "JSONTree", "Durability", "Identifiers",
         "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),
     .testTarget(
-      name: "ServiceTests", dependencies: ["byol", "Datasets", "Images", "JSONTree"],
+      name: "ServiceTests", dependencies: ["CommandLineTool", "Datasets", "Images", "JSONTree"],
       exclude: ["Golden"]),
   ]
 )
 
+/// Whether a target is written in C or C++: their names begin with a capital C and another capital.
+func isClang(_ target: Target) -> Bool {
+  target.name.first == "C" && target.name.dropFirst().first?.isUppercase == true
+}
+
 // The same strict settings for every Swift target, so that none is forgotten.
 for target in package.targets
-where [.regular, .executable, .test].contains(target.type) && !target.name.hasPrefix("C") {
+where [.regular, .executable, .test].contains(target.type) && !isClang(target) {
   target.swiftSettings = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -168,6 +211,8 @@ where [.regular, .executable, .test].contains(target.type) && !target.name.hasPr
 
 // Loops over many numbers, optimised in debug builds too: the tests run them on whole networks.
 for target in package.targets
-where ["Tensors", "Randomness", "ReferenceLowering", "BYOLTests"].contains(target.name) {
+where ["Tensors", "Randomness", "ReferenceLowering", "TrainingTests", "EvaluationTests"].contains(
+  target.name)
+{
   target.swiftSettings?.append(.unsafeFlags(["-O"], .when(configuration: .debug)))
 }

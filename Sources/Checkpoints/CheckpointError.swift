@@ -1,3 +1,5 @@
+public import Durability
+
 /// Why a checkpoint cannot be written or read.
 public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
   /// A file operation failed.

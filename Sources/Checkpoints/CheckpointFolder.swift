@@ -1,3 +1,5 @@
+public import Durability
+
 /// A run's checkpoints on disk: `<directory>/<step>/` with one file each.
 ///
 /// A checkpoint is published by renaming a folder that is complete and flushed, so a reader sees all

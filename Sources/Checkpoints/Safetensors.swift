@@ -1,3 +1,4 @@
+public import Durability
 import JSONTree
 public import Tensors
 

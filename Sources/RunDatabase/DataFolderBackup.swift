@@ -1,6 +1,8 @@
 import Checkpoints
+import Durability
 import Foundation
-public import Runs
+public import Identifiers
+import Runs
 
 /// A copy of a data folder, taken while a service uses it.
 ///
@@ -15,7 +17,7 @@ public struct DataFolderBackup {
     /// There is no database: it is no data folder.
     case noDatabase(path: String)
     /// A run's checkpoints changed faster than they could be copied.
-    case checkpointsKeepChanging(run: RunID)
+    case checkpointsKeepChanging(run: Identifier)
 
     /// The failure as a sentence.
     public var description: String {
@@ -83,7 +85,7 @@ public struct DataFolderBackup {
     }
   }
 
-  private func copy(_ run: RunID) throws {
+  private func copy(_ run: Identifier) throws {
     let (from, to) = ("\(source)/runs/\(run)", "\(target)/runs/\(run)")
     try DiskFileSystem().createDirectory(to)
     for name in ["recipe.json", "worker.log"]

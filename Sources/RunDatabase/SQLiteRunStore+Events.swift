@@ -1,5 +1,7 @@
 import GRDB
+public import Identifiers
 public import Runs
+import Training
 
 // MARK: - Events
 
@@ -24,7 +26,7 @@ extension SQLiteRunStore {
   /// Events of all runs between two looks at whether a run has too many.
   private static let eventPruningInterval: Int64 = 64
 
-  private func forgetOldEvents(of run: RunID, _ database: Database) throws {
+  private func forgetOldEvents(of run: Identifier, _ database: Database) throws {
     try database.execute(
       sql: """
         DELETE FROM event WHERE run = :run AND sequence <= (
@@ -33,7 +35,7 @@ extension SQLiteRunStore {
   }
 
   /// A run's events after a sequence number, in order.
-  public func events(of id: RunID, after sequence: Int64, limit: Int) throws -> [RunEvent] {
+  public func events(of id: Identifier, after sequence: Int64, limit: Int) throws -> [RunEvent] {
     try read { database in
       let rows = try Row.fetchAll(
         database,

@@ -1,5 +1,7 @@
 import GRDB
+public import Identifiers
 public import Runs
+import Training
 
 // A million samples are drawn as a thousand. To find the peaks without reading all of them, each stretch
 // of 256 steps keeps the steps that hold the least or greatest value of some column, at most twelve; of
@@ -12,7 +14,7 @@ extension SQLiteRunStore {
   private static let oversampling = 8
 
   /// Adds samples to a run's history; a sample of a step that is there replaces it.
-  public func append(_ samples: [MetricSample], to id: RunID) throws {
+  public func append(_ samples: [MetricSample], to id: Identifier) throws {
     try write { database in
       guard let run = try number(id, database) else { throw RunStoreError.notFound(id) }
       let statement = try database.cachedStatement(
@@ -55,7 +57,7 @@ extension SQLiteRunStore {
   }
 
   /// Removes a run's samples of steps greater than `step`.
-  public func removeMetrics(of id: RunID, after step: Int) throws {
+  public func removeMetrics(of id: Identifier, after step: Int) throws {
     try write { database in
       guard let run = try number(id, database) else { return }
       for table in ["metric", "metric_peak"] {
@@ -67,7 +69,9 @@ extension SQLiteRunStore {
   }
 
   /// A run's samples of steps greater than `step`, by step, reduced so that peaks remain.
-  public func metrics(of id: RunID, since step: Int, maximumCount: Int) throws -> [MetricSample] {
+  public func metrics(of id: Identifier, since step: Int, maximumCount: Int) throws
+    -> [MetricSample]
+  {
     try read { database in
       guard let run = try number(id, database),
         let ends = try Row.fetchOne(
@@ -98,7 +102,7 @@ extension SQLiteRunStore {
     return widths.first { steps / $0 * perStretch <= bound } ?? widths[widths.count - 1]
   }
 
-  func number(_ id: RunID, _ database: Database) throws -> Int64? {
+  func number(_ id: Identifier, _ database: Database) throws -> Int64? {
     try Int64.fetchOne(
       database, sql: "SELECT number FROM run WHERE id = ?", arguments: [id.description])
   }

@@ -1,6 +1,7 @@
-import Checkpoints
+import Durability
 import Foundation
 import GRDB
+public import Identifiers
 import JSONTree
 public import Runs
 import Synchronization
@@ -123,7 +124,7 @@ extension SQLiteRunStore {
   }
 
   /// One run, or nil.
-  public func record(_ id: RunID) throws -> RunRecord? {
+  public func record(_ id: Identifier) throws -> RunRecord? {
     try read { database in
       try Row.fetchOne(
         database, sql: "SELECT run, status FROM run WHERE id = ?", arguments: [id.description]
@@ -132,7 +133,7 @@ extension SQLiteRunStore {
   }
 
   /// Runs, newest first.
-  public func page(state: RunState?, limit: Int, after: RunID?) throws -> RunPage {
+  public func page(state: RunState?, limit: Int, after: Identifier?) throws -> RunPage {
     // Without the state in the text of the query its index could not be used.
     let isWanted = state == nil ? ":state IS NULL" : "state = :state"
     let rows = try read { database in
@@ -173,7 +174,7 @@ extension SQLiteRunStore {
   }
 
   /// Removes it with its history and events; nothing happens if there is none.
-  public func remove(_ id: RunID) throws {
+  public func remove(_ id: Identifier) throws {
     try write { database in
       guard let number = try number(id, database) else { return }
       for table in ["metric", "metric_peak"] {
@@ -207,7 +208,7 @@ extension SQLiteRunStore {
       let row = try Row.fetchOne(
         database, sql: "SELECT digest, run, at, reply FROM idempotency WHERE key = ?",
         arguments: [key])
-      guard let row, let run = RunID(row["run"]) else { return nil }
+      guard let row, let run = Identifier(row["run"]) else { return nil }
       let reply: String? = row["reply"]
       return IdempotencyEntry(
         key: key, bodyDigest: row["digest"], run: run, at: Timestamp(milliseconds: row["at"]),

@@ -1,6 +1,8 @@
 import API
+import DatasetLibrary
 import Foundation
 import HTTP
+import Identifiers
 import Images
 import JSONTree
 import Runs
@@ -143,7 +145,7 @@ import Testing
       return pulled.value < 100 ? [UInt8](repeating: 7, count: 512) : nil
     }
     await #expect(throws: DatasetLibraryError.unknownFormat) {
-      try await world.library.admit(body: body, name: nil)
+      try await world.library.admit(body: body, byteCount: nil, name: nil)
     }
     #expect(pulled.value == 1)
     #expect(world.datasetFolders == [])

@@ -1,7 +1,7 @@
 import API
-import Embeddings
 import Foundation
 import HTTP
+import Identifiers
 import Images
 import JSONTree
 import Runs

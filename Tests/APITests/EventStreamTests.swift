@@ -1,6 +1,7 @@
 import API
 import Foundation
 import HTTP
+import Identifiers
 import Runs
 import Synchronization
 import Testing
@@ -26,12 +27,12 @@ import Testing
     }
   }
 
-  private func event(_ id: RunID, _ number: Int64, kind: String = "checkpoint") -> RunEvent {
+  private func event(_ id: Identifier, _ number: Int64, kind: String = "checkpoint") -> RunEvent {
     RunEvent(
       run: id, at: .now(), kind: kind, state: .running, step: Int(number) * 10, sequence: number)
   }
 
-  private func world(events: Int64) async throws -> (World, RunID) {
+  private func world(events: Int64) async throws -> (World, Identifier) {
     let world = try World()
     let id = try await world.run()
     for number in 1...events { world.runs.add(event(id, number)) }
@@ -39,7 +40,7 @@ import Testing
   }
 
   private func open(
-    _ world: World, _ id: RunID, query: [(name: String, value: String)] = [],
+    _ world: World, _ id: Identifier, query: [(name: String, value: String)] = [],
     lastEventID: String? = nil
   ) async throws -> Response {
     var headers: Headers = ["Accept": "text/event-stream"]
@@ -145,7 +146,7 @@ import Testing
     let refused = try await world.call(
       "GET", "/v1/runs/\(id)/events", headers: ["Accept": "text/html"])
     #expect(refused.status == 406)
-    let unknown = try #require(RunID("0199e6a2-6f0c-7c1e-9a55-0c7bb3f1a001"))
+    let unknown = try #require(Identifier("0199e6a2-6f0c-7c1e-9a55-0c7bb3f1a001"))
     #expect(try await open(world, unknown).status == 404)
   }
 }

@@ -1,14 +1,16 @@
 import API
 import Foundation
 import HTTP
+import Identifiers
 import JSONTree
 import Runs
 import Synchronization
 import Testing
+import Training
 
 /// `/v1/runs/{id}/metrics`, `events` and `checkpoints`
 @Suite struct RunDataTests {
-  private func world() async throws -> (World, RunID) {
+  private func world() async throws -> (World, Identifier) {
     let world = try World()
     let id = try await world.run()
     world.runs.state.withLock { state in

@@ -1,6 +1,7 @@
 import API
 import Foundation
 import HTTP
+import Identifiers
 import JSONTree
 import Runs
 import Synchronization
@@ -145,7 +146,7 @@ import Testing
     let headers: Headers = ["Content-Type": "application/json", "Idempotency-Key": "k"]
     let body = JSONValue.object(["dataset": dataset]).encoded
     let first = try await world.call("POST", "/v1/runs", headers: headers, body: body)
-    let id = try #require(RunID(try first.object()["id"]?.stringValue ?? ""))
+    let id = try #require(Identifier(try first.object()["id"]?.stringValue ?? ""))
     try world.runs.set(id, .running)
     let second = try await world.call("POST", "/v1/runs", headers: headers, body: body)
     #expect(first.status == 201 && second.status == 201)
@@ -257,7 +258,7 @@ import Testing
     async throws
   {
     let world = try World()
-    var ids: [RunID] = []
+    var ids: [Identifier] = []
     for _ in 0..<4 { ids.append(try await world.run()) }
     func page(after: JSONValue?) async throws -> JSONObject {
       let cursor = after?.stringValue.map { [(name: "after", value: $0)] } ?? []

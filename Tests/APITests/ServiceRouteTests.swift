@@ -1,5 +1,5 @@
 import API
-import Embeddings
+import EmbeddingService
 import Images
 import JSONTree
 import Runs

@@ -1,4 +1,5 @@
 import Checkpoints
+import Durability
 import FaultyDisk
 import Foundation
 import Tensors

@@ -1,5 +1,6 @@
 import CDigest
 import Checkpoints
+import Durability
 import Foundation
 import Tensors
 import Testing
@@ -13,7 +14,8 @@ import Testing
   private let sample = Safetensors(
     arrays: [
       CheckpointArray(
-        NamedTensor(name: "b.weight", shape: [2, 3], values: [1, -2.5, 3.14159, 0, -0.0, 1e-40])),
+        NamedTensor(
+          name: "b.weight", shape: [2, 3], values: [1, -2.5, 3.14159, 0, -0.0, 0x1p-133])),
       CheckpointArray(name: "step", shape: [], values: .int64([-7])),
       CheckpointArray(name: "a.bytes", shape: [3], values: .uint8([0, 127, 255])),
       CheckpointArray(NamedTensor(name: "none", shape: [0, 4], values: [])),
@@ -31,7 +33,7 @@ import Testing
     let zeros = try #require(read["b.weight"]?.tensor)
     #expect(
       zeros.values.map(\.bitPattern)
-        == [1, -2.5, 3.14159, 0, -0.0, 1e-40].map { Float($0).bitPattern })
+        == [1, -2.5, 3.14159, 0, -0.0, 0x1p-133].map { Float($0).bitPattern })
     #expect(read["odd"]?.tensor?.values[0].isNaN == true)
   }
 

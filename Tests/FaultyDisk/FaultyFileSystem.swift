@@ -1,4 +1,4 @@
-public import Checkpoints
+public import Durability
 import Synchronization
 
 /// A file system of which one change fails: as that of a disk that is full for a moment, or that is lost there and

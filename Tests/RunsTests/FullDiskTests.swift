@@ -1,5 +1,7 @@
 import Checkpoints
+import Durability
 import Foundation
+import Identifiers
 import RunDatabase
 import Runs
 import Testing
@@ -98,7 +100,7 @@ struct `A full disk` {
       dataDirectory: folder, store: store, settings: settings, packDirectory: { $0 })
   }
 
-  private func createRun() async throws -> RunID {
+  private func createRun() async throws -> Identifier {
     let coordinator = try waitingCoordinator(
       over: SQLiteRunStore(path: folder + "/byol.sqlite"))
     let id = try await coordinator.create()

@@ -1,8 +1,10 @@
-import BYOL
 import Checkpoints
+import Durability
 import Foundation
+import Recipes
 import Runs
 import Testing
+import Training
 
 @Suite(.timeLimit(.minutes(1))) struct `Run coordinator` {
   @Test func `a run goes from the queue to success`() async throws {

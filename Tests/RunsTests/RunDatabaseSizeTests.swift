@@ -1,7 +1,12 @@
 import Foundation
+import Identifiers
 import RunDatabase
 import Runs
 import Testing
+import Training
+
+/// Ascending identifiers for this file's runs.
+private let identifiers = IdentifierSource()
 
 private let isWanted = ProcessInfo.processInfo.environment["BYOL_SLOW_TESTS"] != nil
 
@@ -37,11 +42,12 @@ private let isWanted = ProcessInfo.processInfo.environment["BYOL_SLOW_TESTS"] !=
       } < .milliseconds(100))
   }
 
-  private func insert(at milliseconds: Int64, into store: SQLiteRunStore) throws -> RunID {
+  private func insert(at milliseconds: Int64, into store: SQLiteRunStore) throws -> Identifier {
     let time = Timestamp(milliseconds: 1_700_000_000_000 + milliseconds)
     let recipe = try RunHarness.recipe()
     let run = Run(
-      id: RunID(at: time), name: "", metadata: [:], dataset: "d", recipe: recipe, createdAt: time)
+      id: identifiers.next(at: time), name: "", metadata: [:], dataset: "d", recipe: recipe,
+      createdAt: time)
     var status = RunStatus(queuedAt: time, recipe: recipe)
     status.state = .succeeded
     let event = RunEvent(run: run.id, at: time, kind: "created", state: .succeeded)

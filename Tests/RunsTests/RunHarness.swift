@@ -1,7 +1,9 @@
-import BYOL
 import Checkpoints
+import Durability
 import Foundation
+import Identifiers
 import JSONTree
+import Recipes
 import Runs
 import Testing
 
@@ -50,12 +52,12 @@ struct RunHarness {
 }
 
 extension RunCoordinator {
-  func create(dataset: String = "pictures") throws -> RunID {
+  func create(dataset: String = "pictures") throws -> Identifier {
     try create(try RunHarness.submission(dataset: dataset)).record.run.id
   }
 
   /// Waits until the run has entered a state for the `count`-th time, by its events.
-  func reaches(_ state: RunState, count: Int = 1, _ id: RunID) async throws -> RunStatus {
+  func reaches(_ state: RunState, count: Int = 1, _ id: Identifier) async throws -> RunStatus {
     var left = count
     try await waitFor(id) { event in
       if event.kind == "state" && event.state == state { left -= 1 }
@@ -65,7 +67,7 @@ extension RunCoordinator {
   }
 
   /// Waits until an event of a kind has occurred `count` times in all.
-  func sees(_ kind: String, count: Int = 1, _ id: RunID) async throws {
+  func sees(_ kind: String, count: Int = 1, _ id: Identifier) async throws {
     var left = count
     try await waitFor(id) { event in
       if event.kind == kind { left -= 1 }
@@ -73,7 +75,7 @@ extension RunCoordinator {
     }
   }
 
-  private func waitFor(_ id: RunID, _ isMet: (RunEvent) -> Bool) async throws {
+  private func waitFor(_ id: Identifier, _ isMet: (RunEvent) -> Bool) async throws {
     for await event in try await eventStream(id, after: 0) where isMet(event) { return }
     Issue.record("The events ended before what was waited for.")
   }

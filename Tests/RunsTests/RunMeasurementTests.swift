@@ -1,4 +1,5 @@
 import Checkpoints
+import Durability
 import Foundation
 import Runs
 import Testing

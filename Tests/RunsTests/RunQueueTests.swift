@@ -1,9 +1,12 @@
-import BYOL
 import Checkpoints
 import Foundation
+import Identifiers
 import Runs
 import Synchronization
 import Testing
+
+/// Ascending identifiers for this file's runs.
+private let identifiers = IdentifierSource()
 
 /// Order, position and estimate of runs that wait, whatever the clock does.
 @Suite(.timeLimit(.minutes(1))) struct `Run queue` {
@@ -20,7 +23,7 @@ import Testing
   @Test func `the order outlives a restart and a clock that was set back`() async throws {
     let (harness, clock) = (try RunHarness(), Clock())
     let first = try harness.coordinator(.goesOn, now: { clock.now })
-    var ids: [RunID] = []
+    var ids: [Identifier] = []
     for _ in 0..<4 {
       ids.append(try await first.create())
       clock.jump(seconds: -3600)
@@ -43,7 +46,7 @@ import Testing
     let harness = try RunHarness()
     let ahead = Timestamp.now().adding(seconds: 3600)
     let run = Run(
-      id: RunID(at: ahead), name: "", metadata: [:], dataset: "pictures",
+      id: identifiers.next(at: ahead), name: "", metadata: [:], dataset: "pictures",
       recipe: try RunHarness.recipe(), createdAt: ahead)
     var status = RunStatus(queuedAt: ahead, recipe: run.recipe)
     status.state = .succeeded

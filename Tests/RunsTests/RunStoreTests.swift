@@ -1,7 +1,12 @@
 import Foundation
+import Identifiers
 import RunDatabase
 import Runs
 import Testing
+import Training
+
+/// Ascending identifiers for this file's runs.
+private let identifiers = IdentifierSource()
 
 /// Which store a case of the conformance table runs on.
 enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
@@ -26,7 +31,8 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
   private func record(at milliseconds: Int64, state: RunState = .queued) throws -> RunRecord {
     let time = Timestamp(milliseconds: milliseconds)
     let run = Run(
-      id: RunID(at: time), name: "n", metadata: ["k": "v", "snakeCase": "as it is"],
+      id: identifiers.next(at: time), name: "n",
+      metadata: ["k": "v", "snakeCase": "as it is"],
       dataset: "d", recipe: try RunHarness.recipe(), createdAt: time)
     var status = RunStatus(queuedAt: time, recipe: run.recipe)
     status.state = state
@@ -60,7 +66,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     #expect(try store.idempotencyEntry("k") == entry)
     #expect(try store.idempotencyEntry("other") == nil)
     #expect(throws: RunStoreError.exists(record.run.id)) { try insert(record, into: store) }
-    #expect(try store.record(RunID(at: Timestamp(milliseconds: 1))) == nil)
+    #expect(try store.record(identifiers.next(at: Timestamp(milliseconds: 1))) == nil)
   }
 
   @Test(arguments: StoreKind.allCases)
@@ -85,7 +91,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
   @Test(arguments: StoreKind.allCases)
   func `pages are newest first and stable under insertion`(kind: StoreKind) throws {
     let store = try kind.make(in: folder)
-    var ids: [RunID] = []
+    var ids: [Identifier] = []
     for index in 0..<7 {
       let record = try record(at: 1000, state: index % 2 == 0 ? .stopped : .queued)
       try insert(record, into: store)
@@ -183,7 +189,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     let folder = try TemporaryFolder()
     let path = folder.path + "/byol.sqlite"
     let run = Run(
-      id: RunID(at: .now()), name: "", metadata: [:], dataset: "d",
+      id: identifiers.next(at: .now()), name: "", metadata: [:], dataset: "d",
       recipe: try RunHarness.recipe(), createdAt: Timestamp(milliseconds: 1_700_000_000_123))
     let record = RunRecord(
       run: run, status: RunStatus(queuedAt: run.createdAt, recipe: run.recipe))
@@ -200,7 +206,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     let folder = try TemporaryFolder()
     let store = try SQLiteRunStore(path: folder.path + "/byol.sqlite")
     let run = Run(
-      id: RunID(at: .now()), name: "", metadata: [:], dataset: "d",
+      id: identifiers.next(at: .now()), name: "", metadata: [:], dataset: "d",
       recipe: try RunHarness.recipe(), createdAt: Timestamp(milliseconds: 1))
     let record = RunRecord(
       run: run, status: RunStatus(queuedAt: run.createdAt, recipe: run.recipe))
@@ -220,7 +226,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     adjust(&retention)
     let store = try SQLiteRunStore(path: folder.path + "/byol.sqlite", retention: retention)
     let run = Run(
-      id: RunID(at: .now()), name: "", metadata: [:], dataset: "d",
+      id: identifiers.next(at: .now()), name: "", metadata: [:], dataset: "d",
       recipe: try RunHarness.recipe(), createdAt: .now())
     let record = RunRecord(
       run: run, status: RunStatus(queuedAt: run.createdAt, recipe: run.recipe))
@@ -272,26 +278,28 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
 
 @Suite struct `Run identifiers and times` {
   @Test func `identifiers ascend, even within one millisecond`() {
-    let ids = (0..<5000).map { _ in RunID(at: Timestamp(milliseconds: 1_700_000_000_000)) }
+    let ids = (0..<5000).map { _ in
+      identifiers.next(at: Timestamp(milliseconds: 1_700_000_000_000))
+    }
     #expect(ids == ids.sorted() && Set(ids).count == ids.count)
   }
 
   @Test func `an identifier is a version 7 UUID of its time`() throws {
-    // Identifiers ascend in the whole process, and other tests set the clock ahead: 2096 is ahead of theirs.
+    // Identifiers of one source ascend, and this file's other tests take theirs from the same one.
     let far = Timestamp(milliseconds: 4_000_000_000_000)
-    let text = RunID(at: far).description
+    let text = identifiers.next(at: far).description
     let uuid = try #require(UUID(uuidString: text))
     #expect(uuid.uuid.6 >> 4 == 7 && uuid.uuid.8 >> 6 == 2)
     let time = try #require(Int64(text.prefix(13).replacing("-", with: ""), radix: 16))
     #expect(time == far.milliseconds)
-    #expect(RunID(text)?.description == text)
+    #expect(Identifier(text)?.description == text)
   }
 
   @Test(arguments: [
     "", "x", "018f3a3e-0000-4000-8000-000000000000", "018F3A3E-0000-7000-8000-000000000000",
     "018f3a3e-0000-7000-8000-00000000000", "../../etc/passwd",
   ])
-  func `anything else is not an identifier`(text: String) { #expect(RunID(text) == nil) }
+  func `anything else is not an identifier`(text: String) { #expect(Identifier(text) == nil) }
 
   @Test(
     arguments: [

@@ -1,16 +1,21 @@
-import BYOL
 import Checkpoints
+import Durability
 import Foundation
+import Identifiers
 import RunDatabase
 import Runs
 import Testing
+import Training
+
+/// Ascending identifiers for this file's runs.
+private let identifiers = IdentifierSource()
 
 @Suite(.timeLimit(.minutes(1))) struct `Service restarts` {
   /// A record as a service that died may have left it.
-  private func insert(_ state: RunState, into harness: RunHarness) throws -> RunID {
+  private func insert(_ state: RunState, into harness: RunHarness) throws -> Identifier {
     let time = Timestamp.now()
     let run = Run(
-      id: RunID(at: time), name: "", metadata: [:], dataset: "pictures",
+      id: identifiers.next(at: time), name: "", metadata: [:], dataset: "pictures",
       recipe: try RunHarness.recipe(), createdAt: time)
     var status = RunStatus(queuedAt: time, recipe: run.recipe)
     status.state = state
@@ -139,9 +144,9 @@ import Testing
     let harness = try RunHarness()
     let known = try insert(.stopped, into: harness)
     let runs = harness.folder.path + "/runs"
-    let unrecorded = RunID(at: .now())
-    let orphaned = RunID(at: .now())
-    let removed = RunID(at: .now())
+    let unrecorded = identifiers.next(at: .now())
+    let orphaned = identifiers.next(at: .now())
+    let removed = identifiers.next(at: .now())
     let folders = [
       "\(unrecorded)", "\(orphaned)/checkpoints/12", ".removing-\(removed)/checkpoints/3",
       ".removing-\(known)/checkpoints/7",

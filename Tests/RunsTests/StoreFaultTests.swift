@@ -1,6 +1,8 @@
 import Checkpoints
+import Durability
 import Foundation
 import Glibc
+import Identifiers
 import Runs
 import Synchronization
 import Testing
@@ -36,31 +38,31 @@ private final class FaultyStore: RunStore {
     return try memory.update(record, events: events)
   }
 
-  func remove(_ id: RunID) throws {
+  func remove(_ id: Identifier) throws {
     try count()
     try memory.remove(id)
   }
 
-  func append(_ samples: [MetricSample], to id: RunID) throws {
+  func append(_ samples: [MetricSample], to id: Identifier) throws {
     try count()
     try memory.append(samples, to: id)
   }
 
-  func removeMetrics(of id: RunID, after step: Int) throws {
+  func removeMetrics(of id: Identifier, after step: Int) throws {
     try count()
     try memory.removeMetrics(of: id, after: step)
   }
 
-  func record(_ id: RunID) throws -> RunRecord? { try memory.record(id) }
-  func page(state: RunState?, limit: Int, after: RunID?) throws -> RunPage {
+  func record(_ id: Identifier) throws -> RunRecord? { try memory.record(id) }
+  func page(state: RunState?, limit: Int, after: Identifier?) throws -> RunPage {
     try memory.page(state: state, limit: limit, after: after)
   }
   func records(in states: Set<RunState>) throws -> [RunRecord] { try memory.records(in: states) }
   func counts() throws -> [RunState: Int] { try memory.counts() }
-  func metrics(of id: RunID, since step: Int, maximumCount: Int) throws -> [MetricSample] {
+  func metrics(of id: Identifier, since step: Int, maximumCount: Int) throws -> [MetricSample] {
     try memory.metrics(of: id, since: step, maximumCount: maximumCount)
   }
-  func events(of id: RunID, after sequence: Int64, limit: Int) throws -> [RunEvent] {
+  func events(of id: Identifier, after sequence: Int64, limit: Int) throws -> [RunEvent] {
     try memory.events(of: id, after: sequence, limit: limit)
   }
   func idempotencyEntry(_ key: String) throws -> IdempotencyEntry? {

@@ -1,7 +1,9 @@
 import Checkpoints
+import Durability
 import Foundation
 import Runs
 import Testing
+import Training
 
 @Suite(.timeLimit(.minutes(1))) struct `Worker faults` {
   private func outcome(

@@ -1,6 +1,6 @@
-import BYOL
 import Foundation
 import JSONTree
+import Recipes
 import RunDatabase
 import Runs
 

@@ -1,9 +1,11 @@
-import BYOL
 import Checkpoints
+import Durability
 import Foundation
+import Recipes
 import Runs
 import Synchronization
 import Tensors
+import Training
 
 /// Whether somebody asked to stop: by SIGTERM, or by the end of standard input.
 private let isAskedToStop = Atomic<Bool>(false)

@@ -1,4 +1,6 @@
 import Checkpoints
+import DatasetLibrary
+import Durability
 import HTTP
 import Images
 import JSONTree
@@ -36,9 +38,11 @@ struct DatasetHandlers: Sendable {
     if !request.hasTelling, let length = request.body.contentLength, length <= Self.pathByteCount {
       let bytes = try await request.body.collect(limit: Self.pathByteCount)
       if request.looksLikeJSON(bytes) { return try await admitPath(bytes, key) }
-      return try await library.admit(body: RequestBody(bytes), name: name, key: key)
+      return try await library.admit(
+        body: RequestBody(bytes), byteCount: bytes.count, name: name, key: key)
     }
-    return try await library.admit(body: request.body, name: name, key: key)
+    return try await library.admit(
+      body: request.body, byteCount: request.body.contentLength, name: name, key: key)
   }
 
   private static let pathByteCount = 64 << 10

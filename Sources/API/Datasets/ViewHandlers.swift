@@ -1,7 +1,8 @@
-import BYOL
+import DatasetLibrary
 import HTTP
 import Images
 import JSONTree
+import Recipes
 
 /// `POST /v1/datasets/{id}/views`
 struct ViewHandlers: Sendable {

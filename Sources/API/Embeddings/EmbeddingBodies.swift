@@ -1,4 +1,4 @@
-import Embeddings
+import EmbeddingService
 import Foundation
 import JSONTree
 import TensorGraph

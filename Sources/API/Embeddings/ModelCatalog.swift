@@ -1,8 +1,9 @@
-import BYOL
 import Checkpoints
-import Embeddings
+import EmbeddingService
+import Identifiers
 import JSONTree
 import NeuralNetworks
+import Recipes
 import Runs
 
 /// One model: a checkpoint of a run.
@@ -26,7 +27,7 @@ struct ModelCatalog: Sendable {
   /// The latest checkpoint of each run that has one, newest run first; the first is the default.
   func all() async throws -> [CatalogModel] {
     var models: [CatalogModel] = []
-    var cursor: RunID?
+    var cursor: Identifier?
     repeat {
       let page = try await runs.page(state: nil, limit: 100, after: cursor)
       models += page.records.compactMap(latest)
@@ -41,7 +42,7 @@ struct ModelCatalog: Sendable {
   func model(_ name: String?) async throws -> CatalogModel {
     guard let name else { return try await newest() }
     let parts = name.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let id = RunID(String(parts[0])) else { throw APIError.notFound("model", name) }
+    guard let id = Identifier(String(parts[0])) else { throw APIError.notFound("model", name) }
     let record: RunRecord
     do {
       record = try await runs.record(id)
@@ -61,7 +62,7 @@ struct ModelCatalog: Sendable {
   }
 
   private func newest() async throws -> CatalogModel {
-    var cursor: RunID?
+    var cursor: Identifier?
     repeat {
       let page = try await runs.page(state: nil, limit: 20, after: cursor)
       for record in page.records {

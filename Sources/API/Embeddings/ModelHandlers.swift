@@ -1,4 +1,4 @@
-import Embeddings
+import EmbeddingService
 import HTTP
 import JSONTree
 

@@ -1,8 +1,10 @@
-import BYOL
-import Embeddings
+import DatasetLibrary
+import EmbeddingService
 import HTTP
+import Identifiers
 import Images
 import JSONTree
+import Recipes
 import Runs
 
 /// Every error that a handler can meet, as the problem that the client reads: the one place where

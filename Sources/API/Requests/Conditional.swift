@@ -1,4 +1,5 @@
 import Checkpoints
+import Durability
 import HTTP
 import JSONTree
 

@@ -1,4 +1,5 @@
 import HTTP
+import Identifiers
 import JSONTree
 import Runs
 
@@ -6,9 +7,9 @@ extension Request {
   /// The run that the path names.
   ///
   /// - Throws: `APIError` 404 for what is no id.
-  func runID(_ name: String = "id") throws(APIError) -> RunID {
+  func runID(_ name: String = "id") throws(APIError) -> Identifier {
     let text = pathParameters[name] ?? ""
-    guard let id = RunID(text) else { throw .notFound("run", text) }
+    guard let id = Identifier(text) else { throw .notFound("run", text) }
     return id
   }
 
@@ -17,7 +18,7 @@ extension Request {
   /// - Throws: `APIError` 404 for what is no id.
   func datasetID() throws(APIError) -> String {
     let text = pathParameters["id"] ?? ""
-    guard RunID(text) != nil else { throw .notFound("dataset", text) }
+    guard Identifier(text) != nil else { throw .notFound("dataset", text) }
     return text
   }
 
@@ -78,9 +79,9 @@ extension Request {
   /// The cursor.
   ///
   /// - Throws: `APIError` 400 for what is no id.
-  func cursor() throws(APIError) -> RunID? {
+  func cursor() throws(APIError) -> Identifier? {
     guard let text = query("after") else { return nil }
-    guard let id = RunID(text) else { throw .parameter("after", "\(clipped(text)) is no id.") }
+    guard let id = Identifier(text) else { throw .parameter("after", "\(clipped(text)) is no id.") }
     return id
   }
 

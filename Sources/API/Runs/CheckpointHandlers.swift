@@ -1,12 +1,13 @@
 import Checkpoints
 import Foundation
 import HTTP
+import Identifiers
 import JSONTree
 import Runs
 
 extension RunControl {
   /// The checkpoints of a run on disk.
-  func checkpoints(of id: RunID) -> CheckpointFolder {
+  func checkpoints(of id: Identifier) -> CheckpointFolder {
     CheckpointFolder(directory: directory(of: id) + "/checkpoints")
   }
 }
@@ -29,7 +30,7 @@ struct CheckpointHandlers: Sendable {
     return request.conditionalJSON(["object": "list", "data": .array(data)])
   }
 
-  private func checkpoint(_ id: RunID, _ step: Int, in path: String) -> JSONValue {
+  private func checkpoint(_ id: Identifier, _ step: Int, in path: String) -> JSONValue {
     let manager = FileManager.default
     let files: [JSONValue] = Self.files.compactMap { name in
       guard let attributes = try? manager.attributesOfItem(atPath: path + "/" + name),

@@ -1,6 +1,7 @@
 import Checkpoints
-import Embeddings
+import Durability
 import HTTP
+import Threads
 
 /// The SHA-256 of files that never change, worked out at the first question on a thread of its own.
 actor FileDigests {

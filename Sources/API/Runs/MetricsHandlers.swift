@@ -1,4 +1,5 @@
 import HTTP
+import Identifiers
 import JSONTree
 import Runs
 
@@ -37,7 +38,9 @@ struct MetricsHandlers: Sendable {
     return keys
   }
 
-  private func columns(_ id: RunID, _ keys: [MetricKey], _ samples: [MetricSample]) -> JSONValue {
+  private func columns(_ id: Identifier, _ keys: [MetricKey], _ samples: [MetricSample])
+    -> JSONValue
+  {
     var columns: JSONObject = ["step": .array(samples.map { .integer(Int64($0.step)) })]
     for key in keys { columns[key.rawValue] = .array(samples.map { number($0.value(key)) }) }
     return [

@@ -1,7 +1,9 @@
-import BYOL
+import Identifiers
 import JSONTree
 import NeuralNetworks
+import Recipes
 import Runs
+import Training
 
 extension RunRecord {
   /// The tag of the run's status within one start of the service.

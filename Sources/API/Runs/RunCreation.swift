@@ -1,9 +1,11 @@
-import BYOL
 import Checkpoints
+import DatasetLibrary
+import Durability
 import Foundation
 import HTTP
 import JSONTree
 import NeuralNetworks
+import Recipes
 import Runs
 
 /// What `POST /v1/runs` asks for, resolved.

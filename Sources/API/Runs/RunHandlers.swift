@@ -1,7 +1,9 @@
-import BYOL
 import Checkpoints
+import DatasetLibrary
 import HTTP
+import Identifiers
 import JSONTree
+import Recipes
 import Runs
 
 /// `/v1/runs`

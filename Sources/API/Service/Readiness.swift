@@ -1,4 +1,5 @@
-public import Runs
+public import Identifiers
+import Runs
 import Synchronization
 
 /// Whether the service takes work: false while it starts and from the first sign of its end.

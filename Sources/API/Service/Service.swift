@@ -1,7 +1,8 @@
-public import BYOL
-public import Embeddings
+public import DatasetLibrary
+public import EmbeddingService
 public import HTTP
 public import Logging
+public import Recipes
 public import Runs
 
 /// Everything behind the routes, and the routes themselves.

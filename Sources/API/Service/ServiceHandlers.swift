@@ -1,8 +1,11 @@
-import Embeddings
+import EmbeddingService
 import Foundation
 import HTTP
+import Identifiers
 import JSONTree
+import Recipes
 import Runs
+import Training
 
 /// Health, metrics, the contract and the build.
 struct ServiceHandlers: Sendable {

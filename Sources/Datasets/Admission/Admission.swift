@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Images
+import Threads
 
 /// How far an admission has come.
 public struct AdmissionProgress: Hashable, Sendable {

@@ -1,5 +1,6 @@
 import Glibc
 import Images
+import Threads
 
 /// A part of a batch that one thread renders in one go.
 private struct RowRange {

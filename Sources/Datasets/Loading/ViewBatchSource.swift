@@ -1,5 +1,6 @@
 import Glibc
 public import Images
+import Threads
 
 /// What a source of view batches renders, and with how many threads.
 public struct ViewBatchConfiguration: Hashable, Sendable {

@@ -1,18 +1,22 @@
-import BYOL
 import Foundation
+import Identifiers
+import Recipes
 import Runs
 import Synchronization
+
+/// Ascending identifiers for this file's runs.
+private let identifiers = IdentifierSource()
 
 /// Runs in memory: the rules of `RunControl` without processes.
 final class FakeRuns: RunControl {
   struct State {
-    var records: [RunID: RunRecord] = [:]
-    var samples: [RunID: [MetricSample]] = [:]
-    var events: [RunID: [RunEvent]] = [:]
+    var records: [Identifier: RunRecord] = [:]
+    var samples: [Identifier: [MetricSample]] = [:]
+    var events: [Identifier: [RunEvent]] = [:]
     var keys: [String: (digest: String, reply: RunRecord)] = [:]
     /// What is measured.
     var measurement = RunMeasurement(imagesPerSecond: 100, memoryBytes: 300 << 20)
-    var signals: [RunID: [AsyncStream<Void>.Continuation]] = [:]
+    var signals: [Identifier: [AsyncStream<Void>.Continuation]] = [:]
     var revision = 0
     var queueLimit = 100
     /// What `create` refuses with.
@@ -37,7 +41,7 @@ final class FakeRuns: RunControl {
       guard state.records.count < state.queueLimit else {
         throw RunControlError.queueFull(limit: state.queueLimit)
       }
-      let id = RunID(at: .now())
+      let id = identifiers.next(at: .now())
       let run = Run(
         id: id, name: submission.name, metadata: submission.metadata, dataset: submission.dataset,
         recipe: submission.recipe, resources: submission.resources, createdAt: .now())
@@ -50,9 +54,9 @@ final class FakeRuns: RunControl {
     }
   }
 
-  func record(_ id: RunID) async throws -> RunRecord { try known(id) }
+  func record(_ id: Identifier) async throws -> RunRecord { try known(id) }
 
-  func page(state wanted: RunState?, limit: Int, after: RunID?) async throws -> RunPage {
+  func page(state wanted: RunState?, limit: Int, after: Identifier?) async throws -> RunPage {
     let all = state.withLock { Array($0.records.values) }
       .sorted { $0.run.id > $1.run.id }
       .filter { record in wanted.map { $0 == record.status.state } ?? true }
@@ -65,7 +69,7 @@ final class FakeRuns: RunControl {
       .mapValues(\.count)
   }
 
-  func stop(_ id: RunID, now: Bool) async throws -> (record: RunRecord, changed: Bool) {
+  func stop(_ id: Identifier, now: Bool) async throws -> (record: RunRecord, changed: Bool) {
     let state = try known(id).status.state
     switch state {
     case .stopped: return (try known(id), false)
@@ -75,7 +79,7 @@ final class FakeRuns: RunControl {
     }
   }
 
-  func start(_ id: RunID) async throws -> (record: RunRecord, changed: Bool) {
+  func start(_ id: Identifier) async throws -> (record: RunRecord, changed: Bool) {
     let state = try known(id).status.state
     switch state {
     case .queued, .running: return (try known(id), false)
@@ -86,7 +90,7 @@ final class FakeRuns: RunControl {
   }
 
   func rename(
-    _ id: RunID, name: String?, metadata: [String: String]?, ifVersion: Int?
+    _ id: Identifier, name: String?, metadata: [String: String]?, ifVersion: Int?
   ) async throws -> RunRecord {
     var record = try known(id)
     if let ifVersion, ifVersion != record.status.version {
@@ -99,7 +103,7 @@ final class FakeRuns: RunControl {
     return record
   }
 
-  func delete(_ id: RunID) async throws {
+  func delete(_ id: Identifier) async throws {
     let state = try known(id).status.state
     guard !state.isActive else {
       throw RunControlError.conflict(id, state: state, detail: "Stop it first.")
@@ -107,19 +111,20 @@ final class FakeRuns: RunControl {
     _ = self.state.withLock { $0.records.removeValue(forKey: id) }
   }
 
-  func metrics(_ id: RunID, since step: Int, maximumCount: Int) async throws -> [MetricSample] {
+  func metrics(_ id: Identifier, since step: Int, maximumCount: Int) async throws -> [MetricSample]
+  {
     _ = try known(id)
     return state.withLock { ($0.samples[id] ?? []).filter { $0.step > step } }
   }
 
-  func events(_ id: RunID, after sequence: Int64, limit: Int) async throws -> [RunEvent] {
+  func events(_ id: Identifier, after sequence: Int64, limit: Int) async throws -> [RunEvent] {
     _ = try known(id)
     return state.withLock {
       Array(($0.events[id] ?? []).filter { $0.sequence > sequence }.prefix(limit))
     }
   }
 
-  func eventSignals(_ id: RunID) async throws -> AsyncStream<Void> {
+  func eventSignals(_ id: Identifier) async throws -> AsyncStream<Void> {
     _ = try known(id)
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
     state.withLock { $0.signals[id, default: []].append(continuation) }
@@ -154,11 +159,11 @@ final class FakeRuns: RunControl {
     }
   }
 
-  func directory(of id: RunID) -> String { folder + "/" + id.description }
+  func directory(of id: Identifier) -> String { folder + "/" + id.description }
 
   /// Brings a run into a state.
   @discardableResult
-  func set(_ id: RunID, _ new: RunState) throws -> RunRecord {
+  func set(_ id: Identifier, _ new: RunState) throws -> RunRecord {
     var record = try known(id)
     record.status.state = new
     record.status.version += 1
@@ -169,7 +174,7 @@ final class FakeRuns: RunControl {
     return record
   }
 
-  private func known(_ id: RunID) throws -> RunRecord {
+  private func known(_ id: Identifier) throws -> RunRecord {
     guard let record = state.withLock({ $0.records[id] }) else {
       throw RunControlError.notFound(id)
     }

@@ -1,9 +1,10 @@
 import API
-import BYOL
+import DatasetLibrary
 import Datasets
-import Embeddings
+import EmbeddingService
 import Foundation
 import Images
+import Recipes
 import Synchronization
 
 /// Admission without pictures: the archive's text says what it holds.

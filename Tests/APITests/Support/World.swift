@@ -1,10 +1,12 @@
 import API
-import BYOL
-import Embeddings
+import DatasetLibrary
+import EmbeddingService
 import Foundation
 import HTTP
+import Identifiers
 import JSONTree
 import Logging
+import Recipes
 import Runs
 import Testing
 
@@ -85,14 +87,14 @@ final class World: Sendable {
   }
 
   /// A run on a new dataset.
-  func run() async throws -> RunID {
+  func run() async throws -> Identifier {
     let body: JSONValue = ["dataset": .string(try await dataset()), "epochs": 3]
     let response = try await call("POST", "/v1/runs", json: body)
-    return try #require(RunID(try response.object()["id"]?.stringValue ?? ""))
+    return try #require(Identifier(try response.object()["id"]?.stringValue ?? ""))
   }
 
   /// Writes a checkpoint's files for a run.
-  func checkpoint(_ id: RunID, step: Int) throws {
+  func checkpoint(_ id: Identifier, step: Int) throws {
     let path = runs.directory(of: id) + "/checkpoints/\(step)"
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try Data("model of \(step)".utf8).write(to: URL(fileURLWithPath: path + "/model.safetensors"))

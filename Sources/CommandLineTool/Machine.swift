@@ -1,0 +1,30 @@
+import Foundation
+import OneDNNLowering
+import Recipes
+import Tensors
+
+/// The machine this process runs on, asked once at start.
+enum Machine {
+  /// Processors that this process may use.
+  static var cores: Int {
+    max(1, ProcessInfo.processInfo.activeProcessorCount)
+  }
+
+  /// What a run may use of it, for a recipe's automatic values.
+  static func size(_ threads: ThreadBudget) -> MachineSize {
+    MachineSize(
+      cores: threads.count,
+      memoryByteCount: Int(clamping: ProcessInfo.processInfo.physicalMemory),
+      precision: OneDNNLowering.bestPrecision)
+  }
+
+  /// The given number of threads, or one a processor.
+  static func threads(_ asked: Int?) -> ThreadBudget { ThreadBudget(asked ?? cores) }
+}
+
+/// Seconds of a clock that only goes forward.
+func monotonicSeconds() -> Double {
+  var time = timespec()
+  unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}

@@ -1,0 +1,186 @@
+import API
+import DatasetLibrary
+import EmbeddingService
+import Foundation
+import HTTP
+import Identifiers
+import Images
+import Logging
+import Recipes
+import RunDatabase
+import Runs
+import Tensors
+
+/// The parts of the service, put together in the order of the start and taken apart in reverse.
+///
+/// Start: data folder and its lock, database, datasets, runs taken up, server, ready. Stop: not ready, server
+/// drained, runs asked for a checkpoint and waited for.
+final class RunningService: Sendable {
+  /// The port that is listened on.
+  let port: Int
+  let coordinator: RunCoordinator
+  let library: DatasetLibrary
+  let machine: MachineSize
+  let logger: Logger
+  private let server: Server
+  private let readiness = Readiness()
+
+  init(_ command: ServeCommand, logger: Logger) async throws {
+    self.logger = logger
+    let threads = Machine.threads(command.threads).count
+    machine = Machine.size(Machine.threads(command.threads))
+    let folder = try DataFolder(path: command.data)
+    coordinator = try folder.coordinator(try command.runSettings(threads: threads))
+    library = try folder.library(roots: command.datasetRoots, threads: threads)
+    let metrics = ServiceMetrics()
+    let facts = ServiceFacts(
+      version: byolVersion, startedAt: .now(), threads: threads, limits: limitTable())
+    let resources = try ServiceResources(
+      publicFolder: command.publicFolder, contract: command.contract)
+    let service = Service(
+      runs: coordinator, library: library,
+      embeddings: EmbeddingService(
+        loader: encoderLoader(threads: threads, precision: try command.precision.resolved()),
+        workerCount: embeddingWorkers(threads: threads)), metrics: metrics,
+      readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
+      files: resources.files, logger: logger)
+    server = Server(
+      configuration: try command.serverConfiguration(metrics: metrics, logger: logger),
+      router: Router(routes: service.routes, files: resources.files), logger: logger,
+      errorResponse: problemResponse)
+    try await coordinator.begin()
+    do {
+      port = try await server.start()
+    } catch let error as HTTPError {
+      await coordinator.end(within: .seconds(command.exitTimeout))
+      guard error.code == "cannot_listen" else { throw ServeError.notSet(error.detail) }
+      throw command.listen.unixSocket.map { ServeError.cannotUse(socket: $0) }
+        ?? ServeError.cannotListen(host: command.host, port: command.port)
+    }
+    readiness.isReady = true
+    logger.notice("Ready.", metadata: ["port": "\(port)", "data": "\(folder.path)"])
+  }
+
+  /// Reads the TLS files again for new connections; files that are not sound change nothing.
+  func reloadCertificate() {
+    do {
+      try server.reloadCertificate()
+      logger.notice("The certificate was read again.")
+    } catch {
+      logger.error("The certificate in force stays: \(error.detail)")
+    }
+  }
+
+  /// Ends in order, within about the time given.
+  func stop(within limit: Duration) async {
+    readiness.isReady = false
+    let began = ContinuousClock.now
+    await server.drain(deadline: limit / 3)
+    await coordinator.end(within: limit - began.duration(to: .now))
+  }
+}
+
+/// Why the service does not start, in words.
+enum ServeError: Error, CustomStringConvertible {
+  case cannotListen(host: String, port: Int)
+  case cannotUse(socket: String)
+  case notSet(String)
+  case folderInUse(path: String)
+  case noFolder(path: String)
+
+  var description: String {
+    switch self {
+    case .cannotListen(let host, let port):
+      "\(host) port \(port) cannot be listened on: it is in use, not this machine's, or not allowed."
+    case .cannotUse(let socket):
+      "The Unix socket \(socket) cannot be made: it is in use, no socket, or not allowed."
+    case .notSet(let detail): detail
+    case .folderInUse(let path): "Another byol service uses the data folder \(path)."
+    case .noFolder(let path): "The data folder \(path) cannot be made or written to."
+    }
+  }
+}
+
+/// The folder that holds everything.
+private struct DataFolder {
+  let path: String
+
+  init(path: String) throws {
+    let full = URL(fileURLWithPath: path).standardizedFileURL.path
+    self.path = full
+    try? FileManager.default.createDirectory(atPath: full, withIntermediateDirectories: true)
+    guard FileManager.default.isWritableFile(atPath: full) else {
+      throw ServeError.noFolder(path: full)
+    }
+  }
+
+  /// The coordinator; it locks the folder, so it comes first.
+  func coordinator(_ settings: RunSettings) throws -> RunCoordinator {
+    let datasets = path + "/datasets"
+    do {
+      return try RunCoordinator(
+        dataDirectory: path, store: SQLiteRunStore(path: path + "/byol.sqlite"),
+        settings: settings,
+        packDirectory: { id in
+          let pack = datasets + "/" + id
+          return FileManager.default.fileExists(atPath: pack + "/index") ? pack : nil
+        })
+    } catch RunControlError.folderInUse {
+      throw ServeError.folderInUse(path: path)
+    }
+  }
+
+  func library(roots: [String], threads: Int) throws -> DatasetLibrary {
+    var settings = DatasetLibrary.Settings()
+    settings.roots = roots
+    return try DatasetLibrary(
+      directory: path + "/datasets", settings: settings, admission: PackAdmission(threads: threads))
+  }
+}
+
+extension ServeCommand {
+  /// How runs are treated: as many at once as asked for, which share the threads.
+  fileprivate func runSettings(threads: Int) throws -> RunSettings {
+    let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    var settings = RunSettings(workerCommand: [program, "train"])
+    settings.threads = max(1, threads / runsAtOnce)
+    settings.runsAtOnce = runsAtOnce
+    settings.niceness = niceness
+    settings.launcher = launcher.split(separator: " ").map(String.init)
+    return settings
+  }
+
+  fileprivate func serverConfiguration(
+    metrics: ServiceMetrics, logger: Logger
+  ) throws -> ServerConfiguration {
+    var configuration = ServerConfiguration(host: host, port: port)
+    try listen.apply(to: &configuration)
+    configuration.allowedHosts = allowedHosts
+    // The dashboard shows pictures that were dropped on it from memory.
+    configuration.contentSecurityPolicy =
+      "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; "
+      + "form-action 'self'"
+    configuration.observer = { exchange in
+      metrics.observe(exchange)
+      logger.debug(
+        "\(exchange.method) \(exchange.path) \(exchange.status)",
+        metadata: [
+          "request": "\(exchange.requestID)", "seconds": "\(exchange.duration / .seconds(1))",
+        ])
+    }
+    return configuration
+  }
+}
+
+/// The limits that `/v1/info` tells.
+private func limitTable() -> [String: Int] {
+  let (datasets, embeddings) = (DatasetLibrary.Settings(), EmbeddingLimits())
+  return [
+    "dataset_upload_bytes": datasets.uploadByteCount,
+    "embedding_body_bytes": embeddings.bodyByteCount,
+    "embedding_pictures_in_json": embeddings.picturesInJSON,
+    "picture_bytes": embeddings.image.encodedByteCount,
+    "picture_pixels": embeddings.image.pixelCount,
+    "picture_side_pixels": embeddings.image.side,
+  ]
+}

@@ -1,0 +1,73 @@
+import Foundation
+import Recipes
+import Runs
+import Training
+
+/// Shows a run's reports on standard error: a line that is written over on a terminal, a line every ten
+/// seconds elsewhere.
+struct TerminalProgress {
+  private let recipe: Recipe
+  private let isTerminal = isatty(STDERR_FILENO) != 0
+  private let shown = Shown()
+
+  /// When the last line was shown, in monotonic seconds.
+  private final class Shown {
+    var at = -Double.infinity
+  }
+
+  init(recipe: Recipe) { self.recipe = recipe }
+
+  func show(_ report: WorkerReport) {
+    switch report.kind {
+    case .heartbeat: break
+    case .started: say(report.step == 0 ? "Training." : "Going on after step \(report.step ?? 0).")
+    case .progress: showProgress(report)
+    case .checkpoint: say(ending + "Checkpoint at step \(report.step ?? 0).")
+    case .finished:
+      say(report.outcome == .succeeded ? "Done." : "Stopped; the same command goes on.")
+    case .failed: say("Failed: \(report.reason?.detail ?? "")")
+    }
+  }
+
+  private var ending: String { isTerminal ? "\n" : "" }
+
+  private func showProgress(_ report: WorkerReport) {
+    let step = report.step ?? 0
+    let now = monotonicSeconds()
+    guard isTerminal || now - shown.at >= 10 || step == recipe.totalSteps else { return }
+    shown.at = now
+    let line = text(report, step: step)
+    if isTerminal {
+      FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+    } else {
+      say(line)
+    }
+    if let health = report.health, health.verdict != .healthy {
+      say(ending + "\(health.verdict.rawValue): \(health.evidence) \(health.advice)")
+    }
+  }
+
+  private func text(_ report: WorkerReport, step: Int) -> String {
+    let metrics = report.metrics
+    let speed = report.imagesPerSecond ?? 0
+    let left = Double((recipe.totalSteps - step) * recipe.batchSize) / max(speed, 1e-9)
+    return
+      "step \(step)/\(recipe.totalSteps)  epoch \(recipe.epoch(step: max(0, step - 1)) + 1)/\(recipe.epochs)"
+      + "  loss \(fixed(metrics?.loss, 4))  cosine \(fixed(metrics?.cosine, 4))"
+      + "  \(fixed(speed, 1)) img/s  \(speed > 0 ? duration(left) : "?") left"
+  }
+
+  private func fixed(_ value: Double?, _ digits: Int) -> String {
+    value.map { String(format: "%.\(digits)f", $0) } ?? "–"
+  }
+}
+
+/// A time for people: `45 s`, `12 min`, `3 h 20 min`.
+func duration(_ seconds: Double) -> String {
+  let whole = Int(min(seconds.rounded(), 1e9))
+  switch whole {
+  case ..<120: return "\(whole) s"
+  case ..<7200: return "\(whole / 60) min"
+  default: return "\(whole / 3600) h \(whole % 3600 / 60) min"
+  }
+}

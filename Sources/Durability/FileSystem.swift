@@ -1,0 +1,118 @@
+import Glibc
+
+/// The file operations that durable writing needs, one call each, so that tests can fail any of them.
+///
+/// Paths are absolute or relative to the working directory.
+public protocol FileSystem: Sendable {
+  /// Makes a folder; nothing happens if it exists. Its parent must exist.
+  func createDirectory(_ path: String) throws(FileSystemError)
+  /// Makes an empty file for writing; an existing one is cut to nothing.
+  func createFile(_ path: String) throws(FileSystemError) -> any WritableFile
+  /// Flushes a folder's own entries to the disk.
+  func synchronizeDirectory(_ path: String) throws(FileSystemError)
+  /// Gives a file or folder another name; replaces a file of that name.
+  func rename(_ path: String, to newPath: String) throws(FileSystemError)
+  /// Removes a file or an empty folder; nothing happens if there is none.
+  func remove(_ path: String) throws(FileSystemError)
+  /// The names in a folder, sorted; empty if there is no such folder.
+  func names(in path: String) throws(FileSystemError) -> [String]
+  /// Whether a path names a folder.
+  func isDirectory(_ path: String) -> Bool
+  /// A file's bytes.
+  func read(_ path: String) throws(FileSystemError) -> [UInt8]
+}
+
+/// A file that is being written; closed by `close`, or when it is released.
+public protocol WritableFile {
+  /// Appends bytes.
+  func append(_ bytes: UnsafeRawBufferPointer) throws(FileSystemError)
+  /// Flushes what was appended to the disk.
+  func synchronize() throws(FileSystemError)
+  /// Closes the file.
+  func close() throws(FileSystemError)
+}
+
+/// A failed file operation.
+public struct FileSystemError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The operation, such as `rename`.
+  public let operation: String
+  /// The path it was given.
+  public let path: String
+  /// The system's error number, such as `ENOSPC`.
+  public let code: Int32
+
+  /// A failed operation.
+  public init(operation: String, path: String, code: Int32) {
+    self.operation = operation
+    self.path = path
+    self.code = code
+  }
+
+  /// Whether the disk, or the user's share of it, is full.
+  public var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+
+  /// Whether the place can only be read, or the disk does not take what is written.
+  public var isNotWritable: Bool { [EROFS, EACCES, EPERM, EIO].contains(code) }
+
+  /// The value as text.
+  public var description: String {
+    "\(operation) \(path): \(unsafe String(cString: strerror(code)))"
+  }
+}
+
+extension FileSystem {
+  /// Removes a file, or a folder with all it holds; nothing happens if there is none.
+  ///
+  /// - Throws: `FileSystemError`; part of a folder may be gone then.
+  public func removeAll(_ path: String) throws(FileSystemError) {
+    if isDirectory(path) {
+      for name in try names(in: path) { try removeAll(path + "/" + name) }
+    }
+    try remove(path)
+  }
+
+  /// Writes a file so that a reader sees the old bytes or the new ones, never a part; durable on return.
+  ///
+  /// - Throws: `FileSystemError`; the old file is untouched then, unless only the last flush failed.
+  public func replaceFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+    let beside = path + ".writing"
+    try writeFile(beside, bytes)
+    try rename(beside, to: path)
+    try synchronizeDirectory(parent(of: path))
+  }
+
+  /// Makes a file with these bytes and flushes it.
+  public func writeFile(_ path: String, _ bytes: [UInt8]) throws(FileSystemError) {
+    let file = try createFile(path)
+    try file.append(bytes)
+    try file.synchronize()
+    try file.close()
+  }
+
+  private func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}
+
+extension WritableFile {
+  /// Appends bytes.
+  ///
+  /// - Throws: `FileSystemError`.
+  public func append(_ bytes: [UInt8]) throws(FileSystemError) {
+    try append(elements: bytes)
+  }
+
+  /// Appends the bytes of plain numbers as they lie in memory.
+  public func append<Element: BitwiseCopyable>(elements: [Element]) throws(FileSystemError) {
+    let result: Result<Void, FileSystemError> = unsafe elements.withUnsafeBytes { bytes in
+      do throws(FileSystemError) {
+        try unsafe append(bytes)
+        return .success(())
+      } catch {
+        return .failure(error)
+      }
+    }
+    try result.get()
+  }
+}

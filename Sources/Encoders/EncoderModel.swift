@@ -1,0 +1,146 @@
+public import Checkpoints
+public import Images
+public import NeuralNetworks
+import Randomness
+import Recipes
+import TensorGraph
+public import Tensors
+
+/// An online encoder with what it takes to use it: the contents of `model.safetensors`.
+///
+/// The tensors have torchvision's names and shapes, so the file loads there with `strict=True` into the
+/// same architecture whose `fc` is an identity and whose first layer has as many inputs as pictures have channels.
+public struct EncoderModel: Sendable {
+  /// The encoder f.
+  public var encoder: EncoderConfiguration
+  /// The side of the square that pictures are brought to, in pixels.
+  public var imageSize: Int
+  /// What the encoder's input subtracts and divides by.
+  public var normalization: Normalization
+  /// Parameters and running statistics under torchvision's names.
+  public var tensors: [NamedTensor]
+  /// Where it comes from; no part of what it computes.
+  public var provenance: [String: String]
+
+  /// An encoder with its weights.
+  public init(
+    encoder: EncoderConfiguration, imageSize: Int, normalization: Normalization,
+    tensors: [NamedTensor], provenance: [String: String] = [:]
+  ) {
+    self.encoder = encoder
+    self.imageSize = imageSize
+    self.normalization = normalization
+    self.tensors = tensors
+    self.provenance = provenance
+  }
+}
+
+/// Why a file is not a model of this product.
+public enum EncoderModelError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// A metadata entry is missing or not of the allowed form.
+  case metadata(key: String, value: String?)
+  /// A tensor of the encoder is missing or has another shape.
+  case tensor(name: String)
+
+  /// One sentence.
+  public var description: String {
+    switch self {
+    case .metadata(let key, let value):
+      "The model file's metadata \(key) is \(value.map { "“\($0)”" } ?? "missing")."
+    case .tensor(let name): "The model file's tensor \(name) is missing or of another shape."
+    }
+  }
+}
+
+extension EncoderModel {
+  /// The version of the metadata; a newer one is refused.
+  public static let formatVersion = "1"
+
+  /// The file: tensors and string metadata.
+  public var safetensors: Safetensors {
+    var metadata = provenance
+    metadata["byol.format"] = EncoderModel.formatVersion
+    metadata["byol.architecture"] = encoder.architecture.rawValue
+    metadata["byol.width"] = String(encoder.width)
+    metadata["byol.stem"] = encoder.stem.rawValue
+    metadata["byol.image_size"] = String(imageSize)
+    metadata["byol.mean"] = text(normalization.mean)
+    metadata["byol.deviation"] = text(normalization.deviation)
+    return Safetensors(arrays: tensors.map(CheckpointArray.init), metadata: metadata)
+  }
+
+  /// Reads a model from its file.
+  ///
+  /// - Throws: `EncoderModelError` naming what does not fit. Tensors are checked by `EmbeddingEncoder`.
+  public init(_ file: Safetensors) throws(EncoderModelError) {
+    func value<Value>(_ key: String, _ parse: (String) -> Value?) throws(EncoderModelError)
+      -> Value
+    {
+      guard let text = file.metadata[key], let value = parse(text) else {
+        throw .metadata(key: key, value: file.metadata[key])
+      }
+      return value
+    }
+    func numbers(_ text: String) -> [Float]? {
+      let numbers = text.split(separator: " ").compactMap { Float($0) }
+      let isOne = Raster.channelCounts.contains(numbers.count) && numbers.allSatisfy(\.isFinite)
+      return isOne ? numbers : nil
+    }
+    _ = try value("byol.format") { $0 == EncoderModel.formatVersion ? $0 : nil }
+    encoder = EncoderConfiguration(
+      architecture: try value("byol.architecture", EncoderConfiguration.Architecture.init),
+      width: try value("byol.width") { text in
+        Double(text).flatMap { EncoderConfiguration.widths.contains($0) ? $0 : nil }
+      },
+      stem: try value("byol.stem", EncoderConfiguration.Stem.init))
+    imageSize = try value("byol.image_size") { text in
+      Int(text).flatMap { RecipeLimits.imageSize.contains($0) ? $0 : nil }
+    }
+    normalization = Normalization()
+    let mean = try value("byol.mean", numbers)
+    normalization.mean = mean
+    normalization.deviation = try value("byol.deviation") { text in
+      numbers(text).flatMap { $0.count == mean.count && $0.allSatisfy { $0 > 0 } ? $0 : nil }
+    }
+    tensors = file.tensors
+    provenance = file.metadata.filter { ["byol.run", "byol.step"].contains($0.key) }
+  }
+
+  /// Reads a model file.
+  ///
+  /// - Throws: `CheckpointError` if the file does not read back, `EncoderModelError` if it is no model.
+  public init(reading path: String) throws {
+    try self.init(Safetensors(reading: path))
+  }
+
+  /// The same network before its first update: what a trained one is compared with.
+  public func randomized(seed: UInt64) -> EncoderModel {
+    EncoderModel(
+      random: encoder, imageSize: imageSize, normalization: normalization, seed: seed)
+  }
+
+  /// An encoder before its first update, for pictures of as many channels as are normalised.
+  public init(
+    random encoder: EncoderConfiguration, imageSize: Int,
+    normalization: Normalization = Normalization(), seed: UInt64
+  ) {
+    let scope = NetworkScope(Recorder(), prefix: "", mode: .inference)
+    let pictures = scope.recorder.input(
+      "pictures", [1, normalization.channels, imageSize, imageSize])
+    _ = scope.resNet("encoder", pictures, encoder)
+    self.encoder = encoder
+    self.imageSize = imageSize
+    self.normalization = normalization
+    tensors = scope.parameters.enumerated().map { index, parameter in
+      var stream = RandomStream(seed: seed, purpose: .weights, index: index)
+      return NamedTensor(
+        name: String(parameter.name.dropFirst("encoder.".count)), shape: parameter.shape,
+        values: parameter.initializer.values(parameter.shape.elementCount, from: &stream))
+    }
+    provenance = [:]
+  }
+
+  private func text(_ numbers: [Float]) -> String {
+    numbers.map { String($0) }.joined(separator: " ")
+  }
+}

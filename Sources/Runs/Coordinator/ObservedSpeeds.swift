@@ -1,0 +1,80 @@
+import Identifiers
+import Recipes
+
+/// What decides how fast an update is, besides the machine: the recipe without what only decides its outcome.
+struct UpdateShape: Hashable {
+  private let recipe: Recipe
+  private let dataset: String
+  private let resources: RunResources
+
+  init(_ recipe: Recipe, dataset: String, _ resources: RunResources) {
+    var recipe = recipe
+    (recipe.preset, recipe.seed, recipe.epochs) = (.small, 0, 1)
+    (recipe.baseLearningRate, recipe.weightDecay, recipe.momentum) = (1, 0, 0)
+    (recipe.trustCoefficient, recipe.warmupEpochs) = (1, 0)
+    (recipe.baseTau, recipe.tauSchedule) = (1, .constant)
+    (recipe.checkpointEverySteps, recipe.checkpointEverySeconds) = (0, 1)
+    self.recipe = recipe
+    self.dataset = dataset
+    self.resources = resources
+  }
+}
+
+/// What was lately seen or measured, by shape.
+struct ObservedSpeeds {
+  private var speeds: [UpdateShape: Double] = [:]
+  private var measurements: [UpdateShape: RunMeasurement] = [:]
+  private static let limit = 1000
+
+  /// Pictures a second of runs of this shape.
+  subscript(shape: UpdateShape) -> Double? {
+    get { speeds[shape] }
+    set {
+      if speeds.count >= ObservedSpeeds.limit { speeds.removeAll() }
+      speeds[shape] = newValue
+    }
+  }
+
+  /// A measurement of this shape beside as many other runs.
+  func measurement(_ shape: UpdateShape, besides otherRuns: Int) -> RunMeasurement? {
+    measurements[shape].flatMap { $0.otherRuns == otherRuns ? $0 : nil }
+  }
+
+  mutating func remember(_ measurement: RunMeasurement, of shape: UpdateShape) {
+    guard let speed = measurement.imagesPerSecond else { return }
+    if measurements.count >= ObservedSpeeds.limit { measurements.removeAll() }
+    measurements[shape] = measurement
+    if self[shape] == nil { self[shape] = speed }
+  }
+}
+
+extension UpdateShape {
+  init(_ run: Run) { self.init(run.recipe, dataset: run.dataset, run.resources) }
+}
+
+extension RunCoordinator {
+  /// When the runs at the first places of the queue get their turns, to the minute, rounded up; nil from the place
+  /// on before which there is a run whose speed is not known.
+  ///
+  /// Each turn goes to the place that is free first, as `startNext` gives it.
+  func estimatedStarts(first count: Int) -> [Timestamp?] {
+    var free: [Double?] = active.values.map { seconds(left: $0.record) }
+    free += [Double](repeating: 0, count: max(0, settings.runsAtOnce - active.count))
+    let time = now()
+    return queue.waiting.prefix(count).map { record in
+      let known = free.compactMap { $0 }
+      guard known.count == free.count, let earliest = known.min() else { return nil }
+      free[known.firstIndex(of: earliest) ?? 0] = seconds(left: record).map { earliest + $0 }
+      let minutes = (time.adding(seconds: earliest).milliseconds + 59_999) / 60_000
+      return Timestamp(milliseconds: minutes * 60_000)
+    }
+  }
+
+  private func seconds(left record: RunRecord) -> Double? {
+    if record.status.state == .stopping { return 0 }
+    if let seconds = record.status.progress.etaSeconds { return seconds }
+    guard let speed = speeds[UpdateShape(record.run)], speed > 0 else { return nil }
+    let updates = record.run.recipe.totalSteps - record.status.progress.step
+    return Double(updates * record.run.recipe.batchSize) / speed
+  }
+}

@@ -1,0 +1,171 @@
+import Checkpoints
+import Durability
+import Foundation
+public import Identifiers
+import Recipes
+import Training
+
+// What callers ask for. Each function reads, decides by the state machine, writes, and then acts,
+// without an await in between, so requests never see each other half done.
+
+extension RunCoordinator {
+  /// Accepts a run and queues it.
+  public func create(_ submission: RunSubmission) throws -> (record: RunRecord, isNew: Bool) {
+    guard !isEnding else { throw RunControlError.shuttingDown }
+    if let earlier = try earlierReply(to: submission) { return (earlier, false) }
+    guard queue.count < settings.queueLimit else {
+      throw RunControlError.queueFull(limit: settings.queueLimit)
+    }
+    let time = now()
+    let run = Run(
+      id: identifiers.next(at: time), name: submission.name, metadata: submission.metadata,
+      dataset: submission.dataset, recipe: submission.recipe, resources: submission.resources,
+      createdAt: time)
+    var record = RunRecord(run: run, status: RunStatus(queuedAt: time, recipe: run.recipe))
+    record.status.queueNumber = queue.nextNumber
+    var reply = record
+    reply.status.queuePosition = queue.count
+    try namingUnwritable { try insert(record, submission, reply: reply) }
+    queue.enter(record)
+    startNext()
+    return (reply, true)
+  }
+
+  private func earlierReply(to submission: RunSubmission) throws -> RunRecord? {
+    guard let (key, digest) = submission.idempotency, let entry = try store.idempotencyEntry(key)
+    else { return nil }
+    guard entry.bodyDigest == digest else { throw RunControlError.idempotencyConflict(key: key) }
+    return try entry.reply ?? record(entry.run)
+  }
+
+  /// First the run's folder, then its record: a folder without a record is a leftover, a record
+  /// without a folder would be a lie.
+  private func insert(_ record: RunRecord, _ submission: RunSubmission, reply: RunRecord) throws {
+    let id = record.run.id
+    do {
+      try writeRecipe(record.run)
+      let entry = submission.idempotency.map { key, digest in
+        IdempotencyEntry(
+          key: key, bodyDigest: digest, run: id, at: record.run.createdAt, reply: reply)
+      }
+      let event = try store.insert(record, event: event("created", record), idempotency: entry)
+      countChange()
+      tell([event])
+    } catch {
+      // The folder is a leftover now; the next start removes it where this fails.
+      try? fileSystem.removeAll(directory(of: id))
+      throw error
+    }
+  }
+
+  func writeRecipe(_ run: Run) throws {
+    let directory = directory(of: run.id)
+    try fileSystem.createDirectory(directory)
+    try fileSystem.replaceFile(directory + "/recipe.json", with: run.recipe.encoded)
+    try fileSystem.synchronizeDirectory(runsDirectory)
+  }
+
+  /// Asks a run to stop: with a checkpoint, or at once by killing its worker.
+  public func stop(_ id: Identifier, now: Bool) throws -> (record: RunRecord, changed: Bool) {
+    let before = try record(id)
+    let reason = RunReason(
+      code: now ? "killed" : "stop_requested",
+      detail: now ? "Stopped at once by request." : "Stopped by request.")
+    switch before.status.state.transition(on: .stopRequest) {
+    case .move(let state):
+      let (after, event) = moved(before, to: state, reason: reason)
+      try save(after, [event])
+      queue.remove(id)
+      signalStop(id, now: now)
+      return (try record(id), true)
+    case .stay:
+      if now { signalStop(id, now: true) }
+      return (before, before.status.state == .stopping)
+    case .refuse(let detail):
+      throw RunControlError.conflict(id, state: before.status.state, detail: detail)
+    case .remove: preconditionFailure("A request to stop removes nothing.")
+    }
+  }
+
+  private func signalStop(_ id: Identifier, now: Bool) {
+    active[id]?.backoff?.cancel()
+    if now {
+      active[id]?.worker?.kill(for: .request)
+    } else {
+      askToStop(id, within: settings.stopLimit)
+    }
+  }
+
+  func askToStop(_ id: Identifier, within limit: Duration) {
+    active[id]?.worker?.askToStop(byClosingInput: !settings.launcher.isEmpty, within: limit)
+  }
+
+  /// Starts a run again from its newest checkpoint.
+  public func start(_ id: Identifier) throws -> (record: RunRecord, changed: Bool) {
+    let before = try record(id)
+    switch before.status.state.transition(on: .startRequest) {
+    case .move(let state):
+      guard !isEnding else { throw RunControlError.shuttingDown }
+      guard queue.count < settings.queueLimit else {
+        throw RunControlError.queueFull(limit: settings.queueLimit)
+      }
+      var (after, event) = moved(before, to: state, reason: nil)
+      after.status.restarts = 0
+      after.status.queueNumber = queue.nextNumber
+      try save(after, [event])
+      queue.enter(after)
+      startNext()
+      return (try record(id), true)
+    case .stay: return (before, false)
+    case .refuse(let detail):
+      throw RunControlError.conflict(id, state: before.status.state, detail: detail)
+    case .remove: preconditionFailure("A request to start removes nothing.")
+    }
+  }
+
+  /// Changes name and metadata; nil leaves one as it is.
+  public func rename(_ id: Identifier, name: String?, metadata: [String: String]?, ifVersion: Int?)
+    throws
+    -> RunRecord
+  {
+    var record = try record(id)
+    if let ifVersion, ifVersion != record.status.version {
+      throw RunControlError.versionMismatch(current: record.status.version)
+    }
+    if let name { record.run.name = name }
+    if let metadata { record.run.metadata = metadata }
+    record.status.version += 1
+    try save(record, [])
+    return try self.record(id)
+  }
+
+  /// Removes a run with its files.
+  ///
+  /// The folder goes out of sight first: a record whose folder is out of sight is completed or undone
+  /// at the next start, whichever its record says.
+  public func delete(_ id: Identifier) throws {
+    let before = try record(id)
+    if case .refuse(let detail) = before.status.state.transition(on: .deleteRequest) {
+      throw RunControlError.conflict(id, state: before.status.state, detail: detail)
+    }
+    let aside = removingPath(id)
+    try namingUnwritable {
+      let hasFiles = fileSystem.isDirectory(directory(of: id))
+      if hasFiles {
+        try fileSystem.rename(directory(of: id), to: aside)
+        try fileSystem.synchronizeDirectory(runsDirectory)
+      }
+      do {
+        try store.remove(id)
+      } catch {
+        if hasFiles { try fileSystem.rename(aside, to: directory(of: id)) }
+        throw error
+      }
+    }
+    forget(id)
+    // The run is gone; what cannot be removed now is removed at the next start.
+    try? fileSystem.removeAll(aside)
+  }
+
+  func removingPath(_ id: Identifier) -> String { "\(runsDirectory)/.removing-\(id)" }
+}

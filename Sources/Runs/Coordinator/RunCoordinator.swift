@@ -1,0 +1,267 @@
+public import Checkpoints
+public import Durability
+import Foundation
+public import Identifiers
+import Synchronization
+import Training
+
+// The coordinator decides; workers compute; the store remembers.
+//
+// Every decision is a transition of `RunState`, made on this actor, written to the store, and only then
+// answered or acted upon. A run that has its turn has one task, `supervise`, which starts workers one
+// after another and waits for each of them; nobody else starts or reaps one. Others only ask: `stop`
+// writes `stopping` and signals the worker, and the task, when the worker has left, writes `stopped`.
+// The lock file of a run's worker is held by the worker itself, so a coordinator that finds it locked
+// knows that the worker of a service that died is still writing, and waits.
+
+/// Accepts, queues, supervises and remembers runs. One coordinator a data folder.
+public actor RunCoordinator: RunControl {
+  /// A run that has its turn.
+  struct ActiveRun {
+    /// What callers see; ahead of the store by at most a second of progress.
+    var record: RunRecord
+    var worker: WorkerProcess?
+    var task: Task<Void, Never>?
+    /// The pause before a replacement, cancelled by a request to stop.
+    var backoff: Task<Void, Never>?
+    /// What the store has not yet taken.
+    var pendingSamples: [MetricSample] = []
+    var pendingEvents: [RunEvent] = []
+    var lastFlush = ContinuousClock.now
+    /// The last report of kind `finished` or `failed` of the present worker.
+    var lastWord: WorkerReport?
+  }
+
+  let settings: RunSettings
+  let store: any RunStore
+  /// Where the identifiers of new runs come from.
+  let identifiers = IdentifierSource()
+  let fileSystem: any FileSystem
+  let packDirectory: @Sendable (_ dataset: String) -> String?
+  let now: @Sendable () -> Timestamp
+  let pause: @Sendable (Duration) async throws -> Void
+  nonisolated let runsDirectory: String
+  /// Differs between any two starts of a service, for logs.
+  public nonisolated let serviceInstance: String
+  /// Held until the service has ended.
+  var serviceLock: FileLock?
+
+  /// Runs waiting for their turn, the next first.
+  var queue = RunQueue()
+  /// What runs of a shape were last seen to do, for estimates.
+  var speeds = ObservedSpeeds()
+  var active: [Identifier: ActiveRun] = [:]
+  /// Records that were lately asked for, as the store has them.
+  private var recent: [Identifier: RunRecord] = [:]
+  private static let recentLimit = 256
+  private nonisolated let changeCount = Atomic(0)
+  /// The process of the present measurement; a newer one takes its place.
+  var measuring: WorkerProcess?
+  var isEnding = false
+  var listeners: [Identifier: [UUID: AsyncStream<Void>.Continuation]] = [:]
+
+  /// A coordinator of the runs in a data folder; `begin` makes it act.
+  ///
+  /// - Parameters:
+  ///   - dataDirectory: The data folder; it must exist. Runs are in its folder `runs`.
+  ///   - store: Where runs are remembered; opened when the folder is this coordinator's.
+  ///   - settings: How runs are treated.
+  ///   - packDirectory: The folder of a dataset's pack, nil if there is no such dataset.
+  ///   - fileSystem: The files of runs.
+  ///   - now: The time of day, for people only: nothing is decided by it.
+  ///   - pause: Waits before a crashed worker is replaced, or a failed write is tried again.
+  /// - Throws: `RunControlError.folderInUse` if another service uses the folder; `FileSystemError`; what opening
+  ///   the store throws.
+  public init(
+    dataDirectory: String, store: @autoclosure () throws -> any RunStore, settings: RunSettings,
+    packDirectory: @escaping @Sendable (_ dataset: String) -> String?,
+    fileSystem: any FileSystem = DiskFileSystem(),
+    now: @escaping @Sendable () -> Timestamp = { Timestamp.now() },
+    pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+  ) throws {
+    guard let lock = try FileLock(path: dataDirectory + "/service.lock") else {
+      throw RunControlError.folderInUse(path: dataDirectory)
+    }
+    lock.note(process: getpid())
+    serviceLock = lock
+    runsDirectory = dataDirectory + "/runs"
+    serviceInstance = String(UInt64.random(in: .min ... .max), radix: 36)
+    (self.store, self.settings, self.packDirectory) = (try store(), settings, packDirectory)
+    (self.fileSystem, self.now, self.pause) = (fileSystem, now, pause)
+    try fileSystem.createDirectory(runsDirectory)
+  }
+
+  /// The run's directory: `recipe.json`, `checkpoints/`, `worker.log`.
+  public nonisolated func directory(of id: Identifier) -> String { "\(runsDirectory)/\(id)" }
+
+  /// The run's checkpoints.
+  public nonisolated func checkpoints(of id: Identifier) -> CheckpointFolder {
+    CheckpointFolder(directory: directory(of: id) + "/checkpoints")
+  }
+}
+
+// MARK: - Reading
+
+extension RunCoordinator {
+  /// Goes up with every change of any run.
+  public nonisolated var revision: Int { changeCount.load(ordering: .relaxed) }
+
+  func countChange() { changeCount.add(1, ordering: .relaxed) }
+
+  /// One run.
+  public func record(_ id: Identifier) throws -> RunRecord {
+    guard let record = try active[id]?.record ?? stored(id) else {
+      throw RunControlError.notFound(id)
+    }
+    return asShown(record)
+  }
+
+  /// What the store has; asked once, since nobody else writes to it.
+  private func stored(_ id: Identifier) throws -> RunRecord? {
+    if let record = recent[id] { return record }
+    let record = try store.record(id)
+    if recent.count >= RunCoordinator.recentLimit { recent.removeAll() }
+    recent[id] = record
+    return record
+  }
+
+  /// The record with what follows from the queue; `starts` are the estimates, if they are known already.
+  private func asShown(_ record: RunRecord, starts: [Timestamp?]? = nil) -> RunRecord {
+    guard record.status.state == .queued, let position = queue.position(of: record.run.id) else {
+      return record
+    }
+    var record = record
+    record.status.queuePosition = position
+    record.status.version += queue.shifts(of: record.run.id)
+    record.status.estimatedStart = (starts ?? estimatedStarts(first: position + 1))[position]
+    return record
+  }
+
+  /// Runs, newest first, older than `after`.
+  public func page(state: RunState?, limit: Int, after: Identifier?) throws -> RunPage {
+    var page = try store.page(state: state, limit: limit, after: after)
+    let starts = estimatedStarts(first: .max)
+    page.records = page.records.map { asShown(active[$0.run.id]?.record ?? $0, starts: starts) }
+    return page
+  }
+
+  /// How many runs are in each state.
+  public func counts() throws -> [RunState: Int] { try store.counts() }
+
+  /// A run's history; what the store does not have yet is added to it.
+  public func metrics(_ id: Identifier, since step: Int, maximumCount: Int) throws -> [MetricSample]
+  {
+    _ = try record(id)
+    let stored = try store.metrics(of: id, since: step, maximumCount: maximumCount)
+    let pending = (active[id]?.pendingSamples ?? []).filter { $0.step > step }
+    guard let first = pending.first else { return stored }
+    return (stored.filter { $0.step < first.step } + pending).downsampled(to: maximumCount)
+  }
+
+  /// A run's events after a sequence number, in order.
+  public func events(_ id: Identifier, after sequence: Int64, limit: Int) throws -> [RunEvent] {
+    _ = try record(id)
+    return try store.events(of: id, after: sequence, limit: limit)
+  }
+
+  /// Says when a run has new events.
+  public func eventSignals(_ id: Identifier) throws -> AsyncStream<Void> {
+    _ = try record(id)
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let key = UUID()
+    listeners[id, default: [:]][key] = continuation
+    continuation.onTermination = { [weak self] _ in
+      Task { await self?.removeListener(id, key) }
+    }
+    return stream
+  }
+
+  private func removeListener(_ id: Identifier, _ key: UUID) {
+    listeners[id]?[key] = nil
+    if listeners[id]?.isEmpty == true { listeners[id] = nil }
+  }
+
+  /// Whether a run that is not over learns from a dataset.
+  public func isInUse(dataset: String) throws -> Bool {
+    try store.records(in: [.queued, .running, .stopping, .interrupted])
+      .contains { $0.run.dataset == dataset }
+  }
+}
+
+// MARK: - Remembering
+
+extension RunCoordinator {
+  /// Writes a record with its events and tells the listeners.
+  func save(_ record: RunRecord, _ events: [RunEvent]) throws {
+    var stored = record
+    stored.status.queuePosition = nil
+    stored.status.estimatedStart = nil
+    let numbered = try namingUnwritable { try store.update(stored, events: events) }
+    if active[record.run.id] != nil { active[record.run.id]?.record = stored }
+    recent[record.run.id] = stored
+    countChange()
+    tell(numbered)
+  }
+
+  /// Forgets a run that is removed.
+  func forget(_ id: Identifier) {
+    recent[id] = nil
+    queue.remove(id)
+    countChange()
+    listeners[id]?.values.forEach { $0.finish() }
+    listeners[id] = nil
+  }
+
+  /// Says of a folder that cannot be written that it cannot, wherever below it was met.
+  func namingUnwritable<Value>(_ body: () throws -> Value) throws -> Value {
+    do {
+      return try body()
+    } catch let error as FileSystemError where error.isDiskFull {
+      throw RunControlError.diskFull
+    } catch let error as FileSystemError where error.isNotWritable {
+      throw RunControlError.notWritable
+    }
+  }
+
+  func tell(_ events: [RunEvent]) {
+    for run in Set(events.map(\.run)) { listeners[run]?.values.forEach { $0.yield() } }
+  }
+
+  /// The record in another state, and the event that says so.
+  func moved(_ record: RunRecord, to state: RunState, reason: RunReason?) -> (RunRecord, RunEvent) {
+    var record = record
+    let time = now()
+    record.status.state = state
+    record.status.since = time
+    record.status.reason = reason
+    record.status.version += 1
+    if state != .running {
+      record.status.progress.etaSeconds = nil
+      record.status.progress.imagesPerSecond = nil
+      record.status.progress.viewWaitShare = nil
+    }
+    let event = RunEvent(run: record.run.id, at: time, kind: "state", state: state, reason: reason)
+    return (record, event)
+  }
+
+  func event(
+    _ kind: String, _ record: RunRecord, _ reason: RunReason? = nil, step: Int? = nil
+  ) -> RunEvent {
+    RunEvent(
+      run: record.run.id, at: now(), kind: kind, state: record.status.state, reason: reason,
+      step: step)
+  }
+
+  /// Writes the progress that is only in memory; what is not taken stays.
+  func flush(_ id: Identifier) throws {
+    guard let run = active[id] else { return }
+    active[id]?.lastFlush = .now
+    if !run.pendingSamples.isEmpty {
+      try store.append(run.pendingSamples, to: id)
+      active[id]?.pendingSamples = []
+    }
+    try save(run.record, run.pendingEvents)
+    active[id]?.pendingEvents = []
+  }
+}

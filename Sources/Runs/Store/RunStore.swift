@@ -1,0 +1,155 @@
+public import Identifiers
+public import Training
+
+/// One line of a run's log of events.
+public struct RunEvent: Hashable, Sendable, Codable {
+  /// Counts up over all runs of a store; never used twice.
+  public var sequence: Int64
+  /// The run.
+  public var run: Identifier
+  /// When it happened.
+  public var at: Timestamp
+  /// What happened: `created`, `state`, `worker_started`, `worker_exited`, `checkpoint`, `health`.
+  public var kind: String
+  /// The state after it.
+  public var state: RunState
+  /// Why, where there is more to say.
+  public var reason: RunReason?
+  /// Updates done, where that is what happened: at a checkpoint, or where a worker began.
+  public var step: Int?
+
+  /// An event; a store sets `sequence`.
+  public init(
+    run: Identifier, at: Timestamp, kind: String, state: RunState, reason: RunReason? = nil,
+    step: Int? = nil, sequence: Int64 = 0
+  ) {
+    self.sequence = sequence
+    self.run = run
+    self.at = at
+    self.kind = kind
+    self.state = state
+    self.reason = reason
+    self.step = step
+  }
+}
+
+/// The figures of one update, as kept in a run's history.
+public struct MetricSample: Hashable, Sendable, Codable {
+  /// Updates done.
+  public var step: Int
+  /// When it was reported.
+  public var at: Timestamp
+  /// The figures.
+  public var metrics: RunMetrics
+  /// Training pictures a second, lately.
+  public var imagesPerSecond: Double?
+
+  /// A sample.
+  public init(step: Int, at: Timestamp, metrics: RunMetrics, imagesPerSecond: Double?) {
+    self.step = step
+    self.at = at
+    self.metrics = metrics
+    self.imagesPerSecond = imagesPerSecond
+  }
+}
+
+/// Columns of a run's history.
+public enum MetricKey: String, Hashable, Sendable, Codable, CaseIterable {
+  /// The loss, 0…8.
+  case loss
+  /// Mean cosine of prediction and target projection.
+  case cosine
+  /// The learning rate.
+  case learningRate = "learning_rate"
+  /// τ.
+  case tau
+  /// Standard deviation of the l2-normalised representation.
+  case embeddingStd = "embedding_std"
+  /// Training pictures a second.
+  case imagesPerSecond = "images_per_second"
+}
+
+/// A page of runs, newest first.
+public struct RunPage: Hashable, Sendable {
+  /// The runs.
+  public var records: [RunRecord]
+  /// Whether there are older ones.
+  public var hasMore: Bool
+
+  /// A page.
+  public init(records: [RunRecord], hasMore: Bool) {
+    self.records = records
+    self.hasMore = hasMore
+  }
+}
+
+/// Where runs are kept. A call that returns has made its change durable; one that throws has made
+/// none. Calls may come from any thread. A full disk is a `FileSystemError`.
+public protocol RunStore: Sendable {
+  /// Adds a run with its first event, and remembers the reply to an idempotency key, if given.
+  ///
+  /// - Throws: `RunStoreError.exists` if there is a run of that id; whatever the storage throws.
+  func insert(_ record: RunRecord, event: RunEvent, idempotency: IdempotencyEntry?) throws
+    -> RunEvent
+  /// Replaces a run's record and adds events in the same transaction.
+  ///
+  /// - Throws: `RunStoreError.notFound`; whatever the storage throws.
+  /// - Returns: the events with their sequence numbers.
+  func update(_ record: RunRecord, events: [RunEvent]) throws -> [RunEvent]
+  /// One run, or nil.
+  func record(_ id: Identifier) throws -> RunRecord?
+  /// Runs, newest first, older than `after`, in `state` if given; at most `limit`.
+  func page(state: RunState?, limit: Int, after: Identifier?) throws -> RunPage
+  /// All runs in some states, oldest first.
+  func records(in states: Set<RunState>) throws -> [RunRecord]
+  /// How many runs are in each state.
+  func counts() throws -> [RunState: Int]
+  /// Removes a run with its history and events; nothing happens if there is none.
+  func remove(_ id: Identifier) throws
+  /// Adds samples to a run's history; a sample of a step that is there replaces it.
+  func append(_ samples: [MetricSample], to id: Identifier) throws
+  /// Removes a run's samples of steps greater than `step`.
+  func removeMetrics(of id: Identifier, after step: Int) throws
+  /// A run's samples of steps greater than `since`, by step; at most about `maximumCount`, chosen so
+  /// that each column's least and greatest values remain.
+  func metrics(of id: Identifier, since step: Int, maximumCount: Int) throws -> [MetricSample]
+  /// A run's events with a sequence number greater than `sequence`, in order; at most `limit`.
+  func events(of id: Identifier, after sequence: Int64, limit: Int) throws -> [RunEvent]
+  /// What was remembered for an idempotency key.
+  func idempotencyEntry(_ key: String) throws -> IdempotencyEntry?
+}
+
+/// The first use of an idempotency key.
+public struct IdempotencyEntry: Hashable, Sendable, Codable {
+  /// The key as the client chose it.
+  public var key: String
+  /// A digest of the request's body.
+  public var bodyDigest: String
+  /// The run that the request made.
+  public var run: Identifier
+  /// When.
+  public var at: Timestamp
+  /// The run as the first reply told it.
+  public var reply: RunRecord?
+
+  /// The first use of a key.
+  public init(
+    key: String, bodyDigest: String, run: Identifier, at: Timestamp, reply: RunRecord? = nil
+  ) {
+    self.key = key
+    self.bodyDigest = bodyDigest
+    self.run = run
+    self.at = at
+    self.reply = reply
+  }
+}
+
+/// Why a store refused.
+public enum RunStoreError: Error, Hashable, Sendable {
+  /// There is a run of that id.
+  case exists(Identifier)
+  /// There is no run of that id.
+  case notFound(Identifier)
+  /// The file was written by a newer version of this product.
+  case newerFormat(found: String)
+}

@@ -1,0 +1,52 @@
+import NeuralNetworks
+import Randomness
+public import Recipes
+public import Tensors
+
+/// Everything an update changes: θ, ξ, their batch statistics, the velocities, and the step. It is the
+/// checkpoint.
+///
+/// Random numbers are a pure function of the recipe's seed and the step, so nothing of them is kept.
+public struct TrainingState: Sendable, Equatable {
+  /// Updates done, which is also the number (0-based) of the next one.
+  public var step: Int
+  /// The variables: `online.…`, `target.…` and `velocity.…` under torchvision's names.
+  public var tensors: [NamedTensor]
+
+  /// A state read from a checkpoint; ``Trainer`` checks that the tensors are those of its recipe.
+  public init(step: Int, tensors: [NamedTensor]) {
+    self.step = step
+    self.tensors = tensors
+  }
+
+  /// The state before the first update: online and target drawn independently from the recipe's seed.
+  public init(_ recipe: Recipe) {
+    self.init(Update(recipe), seed: recipe.seed)
+  }
+
+  init(_ update: Update, seed: UInt64) {
+    step = 0
+    tensors = update.variables.enumerated().map { index, variable in
+      NamedTensor(
+        name: variable.name, shape: variable.shape,
+        values: variable.firstValues(index: index, seed: seed))
+    }
+  }
+
+  /// The online encoder's parameters and statistics under torchvision's names: what embeds.
+  public var encoder: [NamedTensor] {
+    let prefix = "online.encoder."
+    return tensors.filter { $0.name.hasPrefix(prefix) }.map {
+      NamedTensor(
+        name: String($0.name.dropFirst(prefix.count)), shape: $0.shape, values: $0.values)
+    }
+  }
+}
+
+extension Parameter {
+  /// Its values before the first update, as the `index`-th variable of an update.
+  func firstValues(index: Int, seed: UInt64) -> [Float] {
+    var stream = RandomStream(seed: seed, purpose: .weights, index: index)
+    return initializer.values(shape.elementCount, from: &stream)
+  }
+}
