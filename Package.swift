@@ -104,7 +104,8 @@ let package = Package(
       name: "EngineTests",
       dependencies: [
         "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Randomness",
-      ]),
+      ],
+      exclude: ["Fixtures"]),
     .testTarget(
       name: "BYOLTests",
       dependencies: [
