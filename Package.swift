@@ -133,7 +133,8 @@ let package = Package(
       name: "EngineTests",
       dependencies: [
         "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Randomness",
-      ]),
+      ],
+      exclude: ["Fixtures"]),
     .testTarget(
       name: "TrainingTests",
       dependencies: [

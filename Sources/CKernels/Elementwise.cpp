@@ -1,4 +1,4 @@
-// Flat loops and updates: the public functions. The loops are in ElementwiseTasks.hpp.
+// Flat loops and averages: the public functions. The loops are in ElementwiseTasks.hpp.
 #include "Tasks.hpp"
 
 using namespace ck;
@@ -77,24 +77,4 @@ void ck_running_average(
   int64_t count, const float *a, const float *b, float rate, float correction, float *y) {
   Flat f{count, a, b, nullptr, y, nullptr, 1 - rate, rate * correction, 0, 0};
   parallel(count, affine32Task, f);
-}
-
-void ck_optimizer_update(
-  int64_t count, const float *parameter, const float *velocity, const float *gradient,
-  const float *other, float rate, float weight_decay, float momentum, float trust,
-  float *new_parameter, float *new_velocity, void *workspace) {
-  Update u{count, parameter, velocity, gradient, other, rate, weight_decay, momentum, 1,
-           new_parameter, new_velocity, (double *)workspace};
-  if (trust >= 0) {
-    const int threads = omp_get_max_threads();
-    memset(u.partial, 0, sizeof(double) * 2 * (size_t)threads);
-    parallel(count, sumNormsTask, u);
-    double p = 0, g = 0;
-    for (int t = 0; t < threads; t++) {
-      p += u.partial[2 * t];
-      g += u.partial[2 * t + 1];
-    }
-    if (p > 0 && g > 0) u.ratio = (float)(trust * sqrt(p) / sqrt(g));
-  }
-  parallel(count, applyUpdateTask, u);
 }

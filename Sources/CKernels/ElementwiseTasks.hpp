@@ -1,4 +1,4 @@
-// Flat loops: element by element, rows of matrices, and the updates of the optimizer and the target.
+// Flat loops: element by element, and rows of matrices.
 #include "Vector.hpp"
 
 namespace {
@@ -136,46 +136,6 @@ KERNEL void sumColumnsTask(void *p) {
     for (int64_t c = 0; c < m.columns; c++) total += ((const float *)m.a)[row * m.columns + c];
     ((float *)m.y)[row] = (float)total;
   }
-}
-
-
-/// Sixteen elements of the sum of both gradients, with the parameter's decay.
-INLINE Lanes decayed(const Update &u, int64_t i, Lanes parameter, int64_t width) {
-  return load(u.gradient + i, width) + load(u.other + i, width) + parameter * u.decay;
-}
-
-KERNEL void sumNorms(void *argument) {
-  Update &u = *(Update *)argument;
-  const Share mine = share((u.count + 15) / 16);
-  const int64_t last = mine.last * 16 < u.count ? mine.last * 16 : u.count;
-  const int64_t piece = 4096;
-  double ofParameter = 0, ofGradient = 0;
-  for (int64_t first = mine.first * 16; first < last; first += piece) {
-    const int64_t end = first + piece < last ? first + piece : last;
-    Lanes p2{}, g2{};
-    for (int64_t i = first; i < end; i += 16) {
-      const int64_t width = end - i < 16 ? end - i : 16;
-      const Lanes p = load(u.parameter + i, width);
-      const Lanes g = decayed(u, i, p, width);
-      p2 += p * p;
-      g2 += g * g;
-    }
-    ofParameter += sum(p2);
-    ofGradient += sum(g2);
-  }
-  u.partial[2 * mine.thread] = ofParameter;
-  u.partial[2 * mine.thread + 1] = ofGradient;
-}
-
-KERNEL void applyUpdate(void *argument) {
-  Update &u = *(Update *)argument;
-  forEachSixteen(u.count, [&](int64_t i, int64_t width) INLINE_LAMBDA {
-    const Lanes p = load(u.parameter + i, width);
-    const Lanes g = decayed(u, i, p, width) * u.ratio;
-    const Lanes v = load(u.velocity + i, width) * u.momentum + g;
-    store(u.newVelocity + i, v, width);
-    store(u.newParameter + i, p - v * u.rate, width);
-  });
 }
 
 }  // namespace

@@ -86,10 +86,23 @@ struct Matrix {
 /// One step of the optimizer. partial: [threads][2] squared norms of parameter and decayed gradient.
 struct Update {
   int64_t count;
-  const float *parameter, *velocity, *gradient, *other;
+  const float *parameter, *velocity;
+  const float *const *gradients;
+  int64_t gradientCount;
   float rate, decay, momentum, ratio;
   float *newParameter, *newVelocity;
   double *partial;
+};
+
+/// One step of AdamW.
+struct AdamWUpdate {
+  int64_t count;
+  const float *parameter, *first, *second;
+  const float *const *gradients;
+  int64_t gradientCount;
+  ck_adamw constants;
+  float rate, firstCorrection, secondCorrection;
+  float *newParameter, *newFirst, *newSecond;
 };
 
 #define CK_TASKS(X) \
@@ -126,6 +139,7 @@ struct Update {
   X(sumColumnsTask) \
   X(sumNorms) \
   X(applyUpdate) \
+  X(applyAdamW) \
   X(add32) \
   X(add16) \
   X(subtract32) \

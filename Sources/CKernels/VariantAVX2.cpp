@@ -5,6 +5,7 @@
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
 #include "ElementwiseTasks.hpp"
 #include "NormalizationTasks.hpp"
+#include "OptimizerTasks.hpp"
 #include "PoolingTasks.hpp"
 #pragma clang attribute pop
 

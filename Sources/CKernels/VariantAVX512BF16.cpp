@@ -7,6 +7,7 @@
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4,avx512bf16"))), apply_to = function)
 #include "ElementwiseTasks.hpp"
 #include "NormalizationTasks.hpp"
+#include "OptimizerTasks.hpp"
 #include "PoolingTasks.hpp"
 #pragma clang attribute pop
 

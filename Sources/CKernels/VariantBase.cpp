@@ -3,6 +3,7 @@
 
 #include "ElementwiseTasks.hpp"
 #include "NormalizationTasks.hpp"
+#include "OptimizerTasks.hpp"
 #include "PoolingTasks.hpp"
 
 const ck::TaskBody ck::baseTasks[] = {

@@ -133,7 +133,7 @@ extension Compilation {
   }
 
   /// Elements of a value, padding included: what flat kernels walk.
-  private func count(_ value: Graph.Value) throws(LoweringError) -> Int64 {
+  func count(_ value: Graph.Value) throws(LoweringError) -> Int64 {
     let size = storage(of: value).type == ck_float32 ? 4 : 2
     return Int64(try description(of: value).byteCount / size)
   }
@@ -179,16 +179,6 @@ extension Compilation {
       try append(index) { unsafe ck_interpolate(count, a, b, tau.pointee, y) }
     case .runningAverage(let rate, let correction):
       try append(index) { unsafe ck_running_average(count, a, b, rate, correction, y) }
-    case .optimizerUpdate(let rule):
-      let (gradient, other) = unsafe (floats(node.inputs[2]), floats(node.inputs[3]))
-      let rate = unsafe floats(node.inputs[4])
-      let velocity = unsafe floats(.init(node: index, result: 1))
-      let workspace = unsafe memory.base(memory.workspace)
-      try append(index) {
-        unsafe ck_optimizer_update(
-          count, a, b, gradient, other, rate.pointee, rule.weightDecay, rule.momentum,
-          rule.trustCoefficient ?? -1, y, velocity, workspace)
-      }
     default: preconditionFailure("Not an update.")
     }
   }

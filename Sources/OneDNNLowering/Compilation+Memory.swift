@@ -52,7 +52,7 @@ extension Compilation {
       isRead(.init(node: node, result: 3)) ? [(0, 1), (3, 0), (3, 2)] : [(0, 0), (0, 1), (0, 2)]
     case .relu, .scale, .addBias, .interpolate, .runningAverage, .l2Normalize: [(0, 0)]
     case .add, .subtract, .multiply, .reluGradient, .l2NormalizeGradient: [(0, 0), (0, 1)]
-    case .optimizerUpdate: [(0, 0), (1, 1)]
+    case .optimizerUpdate: graph.nodes[node].shapes.indices.map { ($0, $0) }
     default: []
     }
   }

@@ -27,7 +27,8 @@ extension Compilation {
       try appendRows(index)
     case .relu, .reluGradient, .add, .subtract, .multiply, .scale, .broadcast:
       try appendFlat(index)
-    case .interpolate, .runningAverage, .optimizerUpdate: try appendUpdate(index)
+    case .interpolate, .runningAverage: try appendUpdate(index)
+    case .optimizerUpdate(let rule): try appendOptimizerUpdate(index, rule)
     }
   }
 

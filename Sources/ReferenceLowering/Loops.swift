@@ -94,21 +94,3 @@ func l2NormalizeGradient(_ dy: Operand, _ x: Operand, epsilon: Double) -> [Doubl
     return (dy.values[index] - x.values[index] * projection / (norm * norm)) / norm
   }
 }
-
-/// See ``OptimizerUpdate`` for the formula.
-func optimizerUpdate(_ operands: [Operand], _ rule: OptimizerUpdate) -> [[Double]] {
-  let parameter = operands[0].values
-  var gradient = zip(operands[2].values, operands[3].values).map(+)
-  for index in gradient.indices { gradient[index] += Double(rule.weightDecay) * parameter[index] }
-  if let trustCoefficient = rule.trustCoefficient {
-    func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
-    let (ofParameter, ofGradient) = (norm(parameter), norm(gradient))
-    if ofParameter > 0, ofGradient > 0 {
-      let ratio = Double(trustCoefficient) * ofParameter / ofGradient
-      for index in gradient.indices { gradient[index] *= ratio }
-    }
-  }
-  let velocity = zip(operands[1].values, gradient).map { Double(rule.momentum) * $0 + $1 }
-  let rate = operands[4].values[0]
-  return [zip(parameter, velocity).map { $0 - rate * $1 }, velocity]
-}

@@ -95,9 +95,9 @@ public enum Operation: Hashable, Sendable {
   case interpolate
   /// `(old, new) → old + rate·(correction·new − old)`: running statistics.
   case runningAverage(rate: Float, correction: Float)
-  /// `(parameter, velocity, gradient, other, learning rate scalar) → (parameter, velocity)`; the gradient is the sum
-  /// of both.
-  case optimizerUpdate(OptimizerUpdate)
+  /// `(parameter, slot…, gradient…, scalar…) → (parameter, slot…)`: one step along the sum of the gradients, which are
+  /// added in their order. The rule says which slots and scalars; there is at least one gradient.
+  case optimizerUpdate(OptimizerRule)
 }
 
 extension Operation {
@@ -105,25 +105,5 @@ extension Operation {
   public var name: String {
     let text = "\(self)"
     return String(text.prefix { $0 != "(" })
-  }
-}
-
-/// The rule that turns one parameter's gradient into its new value.
-///
-/// `g ← g + weightDecay·p`; if `trustCoefficient` is set, `g ← g·trust·‖p‖/‖g‖` where neither norm is 0
-/// (LARS, You et al. 2017, arXiv 1708.03888); `m ← momentum·m + g`; `p ← p − rate·m`.
-public struct OptimizerUpdate: Hashable, Sendable {
-  /// Added to the gradient times the parameter.
-  public var weightDecay: Float
-  /// The decay of the velocity per step; 0…1.
-  public var momentum: Float
-  /// LARS's coefficient, or nil for plain SGD.
-  public var trustCoefficient: Float?
-
-  /// An update rule.
-  public init(weightDecay: Float, momentum: Float, trustCoefficient: Float?) {
-    self.weightDecay = weightDecay
-    self.momentum = momentum
-    self.trustCoefficient = trustCoefficient
   }
 }

@@ -121,10 +121,13 @@ enum ShapeRule {
     case .interpolate:
       require(operands.count == 3 && operands[0] == operands[1] && operands[2] == [])
       return [operands[0]]
-    case .optimizerUpdate:
-      require(operands.count == 5 && operands[4] == [])
-      require(operands[1...3].allSatisfy { $0 == operands[0] })
-      return [operands[0], operands[0]]
+    case .optimizerUpdate(let rule):
+      guard let roles = rule.operands(operands) else {
+        preconditionFailure("\(rule) of \(operands.count) operands, without a gradient.")
+      }
+      require((roles.slots + roles.gradients).allSatisfy { $0 == roles.parameter })
+      require(roles.scalars.allSatisfy { $0 == [] })
+      return [roles.parameter] + roles.slots
     }
   }
 

@@ -96,13 +96,18 @@ extension Tensor {
     one(.runningAverage(rate: rate, correction: correction), new)
   }
 
-  /// The parameter and the velocity after one step along the sum of two gradients.
+  /// This parameter and its slots after one step along the sum of `gradients`, of which there is at least one.
+  ///
+  /// `slots` and `scalars` are as many as the rule names, in its order: see ``OptimizerRule/slotNames`` and
+  /// ``OptimizerRule/scalarNames``. Slots and gradients have the parameter's shape, scalars the shape `[]`.
   public func updated(
-    velocity: Tensor, gradients: (Tensor, Tensor), learningRate: Tensor, _ rule: OptimizerUpdate
-  ) -> (parameter: Tensor, velocity: Tensor) {
-    let results = recorder.record(
-      .optimizerUpdate(rule), [self, velocity, gradients.0, gradients.1, learningRate])
-    return (results[0], results[1])
+    slots: [Tensor], gradients: [Tensor], scalars: [Tensor], _ rule: OptimizerRule
+  ) -> (parameter: Tensor, slots: [Tensor]) {
+    precondition(
+      slots.count == rule.slotNames.count && scalars.count == rule.scalarNames.count,
+      "\(rule) wants the slots \(rule.slotNames) and the scalars \(rule.scalarNames).")
+    let results = recorder.record(.optimizerUpdate(rule), [self] + slots + gradients + scalars)
+    return (results[0], Array(results.dropFirst()))
   }
 
   /// Element by element.

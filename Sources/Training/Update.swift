@@ -58,10 +58,10 @@ struct Update {
       velocities.append(velocity)
       let velocityVariable = recorder.variable(velocity.name, velocity.shape)
       let updated = variable.updated(
-        velocity: velocityVariable, gradients: (gradient1[index], gradient2[index]),
-        learningRate: learningRate, recipe.updateRule(for: parameter.role))
+        slots: [velocityVariable], gradients: [gradient1[index], gradient2[index]],
+        scalars: [learningRate], recipe.updateRule(for: parameter.role))
       recorder.assign(updated.parameter, to: variable)
-      recorder.assign(updated.velocity, to: velocityVariable)
+      recorder.assign(updated.slots[0], to: velocityVariable)
       newOnline[parameter.name] = updated.parameter
     }
 
@@ -79,10 +79,13 @@ struct Update {
 
 extension Recipe {
   /// Weight decay and LARS's adaptation are for weights only, not for biases and batch normalisation.
-  func updateRule(for role: Parameter.Role) -> OptimizerUpdate {
+  func updateRule(for role: Parameter.Role) -> OptimizerRule {
     let isWeight = role == .weight
-    return OptimizerUpdate(
-      weightDecay: isWeight ? Float(weightDecay) : 0, momentum: Float(momentum),
-      trustCoefficient: optimizer == .lars && isWeight ? Float(trustCoefficient) : nil)
+    let weightDecay = isWeight ? self.weightDecay : 0
+    guard optimizer == .lars, isWeight else {
+      return .sgd(momentum: momentum, weightDecay: weightDecay)
+    }
+    return .lars(
+      momentum: momentum, weightDecay: weightDecay, trustCoefficient: trustCoefficient)
   }
 }

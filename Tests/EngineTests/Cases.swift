@@ -14,25 +14,40 @@ struct Case: Sendable, CustomTestStringConvertible {
   var isLarge = false
   /// The normalised squared error that bfloat16 may make.
   var bfloat16Tolerance: Double
-  /// Records the tensor from the leaves.
-  var record: @Sendable ([String: Tensor]) -> Tensor
+  /// Leaves whose values are positive.
+  var positive: Set<String>
+  /// Records the tensors to look at from the leaves. The first is called `y`, and its gradients are taken.
+  var record: @Sendable ([String: Tensor]) -> [(name: String, tensor: Tensor)]
 
   var testDescription: String { name }
 
   init(
     _ name: String, _ leaves: [(String, Shape)], differentiated: [String]? = nil,
-    isLarge: Bool = false, bfloat16Tolerance: Double = 1e-4,
+    isLarge: Bool = false, bfloat16Tolerance: Double = 1e-4, positive: Set<String> = ["variance"],
     _ record: @escaping @Sendable ([String: Tensor]) -> Tensor
+  ) {
+    self.init(
+      results: name, leaves, differentiated: differentiated, isLarge: isLarge,
+      bfloat16Tolerance: bfloat16Tolerance, positive: positive
+    ) { [("y", record($0))] }
+  }
+
+  /// A case with several tensors to look at.
+  init(
+    results name: String, _ leaves: [(String, Shape)], differentiated: [String]? = nil,
+    isLarge: Bool = false, bfloat16Tolerance: Double = 1e-4, positive: Set<String> = [],
+    _ record: @escaping @Sendable ([String: Tensor]) -> [(name: String, tensor: Tensor)]
   ) {
     self.name = name
     self.leaves = leaves.map { (name: $0.0, shape: $0.1) }
     self.differentiated = differentiated ?? leaves.map(\.0)
     self.isLarge = isLarge
     self.bfloat16Tolerance = bfloat16Tolerance
+    self.positive = positive
     self.record = record
   }
 
-  /// The leaves' values: uniform in ±1, variances in 0.5…1.5, all of them numbers of bfloat16, so that
+  /// The leaves' values: uniform in ±1, or in 0.5…1.5 where they are positive, all of them numbers of bfloat16, so that
   /// what a lowering makes of them differs by its own rounding alone.
   func values(seed: UInt64 = 1) -> [String: [Float]] {
     var values: [String: [Float]] = [:]
@@ -40,7 +55,7 @@ struct Case: Sendable, CustomTestStringConvertible {
       var stream = RandomStream(seed: seed, purpose: .evaluation, index: index)
       values[leaf.name] = (0..<leaf.shape.elementCount).map { _ in
         let value = stream.uniform(in: -1...1)
-        return (leaf.name == "variance" ? 1 + value / 2 : value).roundedToBFloat16
+        return (positive.contains(leaf.name) ? 1 + value / 2 : value).roundedToBFloat16
       }
     }
     return values
@@ -55,8 +70,9 @@ struct Case: Sendable, CustomTestStringConvertible {
         leaf.name.hasPrefix("w")
         ? recorder.variable(leaf.name, leaf.shape) : recorder.input(leaf.name, leaf.shape)
     }
-    let y = record(tensors)
-    recorder.output("y", y)
+    let results = record(tensors)
+    for result in results { recorder.output(result.name, result.tensor) }
+    let y = results[0].tensor
     if !differentiated.isEmpty {
       let weight = recorder.input("weight of y", y.shape)
       let loss = (y * weight).mean()
@@ -89,9 +105,9 @@ extension Float {
 extension Case {
   /// The table of cases: every operation that a graph of BYOL holds, in several shapes and layouts.
   static let all: [Case] =
-    convolutions + biasedConvolutions + normalizations + poolings + matrices + elementwise
+    convolutions + biasedConvolutions + normalizations + poolings + matrices + elementwise + updates
 
-  private static func get(_ leaves: [String: Tensor], _ name: String) -> Tensor {
+  static func get(_ leaves: [String: Tensor], _ name: String) -> Tensor {
     guard let tensor = leaves[name] else { preconditionFailure("No leaf \(name).") }
     return tensor
   }

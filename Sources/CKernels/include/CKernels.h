@@ -182,12 +182,25 @@ void ck_interpolate(int64_t count, const float *a, const float *b, float tau, fl
 void ck_running_average(
   int64_t count, const float *a, const float *b, float rate, float correction, float *y);
 
-/// One step of LARS (trust ≥ 0) or SGD (trust < 0) along the sum of two gradients; see OptimizerUpdate. The results
-/// may be the operands. Workspace as for one channel.
+/// One step of LARS (trust ≥ 0) or SGD (trust < 0) along the sum of `gradient_count` ≥ 1 gradients, which are added in
+/// their order; see OptimizerRule. The results may be the operands. Workspace as for one channel.
 void ck_optimizer_update(
-  int64_t count, const float *parameter, const float *velocity, const float *gradient,
-  const float *other, float rate, float weight_decay, float momentum, float trust,
+  int64_t count, const float *parameter, const float *velocity, const float *const *gradients,
+  int64_t gradient_count, float rate, float weight_decay, float momentum, float trust,
   float *new_parameter, float *new_velocity, void *workspace);
+
+/// AdamW's constants. What is derived of them, such as 1 − β₂, comes in rounded once.
+typedef struct {
+  /// Decays of the moments and the new gradient's share in them: β₁, 1 − β₁, β₂, 1 − β₂.
+  float first_decay, first_share, second_decay, second_share;
+  float epsilon, weight_decay;
+} ck_adamw;
+/// One step of AdamW along the sum of `gradient_count` ≥ 1 gradients; see OptimizerRule. scalars: where the rate, and
+/// 1 / (1 − β₁ᵗ) and 1 / (1 − β₂ᵗ) of step t, are. The results may be the operands.
+void ck_adamw_update(
+  int64_t count, const float *parameter, const float *first, const float *second,
+  const float *const *gradients, int64_t gradient_count, ck_adamw constants,
+  const float *const *scalars, float *new_parameter, float *new_first, float *new_second);
 
 #ifdef __cplusplus
 }
