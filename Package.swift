@@ -54,9 +54,10 @@ let package = Package(
     .target(name: "Checkpoints", dependencies: ["Durability", "Tensors", "JSONTree"]),
 
     // Learning.
+    .target(name: "Methods", dependencies: ["NeuralNetworks", "TensorGraph", "Images"]),
     .target(
       name: "Recipes",
-      dependencies: ["NeuralNetworks", "TensorGraph", "Datasets", "Images", "JSONTree"]),
+      dependencies: ["Methods", "NeuralNetworks", "TensorGraph", "Datasets", "Images", "JSONTree"]),
     .target(name: "Evaluation", dependencies: ["Tensors", "COpenBLAS"]),
     .target(
       name: "Encoders",
@@ -67,8 +68,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Recipes", "Evaluation", "Encoders", "Checkpoints", "Durability", "Datasets", "Images",
-        "NeuralNetworks", "TensorGraph", "Tensors", "Randomness", "JSONTree",
+        "Methods", "Recipes", "Evaluation", "Encoders", "Checkpoints", "Durability", "Datasets",
+        "Images", "NeuralNetworks", "TensorGraph", "Tensors", "Randomness", "JSONTree",
       ]),
 
     // The service.
@@ -138,8 +139,8 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Recipes", "NeuralNetworks", "TensorGraph", "Tensors", "ReferenceLowering",
-        "OneDNNLowering", "Randomness", "Datasets", "Images", "JSONTree",
+        "Training", "Methods", "Recipes", "NeuralNetworks", "TensorGraph", "Tensors",
+        "ReferenceLowering", "OneDNNLowering", "Randomness", "Datasets", "Images", "JSONTree",
       ],
       exclude: ["Fixtures"]),
     .testTarget(

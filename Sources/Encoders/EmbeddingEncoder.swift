@@ -24,20 +24,20 @@ public final class EmbeddingEncoder {
   ///   compile.
   public init(_ model: EncoderModel, batchSize: Int = 1, lowering: any Lowering) throws {
     self.batchSize = batchSize
-    dimension = model.encoder.representationDimension
+    let encoder = model.encoder.network
+    dimension = encoder.dimension
     transform = EvaluationTransform(side: model.imageSize, normalization: model.normalization)
     let recorder = Recorder()
-    let scope = NetworkScope(recorder, prefix: "", mode: .inference)
+    let scope = NetworkScope(recorder, name: "", mode: .inference)
     let side = model.imageSize
     let pictures = recorder.input("pictures", [batchSize, transform.channels, side, side])
-    recorder.output("representation", scope.resNet("encoder", pictures, model.encoder))
+    recorder.output("representation", encoder.record(pictures, in: scope.module("encoder")))
     let folded = recorder.graph.folded()
     var values: [String: [Float]] = [:]
     let tensors = Dictionary(model.tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for parameter in scope.parameters {
-      let name = String(parameter.name.dropFirst("encoder.".count))
-      guard let tensor = tensors[name], tensor.shape == parameter.shape else {
-        throw EncoderModelError.tensor(name: name)
+      guard let tensor = tensors[parameter.path], tensor.shape == parameter.shape else {
+        throw EncoderModelError.tensor(name: parameter.path)
       }
       values[parameter.name] = tensor.values
     }

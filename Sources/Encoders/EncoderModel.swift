@@ -124,17 +124,17 @@ extension EncoderModel {
     random encoder: EncoderConfiguration, imageSize: Int,
     normalization: Normalization = Normalization(), seed: UInt64
   ) {
-    let scope = NetworkScope(Recorder(), prefix: "", mode: .inference)
+    let scope = NetworkScope(Recorder(), name: "", mode: .inference)
     let pictures = scope.recorder.input(
       "pictures", [1, normalization.channels, imageSize, imageSize])
-    _ = scope.resNet("encoder", pictures, encoder)
+    _ = encoder.network.record(pictures, in: scope.module("encoder"))
     self.encoder = encoder
     self.imageSize = imageSize
     self.normalization = normalization
     tensors = scope.parameters.enumerated().map { index, parameter in
       var stream = RandomStream(seed: seed, purpose: .weights, index: index)
       return NamedTensor(
-        name: String(parameter.name.dropFirst("encoder.".count)), shape: parameter.shape,
+        name: parameter.path, shape: parameter.shape,
         values: parameter.initializer.values(parameter.shape.elementCount, from: &stream))
     }
     provenance = [:]

@@ -38,6 +38,20 @@ extension ViewAugmentation {
   public static let paperSecond = ViewAugmentation(blurProbability: 0.1, solarizeProbability: 0.2)
 }
 
+/// One of the views that a method takes of each picture.
+public struct ViewSpecification: Hashable, Sendable, Codable {
+  /// The distribution of its random changes.
+  public var augmentation: ViewAugmentation
+  /// Its side, in pixels.
+  public var side: Int
+
+  /// A view of `side` × `side` pixels.
+  public init(augmentation: ViewAugmentation, side: Int) {
+    self.augmentation = augmentation
+    self.side = side
+  }
+}
+
 /// The two distributions of views, and the normalisation of what the encoder sees.
 public struct Augmentations: Hashable, Sendable, Codable {
   /// The distribution of view 1.
@@ -49,6 +63,11 @@ public struct Augmentations: Hashable, Sendable, Codable {
 
   /// The paper's augmentations.
   public init() {}
+
+  /// Both views with a side of `side` pixels.
+  public func views(side: Int) -> [ViewSpecification] {
+    [first, second].map { ViewSpecification(augmentation: $0, side: side) }
+  }
 }
 
 /// Per-channel affine map of values in 0…1 to what the encoder sees: `(value − mean) / deviation`.

@@ -1,6 +1,6 @@
-/// Which residual network encodes the pictures (He et al. 2015, arXiv 1512.03385), in torchvision's shapes.
+/// Which encoder turns pictures into representations: what recipes and model files say of it.
 public struct EncoderConfiguration: Hashable, Sendable, Codable {
-  /// The depth: the number in the name counts the weighted layers.
+  /// The kind of network; ResNets' numbers count the layers with weights.
   public enum Architecture: String, Sendable, Codable, CaseIterable {
     case resnet18, resnet34, resnet50, resnet101, resnet152
   }
@@ -16,7 +16,7 @@ public struct EncoderConfiguration: Hashable, Sendable, Codable {
   /// The allowed width factors.
   public static let widths: ClosedRange<Double> = 0.25...4
 
-  /// The depth.
+  /// The kind of network.
   public var architecture: Architecture
   /// Multiplies the channels of every layer; within `widths`.
   public var width: Double
@@ -30,27 +30,13 @@ public struct EncoderConfiguration: Hashable, Sendable, Codable {
     self.stem = stem
   }
 
-  /// The channels of the representation: 512 or 2048 times the width.
-  public var representationDimension: Int { 8 * stageChannels * expansion }
-
-  /// Channels of the stem and of the first stage's inner layers: 64 times the width, rounded.
-  public var stageChannels: Int { Int((64 * width).rounded()) }
-
-  /// Output channels of a block over its inner channels: 1 for basic blocks, 4 for bottlenecks.
-  public var expansion: Int {
+  /// The network that this describes.
+  public var network: any Encoder {
     switch architecture {
-    case .resnet18, .resnet34: 1
-    case .resnet50, .resnet101, .resnet152: 4
+    case .resnet18, .resnet34, .resnet50, .resnet101, .resnet152: ResNet(self)
     }
   }
 
-  /// Blocks in each of the four stages.
-  public var blocks: [Int] {
-    switch architecture {
-    case .resnet18: [2, 2, 2, 2]
-    case .resnet34, .resnet50: [3, 4, 6, 3]
-    case .resnet101: [3, 4, 23, 3]
-    case .resnet152: [3, 8, 36, 3]
-    }
-  }
+  /// The components of the representation.
+  public var representationDimension: Int { network.dimension }
 }

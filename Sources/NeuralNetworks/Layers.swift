@@ -1,9 +1,9 @@
-public import TensorGraph
+import TensorGraph
 import Tensors
 
 // Layers are functions that record nodes. Names and shapes of parameters are PyTorch's.
 
-extension NetworkScope {
+extension Module {
   /// A square convolution without bias; weight `[outputs, inputs, size, size]`.
   func convolution(
     _ name: String, _ x: Tensor, outputs: Int, size: Int, stride: Int = 1, padding: Int = 0
@@ -15,16 +15,19 @@ extension NetworkScope {
 
   /// Batch normalisation of the second axis, plus `residual`, rectified if `relu`.
   ///
-  /// The running variance follows the batch's unbiased variance, as in PyTorch.
-  func batchNormalization(_ name: String, _ x: Tensor, residual: Tensor? = nil, relu: Bool)
-    -> Tensor
-  {
+  /// The running variance follows the batch's unbiased variance, as in PyTorch. Without `affine`, scale and offset are
+  /// not learned.
+  func batchNormalization(
+    _ name: String, _ x: Tensor, residual: Tensor? = nil, relu: Bool, affine: Bool = true
+  ) -> Tensor {
     let shape: Shape = [x.shape[1]]
-    let scale = variable("\(name).weight", shape, .constant(1), .biasOrNormalization)
-    let offset = variable("\(name).bias", shape, .constant(0), .biasOrNormalization)
+    // Without an affine map the scale stays 1 and the offset 0: variables that nothing assigns.
+    let role: Parameter.Role = affine ? .biasOrNormalization : .statistic
+    let scale = variable("\(name).weight", shape, .constant(1), role)
+    let offset = variable("\(name).bias", shape, .constant(0), role)
     let mean = statistic("\(name).running_mean", shape, startingAt: 0)
     let variance = statistic("\(name).running_var", shape, startingAt: 1)
-    guard mode == .training else {
+    guard network.mode == .training else {
       return x.normalized(
         scale: scale, offset: offset, mean: mean, variance: variance, residual: residual,
         epsilon: NetworkScope.epsilon, relu: relu)
@@ -51,13 +54,5 @@ extension NetworkScope {
     guard bias else { return product }
     return product.adding(
       bias: variable("\(name).bias", [outputs], initializer, .biasOrNormalization))
-  }
-
-  /// BYOL's projector and predictor: Linear → batch norm → ReLU → Linear without bias
-  /// (Grill et al. 2020, §3.3); layers 0, 1 and 3 of a PyTorch `Sequential`.
-  public func perceptron(_ name: String, _ x: Tensor, hidden: Int, outputs: Int) -> Tensor {
-    let first = linear("\(name).0", x, outputs: hidden, bias: true)
-    let rectified = batchNormalization("\(name).1", first, relu: true)
-    return linear("\(name).3", rectified, outputs: outputs, bias: false)
   }
 }

@@ -1,11 +1,11 @@
 public import TensorGraph
 import Tensors
 
-/// A network while it is recorded: its prefix, its mode, its parameters in the order of their first use,
+/// A network while it is recorded: its name, its mode, its parameters in the order of their first use,
 /// and the running statistics as they stand.
 ///
-/// The same scope records a network several times, once a view: the parameters are the same variables,
-/// and the statistics move on with each pass.
+/// The same scope records a network several times, once per view: the parameters are the same variables,
+/// and the statistics move on with each pass. A reference type, since all modules of the network add to it.
 public final class NetworkScope {
   /// Whether batch normalisation uses the batch's own statistics, and follows them, or given ones.
   public enum Mode: Sendable {
@@ -22,21 +22,24 @@ public final class NetworkScope {
 
   /// Records the network's nodes.
   public let recorder: Recorder
-  /// Begins every name, such as `online.`.
-  public let prefix: String
+  /// Begins the names of its variables, such as `online`; empty where there is only one network.
+  public let name: String
   /// Training or inference.
   public let mode: Mode
   /// All parameters recorded so far, statistics included.
   public private(set) var parameters: [Parameter] = []
-  private var known: Set<String> = []
+  private var known: [String: Parameter] = [:]
   private var statistics: [String: Tensor] = [:]
 
   /// A scope without parameters.
-  public init(_ recorder: Recorder, prefix: String, mode: Mode) {
+  public init(_ recorder: Recorder, name: String, mode: Mode) {
     self.recorder = recorder
-    self.prefix = prefix
+    self.name = name
     self.mode = mode
   }
+
+  /// The part of the network of that name, such as `encoder`.
+  public func module(_ name: String) -> Module { Module(network: self, name: name, path: "") }
 
   /// The parameters that are learned, with their variables.
   public var learned: [(parameter: Parameter, variable: Tensor)] {
@@ -52,25 +55,66 @@ public final class NetworkScope {
       recorder.assign(tensor, to: recorder.variable(parameter.name, parameter.shape))
     }
   }
+}
+
+/// A part of a network while it is recorded: what layers add their parameters to.
+///
+/// Modules nest: `encoder`, in it `layer1.0`, in it `conv1`. The names are PyTorch's.
+public struct Module {
+  /// The network it is a part of.
+  public let network: NetworkScope
+  /// The outermost module's name, such as `encoder`.
+  let name: String
+  /// The names of the modules between it and this one, each followed by a dot.
+  let path: String
+
+  /// A module within this one.
+  public func module(_ name: String) -> Module {
+    Module(network: network, name: self.name, path: path + name + ".")
+  }
 
   /// The variable of a parameter.
   func variable(
     _ name: String, _ shape: Shape, _ initializer: Initializer, _ role: Parameter.Role
   ) -> Tensor {
-    let full = prefix + name
-    if known.insert(full).inserted {
-      parameters.append(
-        Parameter(name: full, shape: shape, initializer: initializer, role: role))
-    }
-    return recorder.variable(full, shape)
+    network.variable(
+      Parameter(
+        network: network.name, module: self.name, path: path + name, shape: shape,
+        initializer: initializer, role: role))
   }
 
-  /// A running statistic as it stands.
+  /// A running statistic as it stands after the passes so far.
   func statistic(_ name: String, _ shape: Shape, startingAt value: Float) -> Tensor {
     let variable = variable(name, shape, .constant(value), .statistic)
-    return statistics[prefix + name] ?? variable
+    return network.statistic(variable, of: self.name, path + name)
   }
 
   /// Moves a running statistic.
-  func setStatistic(_ name: String, _ tensor: Tensor) { statistics[prefix + name] = tensor }
+  func setStatistic(_ name: String, _ tensor: Tensor) {
+    network.setStatistic(tensor, of: self.name, path + name)
+  }
+}
+
+extension NetworkScope {
+  fileprivate func variable(_ parameter: Parameter) -> Tensor {
+    if let earlier = known[parameter.name] {
+      precondition(earlier == parameter, "\(parameter) was recorded before as \(earlier).")
+    } else {
+      known[parameter.name] = parameter
+      parameters.append(parameter)
+    }
+    return recorder.variable(parameter.name, parameter.shape)
+  }
+
+  fileprivate func statistic(_ variable: Tensor, of module: String, _ path: String) -> Tensor {
+    statistics[key(module, path)] ?? variable
+  }
+
+  fileprivate func setStatistic(_ tensor: Tensor, of module: String, _ path: String) {
+    statistics[key(module, path)] = tensor
+  }
+
+  private func key(_ module: String, _ path: String) -> String {
+    name.isEmpty ? "\(module).\(path)" : "\(name).\(module).\(path)"
+  }
 }

@@ -43,8 +43,12 @@ public struct Parameter: Hashable, Sendable {
     case statistic
   }
 
-  /// The name with the network's prefix, such as `online.encoder.conv1.weight`.
-  public var name: String
+  /// The network it belongs to, such as `online`; empty where there is only one.
+  public var network: String
+  /// The part of the network, such as `encoder` or `projector`.
+  public var module: String
+  /// The name within the module, which is PyTorch's: `layer1.0.conv1.weight`.
+  public var path: String
   /// The public shape.
   public var shape: Shape
   /// Its first values.
@@ -53,10 +57,31 @@ public struct Parameter: Hashable, Sendable {
   public var role: Role
 
   /// A parameter.
-  public init(name: String, shape: Shape, initializer: Initializer, role: Role) {
-    self.name = name
+  public init(
+    network: String, module: String, path: String, shape: Shape, initializer: Initializer,
+    role: Role
+  ) {
+    self.network = network
+    self.module = module
+    self.path = path
     self.shape = shape
     self.initializer = initializer
     self.role = role
+  }
+}
+
+extension Parameter {
+  /// The variable's name: network, module and path with dots between, such as `online.encoder.conv1.weight`.
+  public var name: String {
+    network.isEmpty ? "\(module).\(path)" : "\(network).\(module).\(path)"
+  }
+
+  /// The variable that an optimizer keeps beside it: of the same shape, 0 before the first update.
+  ///
+  /// It is named `<slot>.<module>.<path>`, such as `velocity.encoder.conv1.weight`: one network of an update is learned.
+  public func slot(_ name: String) -> Parameter {
+    Parameter(
+      network: name, module: module, path: path, shape: shape, initializer: .constant(0),
+      role: .statistic)
   }
 }

@@ -1,4 +1,4 @@
-public import NeuralNetworks
+import NeuralNetworks
 
 /// What a run will need.
 public struct RecipeEstimate: Hashable, Sendable, Codable {
@@ -49,29 +49,5 @@ extension Recipe {
   /// Linear with bias, batch norm, linear without bias.
   private static func headParameterCount(input: Int, hidden: Int, output: Int) -> Int {
     input * hidden + hidden + 2 * hidden + hidden * output
-  }
-}
-
-extension EncoderConfiguration {
-  /// Weights of the convolutions and scales and offsets of the batch norms, for pictures of so many channels.
-  public func parameterCount(channels: Int) -> Int {
-    let stemSide = stem == .cifar ? 3 : 7
-    var count = channels * stageChannels * stemSide * stemSide + 2 * stageChannels
-    var input = stageChannels
-    for (stage, blockCount) in blocks.enumerated() {
-      let inner = stageChannels << stage
-      let output = inner * expansion
-      for block in 0..<blockCount {
-        count += blockParameterCount(input: input, inner: inner, output: output)
-        if block == 0 && (stage > 0 || input != output) { count += input * output + 2 * output }
-        input = output
-      }
-    }
-    return count
-  }
-
-  private func blockParameterCount(input: Int, inner: Int, output: Int) -> Int {
-    if expansion == 1 { return 9 * input * inner + 9 * inner * output + 2 * (inner + output) }
-    return input * inner + 9 * inner * inner + inner * output + 2 * (2 * inner + output)
   }
 }

@@ -1,21 +1,22 @@
-import NeuralNetworks
+import Tensors
+public import NeuralNetworks
+import TensorGraph
 
 extension EncoderConfiguration {
+  /// Weights of the convolutions and scales and offsets of the batch norms, for pictures of so many channels.
+  public func parameterCount(channels: Int) -> Int {
+    recorded(imageSize: network.leastSide, channels: channels).learned
+      .reduce(0) { $0 + $1.parameter.shape.elementCount }
+  }
+
   /// Outputs of all convolutions for one view of one picture, in elements.
   ///
   /// Every convolution's output is kept for the gradients, and so is what batch norm makes of it.
   func convolutionOutputCount(imageSize: Int) -> Int {
-    var side = stem == .cifar ? imageSize : (imageSize + 1) / 2
-    var count = side * side * stageChannels
-    if stem == .imagenet { side = (side + 1) / 2 }
-    for (stage, blockCount) in blocks.enumerated() {
-      if stage > 0 { side = (side + 1) / 2 }
-      let inner = stageChannels << stage
-      let outputsOfBlock = expansion == 1 ? 2 * inner : 2 * inner + inner * expansion
-      let projection = inner * expansion
-      count += side * side * (blockCount * outputsOfBlock + projection)
+    recorded(imageSize: imageSize, channels: 3).recorder.graph.nodes.reduce(0) { count, node in
+      guard case .convolution = node.operation else { return count }
+      return count + node.shapes[0].elementCount
     }
-    return count
   }
 
   /// An estimate of what a training process needs, in bytes: the activations of the online
@@ -23,5 +24,12 @@ extension EncoderConfiguration {
   func trainingByteCount(imageSize: Int, batchSize: Int) -> Int {
     let elements = convolutionOutputCount(imageSize: imageSize) * 2 * 2 * batchSize
     return elements * 4 + 256 << 20
+  }
+
+  private func recorded(imageSize: Int, channels: Int) -> NetworkScope {
+    let scope = NetworkScope(Recorder(), name: "", mode: .inference)
+    let picture = scope.recorder.input("picture", [1, channels, imageSize, imageSize])
+    _ = network.record(picture, in: scope.module("encoder"))
+    return scope
   }
 }

@@ -1,20 +1,21 @@
+import Methods
 import NeuralNetworks
 public import Recipes
 public import TensorGraph
-import Tensors
+public import Tensors
 
 /// What one update measured.
 public struct StepMetrics: Sendable, Hashable {
   /// The update's number, 0-based.
   public var step: Int
-  /// The symmetrised loss, mean over the batch, in 0…8.
+  /// The sum of the losses, each a mean over the batch.
   public var loss: Double
-  /// The mean cosine of prediction and projection over both directions: 1 − loss/4.
-  public var cosine: Double { 1 - loss / 4 }
   /// The learning rate of this update.
   public var learningRate: Double
-  /// τ of this update.
-  public var tau: Double
+  /// τ of this update; nil where no network follows another.
+  public var tau: Double?
+  /// What the method reports beside the loss, by name, such as `cosine`.
+  public var figures: [String: Double]
 }
 
 /// Why training cannot start or go on.
@@ -44,7 +45,7 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
 /// Not safe for concurrent use; one owner calls it from one thread at a time.
 public final class Trainer {
   private let recipe: Recipe
-  private let update: Update
+  let update: Update
   private let program: any Program
   /// Updates done, which is also the number (0-based) of the next one.
   public private(set) var step: Int
@@ -62,27 +63,46 @@ public final class Trainer {
     if let state { try load(state) } else { begin() }
   }
 
-  /// One update on a batch of view pairs, each `[N, S, S, 3]` and normalised; `afterEachStep` is told each
-  /// step's place in `steps` when it has ended, for profiles.
+  /// The views of each picture that an update takes.
+  public var viewCount: Int { update.viewNames.count }
+
+  /// Takes the batch of one view for the next update: `[N, S, S, C]`, normalised.
+  public func write(_ batch: Span<Float>, view: Int) {
+    program.write(channelsLast: batch, to: update.viewNames[view])
+  }
+
+  /// One update on the views that were written; `afterEachStep` is told the index in `steps` of each step when it has
+  /// ended, for profiles.
   ///
   /// - Throws: `lossNotFinite` or `engine`; the trainer is then spent.
-  public func update(
-    first: Span<Float>, second: Span<Float>, afterEachStep: (Int) -> Void = { _ in }
-  ) throws(TrainingError) -> StepMetrics {
-    let (learningRate, tau) = (recipe.learningRate(step: step), recipe.tau(step: step))
-    program.write(channelsLast: first, to: "view 1")
-    program.write(channelsLast: second, to: "view 2")
-    program.write([Float(learningRate)], to: "learning rate")
-    program.write([Float(tau)], to: "tau")
+  public func update(afterEachStep: (Int) -> Void = { _ in }) throws(TrainingError) -> StepMetrics {
+    let learningRate = recipe.learningRate(step: step)
+    let scalars = update.rule.scalars(learningRate: learningRate, step: step + 1)
+    for (name, value) in zip(update.rule.scalarNames, scalars) { program.write([value], to: name) }
+    let tau = update.hasTau ? recipe.tau(step: step) : nil
+    if let tau { program.write([Float(tau)], to: "tau") }
     do { try program.run(afterEachStep: afterEachStep) } catch { throw .engine(error) }
     let loss = Double(program.read("loss")[0])
     guard loss.isFinite else { throw .lossNotFinite(step: step) }
     defer { step += 1 }
-    return StepMetrics(step: step, loss: loss, learningRate: learningRate, tau: tau)
+    return StepMetrics(
+      step: step, loss: loss, learningRate: learningRate, tau: tau, figures: figures(loss: loss))
+  }
+
+  private func figures(loss: Double) -> [String: Double] {
+    var figures: [String: Double] = [:]
+    for figure in update.figures {
+      let value = figure.tensor == nil ? loss : Double(program.read(figure.name)[0])
+      figures[figure.name] = figure.offset + figure.factor * value
+    }
+    return figures
   }
 
   /// The representations `[N, D]` of the last update's first views, row-major.
   public var representations: [Float] { program.read("representation") }
+
+  /// The encoder's parameters and statistics under their checkpoint names: what embeds.
+  public var encoder: [NamedTensor] { state.encoder(of: update) }
 
   /// A copy of everything that the updates have changed.
   public var state: TrainingState {

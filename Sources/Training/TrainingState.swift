@@ -3,14 +3,14 @@ import Randomness
 public import Recipes
 public import Tensors
 
-/// Everything an update changes: θ, ξ, their batch statistics, the velocities, and the step. It is the
+/// Everything an update changes: θ, what follows it, their batch statistics, the optimizer's slots, and the step. It is the
 /// checkpoint.
 ///
 /// Random numbers are a pure function of the recipe's seed and the step, so nothing of them is kept.
 public struct TrainingState: Sendable, Equatable {
   /// Updates done, which is also the number (0-based) of the next one.
   public var step: Int
-  /// The variables: `online.…`, `target.…` and `velocity.…` under torchvision's names.
+  /// The variables: `online.…`, `target.…` and `velocity.…` or other slots, under torchvision's names.
   public var tensors: [NamedTensor]
 
   /// A state read from a checkpoint; ``Trainer`` checks that the tensors are those of its recipe.
@@ -33,12 +33,15 @@ public struct TrainingState: Sendable, Equatable {
     }
   }
 
-  /// The online encoder's parameters and statistics under torchvision's names: what embeds.
-  public var encoder: [NamedTensor] {
-    let prefix = "online.encoder."
-    return tensors.filter { $0.name.hasPrefix(prefix) }.map {
-      NamedTensor(
-        name: String($0.name.dropFirst(prefix.count)), shape: $0.shape, values: $0.values)
+  /// The online encoder's parameters and statistics under their checkpoint names, such as torchvision's: what embeds.
+  func encoder(of update: Update) -> [NamedTensor] {
+    let paths = Dictionary(
+      update.variables.filter { $0.network == "online" && $0.module == "encoder" }
+        .map { ($0.name, $0.path) }, uniquingKeysWith: { $1 })
+    return tensors.compactMap { tensor in
+      paths[tensor.name].map {
+        NamedTensor(name: $0, shape: tensor.shape, values: tensor.values)
+      }
     }
   }
 }

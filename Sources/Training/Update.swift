@@ -1,91 +1,137 @@
+import Images
+import Methods
 import NeuralNetworks
 import Recipes
 import TensorGraph
 import Tensors
 
-/// One turn of the loop of Algorithm 1 (Grill et al. 2020) as one graph: two views through both networks,
-/// the loss, its gradient, the optimizer, the target's move.
+/// One update as one graph: views → losses → gradients → optimizer → moving averages.
 ///
-/// Inputs: `view 1`, `view 2` `[N, C, S, S]`, `learning rate`, `tau`. Outputs: `loss`, a scalar in 0…8;
-/// `representation` `[N, D]` of view 1. The variables are those of ``TrainingState``.
+/// Inputs: `view 1`, `view 2`, … `[N, C, S, S]`, the optimizer's scalars, and `tau` where a network follows another. Outputs:
+/// `loss`, a scalar; `representation` `[N, D]` of view 1; each figure that the method reports of a tensor of its own. The
+/// variables are those of ``TrainingState``.
 struct Update {
   /// The recorded graph.
   let graph: Graph
-  /// Every variable with its first value's distribution: θ, ξ, their statistics, the velocities.
+  /// Every variable with its first value's distribution: θ, what follows it, their statistics, the optimizer's slots.
   let variables: [Parameter]
+  /// The names of the inputs that take the views.
+  let viewNames: [String]
+  /// The rule of the optimizer for weights: its scalars are inputs.
+  let rule: OptimizerRule
+  /// Whether `tau` is an input.
+  let hasTau: Bool
+  /// What is reported beside the loss, in order; a figure with a tensor is an output of its name.
+  let figures: [UpdateRecording.Figure]
 
-  init(_ recipe: Recipe) {
+  /// Records the update of a recipe with its method.
+  init(_ recipe: Recipe) { self.init(recipe, method: recipe.learning) }
+
+  /// Records the update of a recipe with another method than its own.
+  init(_ recipe: Recipe, method: any Method) {
     let recorder = Recorder()
-    let viewShape: Shape = [
-      recipe.batchSize, recipe.channels, recipe.imageSize, recipe.imageSize,
-    ]
-    let v1 = recorder.input("view 1", viewShape)
-    let v2 = recorder.input("view 2", viewShape)
-    let learningRate = recorder.input("learning rate", [])
-    let tau = recorder.input("tau", [])
-
-    let heads = Heads(
-      projectorHidden: recipe.projectorHidden, predictorHidden: recipe.predictorHidden,
-      outputs: recipe.projectorOutput)
-    let online = OnlineNetwork(
-      scope: NetworkScope(recorder, prefix: "online.", mode: .training), encoder: recipe.encoder,
-      heads: heads)
-    let target = TargetNetwork(
-      scope: NetworkScope(recorder, prefix: "target.", mode: .training), encoder: recipe.encoder,
-      heads: heads)
-
-    // z′1 and z′2 first: they need no gradient, so nothing of them is kept.
-    let z1 = target.project(v1)
-    let z2 = target.project(v2)
-
-    // One direction at a time, forward and backward: the gradient of the sum is the sum of the gradients,
-    // and only one view's activations are alive at once.
-    let (y1, p1) = online.predict(v1)
-    let loss1 = regressionLoss(p1, z2).mean()
-    let learned = online.scope.learned
-    let gradient1 = loss1.gradients(of: learned.map(\.variable))
-    let (_, p2) = online.predict(v2)
-    let loss2 = regressionLoss(p2, z1).mean()
-    let gradient2 = loss2.gradients(of: learned.map(\.variable))
-
-    // θ ← optimizer(θ, δθ, η)
-    var newOnline: [String: Tensor] = [:]
-    var velocities: [Parameter] = []
-    for (index, (parameter, variable)) in learned.enumerated() {
-      let velocity = Parameter(
-        name: "velocity." + parameter.name.dropFirst("online.".count), shape: parameter.shape,
-        initializer: .constant(0), role: .statistic)
-      velocities.append(velocity)
-      let velocityVariable = recorder.variable(velocity.name, velocity.shape)
-      let updated = variable.updated(
-        slots: [velocityVariable], gradients: [gradient1[index], gradient2[index]],
-        scalars: [learningRate], recipe.updateRule(for: parameter.role))
-      recorder.assign(updated.parameter, to: variable)
-      recorder.assign(updated.slots[0], to: velocityVariable)
-      newOnline[parameter.name] = updated.parameter
+    viewNames = method.views.indices.map { "view \($0 + 1)" }
+    let views = zip(viewNames, method.views).map { name, view in
+      recorder.input(name, [recipe.batchSize, recipe.channels, view.side, view.side])
     }
+    rule = recipe.optimizerRule(for: .weight)
+    let scalars = rule.scalarNames.map { recorder.input($0, []) }
 
-    // ξ ← τξ + (1 − τ)θ, after the optimizer's step.
-    target.move(toward: newOnline, tau: tau)
-    online.scope.assignStatistics()
-    target.scope.assignStatistics()
+    var recording = UpdateRecording(recorder)
+    method.record(views, in: &recording)
 
-    recorder.output("loss", loss1 + loss2)
-    recorder.output("representation", y1)
+    let (updated, slots) = recording.step(scalars) { recipe.optimizerRule(for: $0) }
+    recording.moveAverages(toward: updated)
+    recording.assignStatistics()
+    recording.declareOutputs()
+
     graph = recipe.memory == .lean ? recorder.graph.rematerialized() : recorder.graph
-    variables = online.scope.parameters + target.scope.parameters + velocities
+    variables =
+      recording.online.parameters + recording.averages.flatMap(\.parameters) + slots
+    hasTau = recording.tau != nil
+    figures = recording.figures
+  }
+}
+
+extension UpdateRecording {
+  /// θ ← optimizer(θ, Σ ∇θ, η): the new value of each learned parameter by its path in the network, and the slots that the
+  /// optimizer keeps.
+  fileprivate func step(
+    _ scalars: [Tensor], rule: (Parameter.Role) -> OptimizerRule
+  ) -> (updated: [ParameterKey: Tensor], slots: [Parameter]) {
+    var updated: [ParameterKey: Tensor] = [:]
+    var slots: [Parameter] = []
+    for (parameter, variable) in online.learned {
+      guard let gradients = gradients[parameter.name] else {
+        preconditionFailure("No loss depends on \(parameter.name).")
+      }
+      let rule = rule(parameter.role)
+      let kept = rule.slotNames.map(parameter.slot)
+      let keptVariables = kept.map { recorder.variable($0.name, $0.shape) }
+      let step = variable.updated(
+        slots: keptVariables, gradients: gradients, scalars: scalars, rule)
+      recorder.assign(step.parameter, to: variable)
+      for (new, old) in zip(step.slots, keptVariables) { recorder.assign(new, to: old) }
+      updated[ParameterKey(parameter)] = step.parameter
+      slots += kept
+    }
+    return (updated, slots)
+  }
+
+  /// ξ ← τξ + (1 − τ)θ (Grill et al. 2020, eq. 1), with the new θ, for every parameter of each network that follows.
+  ///
+  /// Means and variances of batch normalisation are each network's own: τ does not touch them.
+  fileprivate func moveAverages(toward updated: [ParameterKey: Tensor]) {
+    for network in averages {
+      guard let tau else { preconditionFailure("A network follows, and there is no τ.") }
+      for (parameter, variable) in network.learned {
+        guard let new = updated[ParameterKey(parameter)] else {
+          preconditionFailure("\(parameter.name) follows nothing: it has no learned twin.")
+        }
+        recorder.assign(variable.interpolated(toward: new, tau: tau), to: variable)
+      }
+    }
+  }
+
+  fileprivate func assignStatistics() {
+    online.assignStatistics()
+    for network in averages { network.assignStatistics() }
+  }
+
+  fileprivate func declareOutputs() {
+    guard let representation, let first = losses.first else {
+      preconditionFailure("The method recorded no loss or named no representation.")
+    }
+    recorder.output("loss", losses.dropFirst().reduce(first, +))
+    recorder.output("representation", representation)
+    for figure in figures {
+      if let tensor = figure.tensor { recorder.output(figure.name, tensor) }
+    }
+  }
+}
+
+/// A parameter's place in its network, whichever network that is.
+private struct ParameterKey: Hashable {
+  let module: String
+  let path: String
+
+  init(_ parameter: Parameter) {
+    module = parameter.module
+    path = parameter.path
   }
 }
 
 extension Recipe {
-  /// Weight decay and LARS's adaptation are for weights only, not for biases and batch normalisation.
-  func updateRule(for role: Parameter.Role) -> OptimizerRule {
+  /// The optimizer's rule for a parameter: weight decay and LARS's adaptation are for weights only, not for biases and
+  /// batch normalisation.
+  func optimizerRule(for role: Parameter.Role) -> OptimizerRule {
     let isWeight = role == .weight
     let weightDecay = isWeight ? self.weightDecay : 0
-    guard optimizer == .lars, isWeight else {
-      return .sgd(momentum: momentum, weightDecay: weightDecay)
+    switch optimizer {
+    case .lars where isWeight:
+      return .lars(
+        momentum: momentum, weightDecay: weightDecay, trustCoefficient: trustCoefficient)
+    case .lars, .sgd: return .sgd(momentum: momentum, weightDecay: weightDecay)
     }
-    return .lars(
-      momentum: momentum, weightDecay: weightDecay, trustCoefficient: trustCoefficient)
   }
 }

@@ -80,16 +80,17 @@ import Testing
     let source = ViewBatchSource(
       pack: pack, pictures: Array(0..<8),
       configuration: ViewBatchConfiguration(
-        augmentations: augmentations, side: 16, batchSize: 4, seed: 3, threads: 2))
+        views: augmentations.views(side: 16),
+        normalization: augmentations.normalization, batchSize: 4, seed: 3, threads: 2))
     defer { source.stop() }
     let renderer = ViewRenderer(
       augmentation: augmentations.second, normalization: augmentations.normalization, side: 16)
     try unsafe source.withNextBatch { batch in
       let count = 16 * 16 * 5
       let pictures = unsafe batch.pictures
-      unsafe #expect(batch.second.count == 4 * count)
+      unsafe #expect(batch.views[1].count == 4 * count)
       for (row, picture) in pictures.enumerated() {
-        let view = unsafe Array(batch.second[row * count..<(row + 1) * count])
+        let view = unsafe Array(batch.views[1][row * count..<(row + 1) * count])
         let expected = renderer(
           planes(picture, channels: 5), seed: 3, epoch: 0, picture: picture, view: 1)
         #expect(view == expected)

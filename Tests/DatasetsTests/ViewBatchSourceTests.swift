@@ -41,14 +41,15 @@ import Testing
     let source = ViewBatchSource(
       pack: pack, pictures: pack.pictures(in: .train),
       configuration: ViewBatchConfiguration(
-        augmentations: Augmentations(), side: 32, batchSize: 5, seed: 7, threads: threads,
+        views: Augmentations().views(side: 32), normalization: Normalization(), batchSize: 5,
+        seed: 7, threads: threads,
         depth: depth), firstStep: step)
     #expect(source.stepsPerEpoch == 4)
     return try (0..<count).map { _ in
       try unsafe source.withNextBatch { batch in
         unsafe Batch(
           step: batch.step, epoch: batch.epoch, pictures: batch.pictures,
-          first: Array(batch.first), second: Array(batch.second))
+          first: Array(batch.views[0]), second: Array(batch.views[1]))
       }
     }
   }
@@ -90,7 +91,8 @@ import Testing
     let source = ViewBatchSource(
       pack: altered, pictures: altered.pictures(in: .train),
       configuration: ViewBatchConfiguration(
-        augmentations: Augmentations(), side: 32, batchSize: 4, seed: 7, threads: 2))
+        views: Augmentations().views(side: 32), normalization: Normalization(), batchSize: 4,
+        seed: 7, threads: 2))
     #expect(throws: PackError.self) {
       for _ in 0..<5 { _ = try unsafe source.withNextBatch { unsafe $0.step } }
     }

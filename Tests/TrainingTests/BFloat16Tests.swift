@@ -58,7 +58,9 @@ struct BFloat16Tests {
     var losses: [Double] = []
     for step in 0..<updates {
       let (first, second) = (view(11 * step), view(11 * step + 5))
-      let metrics = try trainer.update(first: first.span, second: second.span)
+      trainer.write(first.span, view: 0)
+      trainer.write(second.span, view: 1)
+      let metrics = try trainer.update()
       losses.append(metrics.loss)
     }
     return (losses, trainer.state)

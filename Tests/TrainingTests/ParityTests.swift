@@ -101,10 +101,12 @@ extension ParityTests {
     _ example: ParityCase, _ mode: NetworkScope.Mode, _ tensors: [NamedTensor]
   ) throws -> [Float] {
     let recorder = Recorder()
-    let scope = NetworkScope(recorder, prefix: "online.", mode: mode)
+    let scope = NetworkScope(recorder, name: "online", mode: mode)
     let view = example.view(1, step: 0)
     recorder.output(
-      "y", scope.resNet("encoder", recorder.input("x", view.shape), example.encoder))
+      "y",
+      example.encoder.network.record(
+        recorder.input("x", view.shape), in: scope.module("encoder")))
     let program = try OneDNNLowering(threads: ThreadBudget(2)).compile(recorder.graph)
     let names = Set(scope.parameters.map(\.name))
     for tensor in tensors where names.contains(tensor.name) {

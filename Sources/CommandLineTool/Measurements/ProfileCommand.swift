@@ -43,7 +43,9 @@ struct ProfileCommand: ParsableCommand {
     var times = Array(repeating: [Double](), count: trainer.steps.count)
     for turn in 0..<updates + 2 {
       var last = monotonicSeconds()
-      _ = try trainer.update(first: first.span, second: second.span) { step in
+      trainer.write(first.span, view: 0)
+      trainer.write(second.span, view: 1)
+      _ = try trainer.update() { step in
         let now = monotonicSeconds()
         if turn >= 2 { times[step].append(now - last) }
         last = now

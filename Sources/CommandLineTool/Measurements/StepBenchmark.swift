@@ -57,7 +57,9 @@ struct StepBenchmark: ParsableCommand {
     let trainer = try update.trainer(recipe)
     let (first, second) = (update.syntheticView(shift: 0), update.syntheticView(shift: 11))
     let median = try measurement.median(warmup: 2) {
-      _ = try trainer.update(first: first.span, second: second.span)
+      trainer.write(first.span, view: 0)
+      trainer.write(second.span, view: 1)
+      _ = try trainer.update()
     }
     let (speed, memory) = (Double(update.batch) / median, peakMemoryByteCount())
     guard measurement.json else {

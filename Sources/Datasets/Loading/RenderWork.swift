@@ -37,22 +37,31 @@ final class RenderWork: @unchecked Sendable {
   private let stepsPerEpoch: Int
   private let rowsAtOnce: Int
   private let floats: UnsafeMutablePointer<Float>
-  private let viewFloatCount: Int
+  /// For each view, where its batch begins in a slot, in floats.
+  private let viewOffsets: [Int]
+  private let slotFloatCount: Int
   private let state: Monitor<State>
 
   init(pack: Pack, pictures: [Int], configuration: ViewBatchConfiguration, firstStep: Int) {
     self.pack = pack
     self.pictures = pictures
     self.configuration = configuration
-    let augmentations = configuration.augmentations
-    renderers = [augmentations.first, augmentations.second].map {
+    renderers = configuration.views.map {
       ViewRenderer(
-        augmentation: $0, normalization: augmentations.normalization, side: configuration.side)
+        augmentation: $0.augmentation, normalization: configuration.normalization, side: $0.side)
     }
-    viewFloatCount = renderers[0].elementCount
+    var offset = 0
+    var offsets: [Int] = []
+    for renderer in renderers {
+      offsets.append(offset)
+      // Each view's batch begins on a cache line.
+      offset += (configuration.batchSize * renderer.elementCount + 15) / 16 * 16
+    }
+    viewOffsets = offsets
+    slotFloatCount = offset
     stepsPerEpoch = PictureOrder.batches(of: configuration.batchSize, count: pictures.count)
     rowsAtOnce = max(1, min(16, configuration.batchSize / (4 * configuration.threads)))
-    let count = configuration.depth * 2 * configuration.batchSize * viewFloatCount
+    let count = configuration.depth * slotFloatCount
     let memory = UnsafeMutableRawPointer.allocate(byteCount: count * 4, alignment: 64)
     unsafe floats = memory.bindMemory(to: Float.self, capacity: count)
     state = Monitor(
@@ -63,11 +72,11 @@ final class RenderWork: @unchecked Sendable {
 
   deinit { unsafe floats.deallocate() }
 
-  /// The first float of a view of a slot.
+  /// The first float of a picture's view in a step's slot.
   private func start(step: Int, view: Int, row: Int) -> UnsafeMutablePointer<Float> {
     let slot = step % configuration.depth
-    let index = (slot * 2 + view) * configuration.batchSize + row
-    return unsafe floats + index * viewFloatCount
+    let offset = slot * slotFloatCount + viewOffsets[view] + row * renderers[view].elementCount
+    return unsafe floats + offset
   }
 }
 
@@ -92,9 +101,10 @@ extension RenderWork {
     _ picture: Int, row: Int, range: RowRange, scratch: ViewScratch
   ) throws(PackError) {
     try unsafe pack.withPixels(at: picture) { pixels in
-      for view in 0..<2 {
+      for view in renderers.indices {
         let output = unsafe UnsafeMutableBufferPointer(
-          start: start(step: range.step, view: view, row: row), count: viewFloatCount)
+          start: start(step: range.step, view: view, row: row),
+          count: renderers[view].elementCount)
         unsafe renderers[view].render(
           pixels, seed: configuration.seed, epoch: range.epoch, picture: picture, view: view,
           into: output, scratch: scratch)
@@ -159,12 +169,16 @@ extension RenderWork {
       return (step, batch.map { self.pictures[$0] }, nil)
     }
     if let failure { throw failure }
-    let count = configuration.batchSize * viewFloatCount
+    var views: [UnsafeBufferPointer<Float>] = unsafe []
+    for view in renderers.indices {
+      unsafe views.append(
+        UnsafeBufferPointer(
+          start: start(step: step, view: view, row: 0),
+          count: configuration.batchSize * renderers[view].elementCount))
+    }
     return unsafe ViewBatch(
       step: step, epoch: step / stepsPerEpoch, pictures: pictures,
-      first: UnsafeBufferPointer(start: start(step: step, view: 0, row: 0), count: count),
-      second: UnsafeBufferPointer(start: start(step: step, view: 1, row: 0), count: count),
-      waitSeconds: seconds() - began)
+      views: views, waitSeconds: seconds() - began)
   }
 
   /// Gives the lent batch's memory back to the renderers.

@@ -4,11 +4,11 @@ import Threads
 
 /// What a source of view batches renders, and with how many threads.
 public struct ViewBatchConfiguration: Hashable, Sendable {
-  /// The two distributions of views and the normalisation.
-  public var augmentations: Augmentations
-  /// The views' side in pixels.
-  public var side: Int
-  /// Pictures a batch.
+  /// The views of each picture, in order: any number, of any sizes.
+  public var views: [ViewSpecification]
+  /// What every view subtracts and divides by.
+  public var normalization: Normalization
+  /// Pictures per batch.
   public var batchSize: Int
   /// The run's seed.
   public var seed: UInt64
@@ -19,11 +19,11 @@ public struct ViewBatchConfiguration: Hashable, Sendable {
 
   /// A configuration; `depth` counts the batch in use too.
   public init(
-    augmentations: Augmentations, side: Int, batchSize: Int, seed: UInt64, threads: Int = 1,
-    depth: Int = 2
+    views: [ViewSpecification], normalization: Normalization, batchSize: Int, seed: UInt64,
+    threads: Int = 1, depth: Int = 2
   ) {
-    self.augmentations = augmentations
-    self.side = side
+    self.views = views
+    self.normalization = normalization
     self.batchSize = batchSize
     self.seed = seed
     self.threads = max(1, threads)
@@ -31,7 +31,7 @@ public struct ViewBatchConfiguration: Hashable, Sendable {
   }
 }
 
-/// One batch of view pairs, lent for the length of a call: do not keep the pointers.
+/// One batch of views, lent for the length of a call: do not keep the pointers.
 @unsafe
 public struct ViewBatch {
   /// The step that the batch is for, counted from 0 over the whole run.
@@ -40,10 +40,8 @@ public struct ViewBatch {
   public let epoch: Int
   /// The pictures, as places in the pack.
   public let pictures: [Int]
-  /// The first views, `[batch, side, side, channels]`, normalised.
-  public let first: UnsafeBufferPointer<Float>
-  /// The second views, laid out alike.
-  public let second: UnsafeBufferPointer<Float>
+  /// For each view of the configuration the whole batch, `[batch, side, side, channels]`, normalised.
+  public let views: [UnsafeBufferPointer<Float>]
   /// Seconds that the caller waited because the batch was not rendered yet.
   public let waitSeconds: Double
 }
@@ -62,14 +60,15 @@ public final class ViewBatchSource: Sendable {
   private let work: RenderWork
   private let threads: ThreadGroup
 
-  /// Starts rendering the batches of `pictures` (places in `pack`) from step `firstStep` on.
+  /// Starts rendering the batches of `pictures` (their indices in `pack`) from step `firstStep` on.
   ///
-  /// There must be at least one whole batch of pictures.
+  /// There must be at least one whole batch of pictures, and at least one view.
   public init(
     pack: Pack, pictures: [Int], configuration: ViewBatchConfiguration, firstStep: Int = 0
   ) {
     precondition(
-      configuration.batchSize > 0 && pictures.count >= configuration.batchSize && firstStep >= 0,
+      configuration.batchSize > 0 && pictures.count >= configuration.batchSize && firstStep >= 0
+        && !configuration.views.isEmpty,
       "Batches of \(configuration.batchSize) of \(pictures.count) pictures from \(firstStep) on.")
     self.configuration = configuration
     stepsPerEpoch = PictureOrder.batches(of: configuration.batchSize, count: pictures.count)

@@ -1,3 +1,5 @@
+import Images
+import Methods
 import Checkpoints
 public import Datasets
 import Durability
@@ -99,8 +101,8 @@ public struct TrainingWorker {
 
   var viewConfiguration: ViewBatchConfiguration {
     ViewBatchConfiguration(
-      augmentations: recipe.augmentations, side: recipe.imageSize, batchSize: recipe.batchSize,
-      seed: recipe.seed, threads: threads.count, depth: 3)
+      views: recipe.learning.views, normalization: recipe.augmentations.normalization,
+      batchSize: recipe.batchSize, seed: recipe.seed, threads: threads.count, depth: 3)
   }
 }
 
@@ -157,7 +159,8 @@ private struct TrainingSession {
 
   mutating func update(from source: ViewBatchSource) throws {
     let (metrics, waited) = try trainer.update(from: source)
-    history.append(.init(step: metrics.step, loss: metrics.loss, cosine: metrics.cosine))
+    history.append(
+      .init(step: metrics.step, loss: metrics.loss, cosine: metrics.figures["cosine"] ?? 0))
     if history.count > TrainingSession.historyLimit { history.removeFirst() }
     let now = clock.now
     speed.add(worker.recipe.batchSize, waited: waited, at: now)
@@ -192,7 +195,7 @@ private struct TrainingSession {
       judgedAt = now
     }
     let figures = RunMetrics(
-      loss: metrics.loss, cosine: metrics.cosine, learningRate: metrics.learningRate,
+      loss: metrics.loss, cosine: metrics.figures["cosine"], learningRate: metrics.learningRate,
       tau: metrics.tau, embeddingStd: measures.deviation)
     var progress = WorkerReport.progress(
       step: trainer.step, imagesPerSecond: speed.perSecond, metrics: figures, health: health)
@@ -229,8 +232,11 @@ extension Trainer {
   /// One update on the next batch, and the seconds that it waited for it.
   func update(from source: ViewBatchSource) throws -> (metrics: StepMetrics, waited: Double) {
     try unsafe source.withNextBatch { batch in
-      let (first, second) = unsafe (batch.first.span, batch.second.span)
-      return (try update(first: first, second: second), unsafe batch.waitSeconds)
+      // The trainer's step and the source's count the same updates: a view of another step would be a silent error.
+      let (batchStep, views) = unsafe (batch.step, batch.views)
+      precondition(batchStep == step, "A batch of step \(batchStep) for the update \(step).")
+      for view in 0..<viewCount { unsafe write(views[view].span, view: view) }
+      return (try update(), unsafe batch.waitSeconds)
     }
   }
 }

@@ -1,0 +1,78 @@
+import Tensors
+public import NeuralNetworks
+public import TensorGraph
+
+/// One update while its method records it: the learned network, the networks that follow it, the losses with their
+/// gradients, and what is reported.
+public struct UpdateRecording {
+  /// Records the nodes.
+  public let recorder: Recorder
+  /// θ: the network that the optimizer changes.
+  public let online: NetworkScope
+  /// The networks that follow `online` by a moving average.
+  public private(set) var averages: [NetworkScope] = []
+  /// The scalar input τ of the moving averages; nil where no network follows.
+  public private(set) var tau: Tensor?
+  /// The losses; their sum is minimised.
+  public private(set) var losses: [Tensor] = []
+  /// For each learned variable, by name, the gradients of the losses; their sum is meant.
+  public private(set) var gradients: [String: [Tensor]] = [:]
+  /// The figures that are reported beside the loss, in order.
+  public private(set) var figures: [Figure] = []
+  /// The representations of the first view, `[N, D]`.
+  public private(set) var representation: Tensor?
+
+  /// A figure: `offset + factor · tensor`, where the tensor is a scalar of the graph; nil stands for the sum of the losses.
+  public struct Figure {
+    /// The name of the metric.
+    public var name: String
+    /// The scalar.
+    public var tensor: Tensor?
+    /// Multiplies it.
+    public var factor: Double
+    /// Is added.
+    public var offset: Double
+  }
+
+  /// An update without losses.
+  public init(_ recorder: Recorder) {
+    self.recorder = recorder
+    online = NetworkScope(recorder, name: "online", mode: .training)
+  }
+
+  /// ξ: a network that follows `online`, ξ ← τξ + (1 − τ)θ (Grill et al. 2020, eq. 1), after the optimizer's step.
+  ///
+  /// Every parameter that it records must be one of `online`. Its running statistics are its own. It has no gradient: its
+  /// outputs go through `stoppingGradient`.
+  public mutating func movingAverage(_ name: String) -> NetworkScope {
+    tau = tau ?? recorder.input("tau", [])
+    let network = NetworkScope(recorder, name: name, mode: .training)
+    averages.append(network)
+    return network
+  }
+
+  /// Adds a loss, a scalar, to what is minimised, and records its gradients with respect to everything that `online` has
+  /// recorded so far; the loss must depend on all of it.
+  ///
+  /// The gradient of a sum is the sum of the gradients. A method whose losses depend on one view each records a view and
+  /// minimises its loss before it records the next one: then only one view's activations are alive at once, since a value's
+  /// memory is free after its last reader in the order of recording.
+  public mutating func minimize(_ loss: Tensor) {
+    let learned = online.learned
+    let gradients = loss.gradients(of: learned.map(\.variable))
+    for ((parameter, _), gradient) in zip(learned, gradients) {
+      self.gradients[parameter.name, default: []].append(gradient)
+    }
+    losses.append(loss)
+  }
+
+  /// Names the representations `[N, D]` of the first view: what embeddings are made of.
+  public mutating func represent(_ representation: Tensor) { self.representation = representation }
+
+  /// Reports `offset + factor · tensor` with every update; without a tensor, of the sum of the losses.
+  public mutating func report(
+    _ name: String, _ tensor: Tensor? = nil, factor: Double = 1, offset: Double = 0
+  ) {
+    figures.append(Figure(name: name, tensor: tensor, factor: factor, offset: offset))
+  }
+}
