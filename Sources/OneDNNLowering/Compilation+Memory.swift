@@ -50,8 +50,11 @@ extension Compilation {
       [(0, 0)] + (graph.nodes[node].inputs.count == 6 ? [(0, 5)] : [])
     case .batchNormalizationGradient:
       isRead(.init(node: node, result: 3)) ? [(0, 1), (3, 0), (3, 2)] : [(0, 0), (0, 1), (0, 2)]
-    case .relu, .scale, .addBias, .interpolate, .runningAverage, .l2Normalize: [(0, 0)]
-    case .add, .subtract, .multiply, .reluGradient, .l2NormalizeGradient: [(0, 0), (0, 1)]
+    case .relu, .scale, .addScalar, .squareRoot, .exponential, .logarithm, .addBias, .interpolate,
+      .runningAverage, .l2Normalize, .zeroDiagonal:
+      [(0, 0)]
+    case .add, .subtract, .multiply, .divide, .reluGradient, .l2NormalizeGradient: [(0, 0), (0, 1)]
+    case .logSumExpOfRowsGradient: [(0, 1)]
     case .optimizerUpdate: graph.nodes[node].shapes.indices.map { ($0, $0) }
     default: []
     }
