@@ -62,19 +62,18 @@ extension Compilation {
 
   /// An assigned value takes over its variable's bytes if nobody reads the old value after it is made.
   private mutating func chooseHeirs() {
+    // Stopped gradients share their operand's bytes: who reads those reads the variable.
+    var operands: [Graph.Value: [Graph.Readers.Operand]] = [:]
+    for value in readers.values {
+      operands[root(value), default: []] += readers.operands(of: value)
+    }
     for assignment in graph.assignments {
       let value = root(assignment.value)
       let variable = Graph.Value(node: assignment.variable)
       let safe = Compilation.inPlace(value.node, graph, isRead: isRead)
         .filter { $0.result == value.result }.map(\.operand)
-      let readers = graph.nodes.indices.filter { index in
-        graph.nodes[index].inputs.contains { root($0) == variable }
-      }
-      let before = readers.allSatisfy { reader in
-        guard reader == value.node else { return reader < value.node }
-        return graph.nodes[reader].inputs.indices.allSatisfy {
-          root(graph.nodes[reader].inputs[$0]) != variable || safe.contains($0)
-        }
+      let before = (operands[variable] ?? []).allSatisfy {
+        $0.node < value.node || $0.node == value.node && safe.contains($0.number)
       }
       let leaves = graph.outputs.contains { root($0.value) == variable }
       if before, !leaves, heirs[value] == nil, !isLeaf(value) {
