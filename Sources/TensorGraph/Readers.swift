@@ -7,6 +7,12 @@ extension Graph {
       public var node: Int
       /// Which of its operands.
       public var number: Int
+
+      /// An operand of a node.
+      public init(node: Int, number: Int) {
+        self.node = node
+        self.number = number
+      }
     }
 
     private struct Uses {
