@@ -1,4 +1,5 @@
 // Flat loops: element by element, and rows of matrices.
+#include "Exponential.hpp"
 #include "Vector.hpp"
 
 namespace {
@@ -23,11 +24,15 @@ INLINE void binaryShare(Flat &f) {
   T *y = (T *)f.y;
   forEachSixteen(f.count, [&](int64_t i, int64_t width) INLINE_LAMBDA {
     const Lanes left = load(a + i, width);
-    const Lanes right = kind == ck_relu ? Lanes{} : load(b + i, width);
+    const Lanes right = kind >= ck_relu ? Lanes{} : load(b + i, width);
     Lanes result{};
     if (kind == ck_add) result = left + right;
     if (kind == ck_subtract) result = left - right;
     if (kind == ck_multiply) result = left * right;
+    if (kind == ck_divide) result = left / right;
+    if (kind == ck_square_root) result = __builtin_elementwise_sqrt(left);
+    if (kind == ck_exponential) result = exponential(left);
+    if (kind == ck_logarithm) result = __builtin_elementwise_log(left);
     if (kind == ck_relu) result = maximum(left, Lanes{});
     if (kind == ck_relu_gradient) result = where(right > Lanes{}, left);
     store(y + i, result, width);
@@ -40,6 +45,10 @@ INLINE void binaryShare(Flat &f) {
 BINARY(add, ck_add)
 BINARY(subtract, ck_subtract)
 BINARY(multiply, ck_multiply)
+BINARY(divide, ck_divide)
+BINARY(squareRoot, ck_square_root)
+BINARY(exponential, ck_exponential)
+BINARY(logarithm, ck_logarithm)
 BINARY(relu, ck_relu)
 BINARY(reluGradient, ck_relu_gradient)
 
@@ -60,6 +69,14 @@ KERNEL void affine16(void *p) { affineShare<bfloat16, bfloat16>(*(Flat *)p); }
 KERNEL void narrowing(void *p) { affineShare<float, bfloat16>(*(Flat *)p); }
 KERNEL void widening(void *p) { affineShare<bfloat16, float>(*(Flat *)p); }
 
+template <class T>
+INLINE void addScalarShare(Flat &f) {
+  forEachSixteen(f.count, [&](int64_t i, int64_t width) INLINE_LAMBDA {
+    store((T *)f.y + i, load((const T *)f.a + i, width) + f.p, width);
+  });
+}
+KERNEL void addScalar32(void *p) { addScalarShare<float>(*(Flat *)p); }
+KERNEL void addScalar16(void *p) { addScalarShare<bfloat16>(*(Flat *)p); }
 
 template <class T>
 INLINE void addBiasShare(Matrix &m) {

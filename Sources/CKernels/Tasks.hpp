@@ -83,6 +83,14 @@ struct Matrix {
   double *partial;
 };
 
+/// Rows of a matrix, each with its element on the diagonal or without it.
+struct LogSumExp {
+  int64_t rows, columns;
+  int excludingDiagonal;
+  const float *dy, *x, *y;  // dy and y for the gradient alone.
+  float *result;
+};
+
 /// One step of the optimizer. partial: [threads][2] squared norms of parameter and decayed gradient.
 struct Update {
   int64_t count;
@@ -140,12 +148,24 @@ struct AdamWUpdate {
   X(sumNorms) \
   X(applyUpdate) \
   X(applyAdamW) \
+  X(logSumExp) \
+  X(logSumExpGradient) \
   X(add32) \
   X(add16) \
   X(subtract32) \
   X(subtract16) \
   X(multiply32) \
   X(multiply16) \
+  X(divide32) \
+  X(divide16) \
+  X(squareRoot32) \
+  X(squareRoot16) \
+  X(exponential32) \
+  X(exponential16) \
+  X(logarithm32) \
+  X(logarithm16) \
+  X(addScalar32) \
+  X(addScalar16) \
   X(relu32) \
   X(relu16) \
   X(reluGradient32) \

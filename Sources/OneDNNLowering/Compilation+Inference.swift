@@ -98,7 +98,7 @@ extension Compilation {
   /// Whether a value is a variable that only the host changes and only convolutions with bias read.
   func isConstant(_ value: Graph.Value) -> Bool {
     guard case .variable = graph.nodes[value.node].operation else { return false }
-    let readers = graph.nodes.filter { $0.inputs.contains(value) }
+    let readers = readers.nodes(of: value).map { graph.nodes[$0] }
     return !graph.assignments.contains { $0.variable == value.node || $0.value == value }
       && readers.allSatisfy { reader in
         guard case .convolutionWithBias = reader.operation else { return false }

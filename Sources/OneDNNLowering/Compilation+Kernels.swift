@@ -147,6 +147,8 @@ extension Compilation {
     let a = unsafe address(node.inputs[0])
     switch node.operation {
     case .scale(let factor): try append(index) { unsafe ck_scale(type, count, a, factor, y) }
+    case .addScalar(let term):
+      try append(index) { unsafe ck_add_scalar(type, count, a, term, y) }
     case .broadcast:
       let scalar = unsafe a.assumingMemoryBound(to: Float.self)
       try append(index) { unsafe ck_fill(type, count, scalar.pointee, y) }
@@ -162,6 +164,10 @@ extension Compilation {
     case .add: ck_add
     case .subtract: ck_subtract
     case .multiply: ck_multiply
+    case .divide: ck_divide
+    case .squareRoot: ck_square_root
+    case .exponential: ck_exponential
+    case .logarithm: ck_logarithm
     case .relu: ck_relu
     case .reluGradient: ck_relu_gradient
     default: preconditionFailure("\(operation) is not flat.")

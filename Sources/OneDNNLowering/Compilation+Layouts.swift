@@ -52,7 +52,7 @@ extension Compilation {
     var pictures: Set<Graph.Value> = []
     for input in graph.inputs where graph.nodes[input.node].shapes[0].rank == 4 {
       let value = Graph.Value(node: input.node)
-      let readers = graph.nodes.filter { $0.inputs.contains(value) }
+      let readers = readers.nodes(of: value).map { graph.nodes[$0] }
       let onlyConvolutions = readers.allSatisfy { reader in
         switch reader.operation {
         case .convolution, .convolutionWithBias:

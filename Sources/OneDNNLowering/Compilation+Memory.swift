@@ -50,8 +50,11 @@ extension Compilation {
       [(0, 0)] + (graph.nodes[node].inputs.count == 6 ? [(0, 5)] : [])
     case .batchNormalizationGradient:
       isRead(.init(node: node, result: 3)) ? [(0, 1), (3, 0), (3, 2)] : [(0, 0), (0, 1), (0, 2)]
-    case .relu, .scale, .addBias, .interpolate, .runningAverage, .l2Normalize: [(0, 0)]
-    case .add, .subtract, .multiply, .reluGradient, .l2NormalizeGradient: [(0, 0), (0, 1)]
+    case .relu, .scale, .addScalar, .squareRoot, .exponential, .logarithm, .addBias, .interpolate,
+      .runningAverage, .l2Normalize, .zeroDiagonal:
+      [(0, 0)]
+    case .add, .subtract, .multiply, .divide, .reluGradient, .l2NormalizeGradient: [(0, 0), (0, 1)]
+    case .logSumExpOfRowsGradient: [(0, 1)]
     case .optimizerUpdate: graph.nodes[node].shapes.indices.map { ($0, $0) }
     default: []
     }
@@ -59,19 +62,18 @@ extension Compilation {
 
   /// An assigned value takes over its variable's bytes if nobody reads the old value after it is made.
   private mutating func chooseHeirs() {
+    // Stopped gradients share their operand's bytes: who reads those reads the variable.
+    var operands: [Graph.Value: [Graph.Readers.Operand]] = [:]
+    for value in readers.values {
+      operands[root(value), default: []] += readers.operands(of: value)
+    }
     for assignment in graph.assignments {
       let value = root(assignment.value)
       let variable = Graph.Value(node: assignment.variable)
       let safe = Compilation.inPlace(value.node, graph, isRead: isRead)
         .filter { $0.result == value.result }.map(\.operand)
-      let readers = graph.nodes.indices.filter { index in
-        graph.nodes[index].inputs.contains { root($0) == variable }
-      }
-      let before = readers.allSatisfy { reader in
-        guard reader == value.node else { return reader < value.node }
-        return graph.nodes[reader].inputs.indices.allSatisfy {
-          root(graph.nodes[reader].inputs[$0]) != variable || safe.contains($0)
-        }
+      let before = (operands[variable] ?? []).allSatisfy {
+        $0.node < value.node || $0.node == value.node && safe.contains($0.number)
       }
       let leaves = graph.outputs.contains { root($0.value) == variable }
       if before, !leaves, heirs[value] == nil, !isLeaf(value) {

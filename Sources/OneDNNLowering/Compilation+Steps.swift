@@ -25,7 +25,11 @@ extension Compilation {
     case .addBias, .sumRows, .sumColumns, .repeatColumns, .mean, .l2Normalize,
       .l2NormalizeGradient:
       try appendRows(index)
-    case .relu, .reluGradient, .add, .subtract, .multiply, .scale, .broadcast:
+    case .repeatRows, .zeroDiagonal, .logSumExpOfRows, .logSumExpOfRowsGradient:
+      try appendMatrix(index)
+    case .concatenateRows, .sliceRows, .placeRows: try appendRowCopies(index)
+    case .relu, .reluGradient, .add, .subtract, .multiply, .divide, .scale, .addScalar, .squareRoot,
+      .exponential, .logarithm, .broadcast:
       try appendFlat(index)
     case .interpolate, .runningAverage: try appendUpdate(index)
     case .optimizerUpdate(let rule): try appendOptimizerUpdate(index, rule)

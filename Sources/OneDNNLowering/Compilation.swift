@@ -11,6 +11,7 @@ struct Compilation {
   let engine: Engine
   let classes: LayoutClasses
   let liveness: Liveness
+  let readers: Graph.Readers
   /// The type in which activations of rank 4 are stored.
   let activationType: ck_type
 
@@ -34,6 +35,7 @@ struct Compilation {
     self.lowering = lowering
     engine = try Engine()
     classes = LayoutClasses(graph)
+    readers = graph.readers
     liveness = Liveness(graph, root: { Compilation.root($0, graph) })
     activationType = lowering.precision == .bfloat16 ? ck_bfloat16 : ck_float32
   }

@@ -32,8 +32,9 @@ struct LayoutClasses {
 
   private static func isFlat(_ operation: Operation) -> Bool {
     switch operation {
-    case .relu, .reluGradient, .add, .subtract, .multiply, .scale, .stopGradient, .interpolate,
-      .runningAverage, .optimizerUpdate:
+    case .relu, .reluGradient, .add, .subtract, .multiply, .divide, .scale, .addScalar,
+      .squareRoot, .exponential, .logarithm, .stopGradient, .interpolate, .runningAverage,
+      .optimizerUpdate:
       true
     default: false
     }

@@ -1,3 +1,4 @@
+import Glibc
 import TensorGraph
 import Tensors
 
@@ -95,12 +96,32 @@ func evaluate(_ operation: Operation, _ operands: [Operand], _ shapes: [Shape]) 
   case .repeatColumns(let columns):
     return [shapes[0].indices.map { operands[0].values[$0 / columns] }]
 
+  case .repeatRows:
+    return [shapes[0].indices.map { operands[0].values[$0 % operands[0].values.count] }]
+  case .zeroDiagonal: return [zeroDiagonal(operands[0])]
+  case .logSumExpOfRows(let excludingDiagonal):
+    return [logSumExpOfRows(operands[0], excludingDiagonal)]
+  case .logSumExpOfRowsGradient(let excludingDiagonal):
+    return [logSumExpOfRowsGradient(operands, excludingDiagonal)]
+
+  case .concatenateRows: return [operands.flatMap(\.values)]
+  case .sliceRows(let first, let count):
+    let row = operands[0].values.count / operands[0].shape[0]
+    return [Array(operands[0].values[first * row..<(first + count) * row])]
+  case .placeRows(let first, let rows):
+    return [placeRows(operands[0], first: first, of: rows)]
+
   case .relu: return unary { max($0, 0) }
   case .reluGradient: return binary { dy, y in y > 0 ? dy : 0 }
   case .add: return binary(+)
   case .subtract: return binary(-)
   case .multiply: return binary(*)
+  case .divide: return binary(/)
   case .scale(let factor): return unary { $0 * Double(factor) }
+  case .addScalar(let term): return unary { $0 + Double(term) }
+  case .squareRoot: return unary { $0.squareRoot() }
+  case .exponential: return unary(exp)
+  case .logarithm: return unary(log)
   case .stopGradient: return unary { $0 }
 
   case .mean:

@@ -61,7 +61,8 @@ extension Graph {
   /// Folded is a pair whose intermediate value nobody else reads and whose weight and offset are variables that
   /// nothing else reads and no assignment changes. Variables that nothing reads any more are left out.
   public func folded() -> FoldedGraph {
-    let pairs = foldablePairs()
+    let readers = readers
+    let pairs = foldablePairs(readers)
     let convolutions = Set(pairs.values)
     var result = FoldedGraph(graph: Graph(), foldings: [])
     var places: [Value: Value] = [:]
@@ -70,7 +71,7 @@ extension Graph {
       if let convolution = pairs[index], let folding = folding(convolution, index) {
         result.foldings.append(folding)
         copy = foldedNode(convolution, node)
-      } else if isStatistic(index, of: pairs) {
+      } else if isStatistic(index, of: pairs, readers) {
         continue
       }
       copy.inputs = copy.inputs.compactMap { places[$0] }
@@ -93,13 +94,14 @@ extension Graph {
   }
 
   /// Convolutions to fold, by the node of their normalisation.
-  private func foldablePairs() -> [Int: Int] {
+  private func foldablePairs(_ readers: Readers) -> [Int: Int] {
     var pairs: [Int: Int] = [:]
     for (index, node) in nodes.enumerated() {
       guard case .batchNormalizationInference = node.operation,
         case .convolution = nodes[node.inputs[0].node].operation,
-        isReadOnce(node.inputs[0]), folding(node.inputs[0].node, index) != nil,
-        isReadOnce(nodes[node.inputs[0].node].inputs[1]), isReadOnce(node.inputs[2])
+        readers.isReadOnce(node.inputs[0]), folding(node.inputs[0].node, index) != nil,
+        readers.isReadOnce(nodes[node.inputs[0].node].inputs[1]),
+        readers.isReadOnce(node.inputs[2])
       else { continue }
       pairs[index] = node.inputs[0].node
     }
@@ -118,20 +120,11 @@ extension Graph {
   }
 
   /// Whether the node is a scale, mean or variance that only folded normalisations read.
-  private func isStatistic(_ index: Int, of pairs: [Int: Int]) -> Bool {
+  private func isStatistic(_ index: Int, of pairs: [Int: Int], _ readers: Readers) -> Bool {
     let value = Value(node: index)
-    let readers = nodes.indices.filter { nodes[$0].inputs.contains(value) }
-    return !readers.isEmpty && !outputs.contains { $0.value == value }
-      && readers.allSatisfy { reader in
-        guard pairs[reader] != nil else { return false }
-        let inputs = nodes[reader].inputs
-        return [inputs[1], inputs[3], inputs[4]].contains(value)
-      }
-  }
-
-  private func isReadOnce(_ value: Value) -> Bool {
-    nodes.reduce(0) { $0 + $1.inputs.count { $0 == value } } == 1
-      && !outputs.contains { $0.value == value } && !assignments.contains { $0.value == value }
+    let operands = readers.operands(of: value)
+    return !operands.isEmpty && readers.outputs(of: value).isEmpty
+      && operands.allSatisfy { pairs[$0.node] != nil && [1, 3, 4].contains($0.number) }
   }
 
   /// What folding asks of the variables, if all of them are variables that no assignment changes.
@@ -149,5 +142,12 @@ extension Graph {
     return Folding(
       weight: names[0], offset: names[2], scale: names[1], mean: names[3], variance: names[4],
       epsilon: epsilon)
+  }
+}
+
+extension Graph.Readers {
+  /// Whether one operand of one node is all that reads the value.
+  fileprivate func isReadOnce(_ value: Graph.Value) -> Bool {
+    operands(of: value).count == 1 && !leavesGraph(value)
   }
 }

@@ -75,16 +75,38 @@ enum GradientRule {
         },
       ]
     case .addBias: return [dy, when(1) { dy.sumOfRows() }]
-    case .sumRows:
-      preconditionFailure("sumRows only appears in gradients; second derivatives are not recorded.")
+    case .sumRows: return [one(.repeatRows(operands[0].shape[0]), dy)]
+    case .repeatRows: return [dy.sumOfRows()]
     case .sumColumns: return [one(.repeatColumns(operands[0].shape[1]), dy)]
     case .repeatColumns: return [dy.sumOfColumns()]
+
+    case .zeroDiagonal: return [one(.zeroDiagonal, dy)]
+    case .logSumExpOfRows(let excludingDiagonal):
+      let gradient = Operation.logSumExpOfRowsGradient(excludingDiagonal: excludingDiagonal)
+      return [one(gradient, dy, operands[0], context.results[0])]
+
+    case .concatenateRows:
+      var first = 0
+      return operands.indices.map { index in
+        defer { first += operands[index].shape[0] }
+        return when(index) { dy.rows(first..<first + operands[index].shape[0]) }
+      }
+    case .sliceRows(let first, _):
+      return [one(.placeRows(first: first, of: operands[0].shape[0]), dy)]
+    case .placeRows(let first, _): return [dy.rows(first..<first + operands[0].shape[0])]
 
     case .relu: return [one(.reluGradient, dy, context.results[0])]
     case .add: return [dy, dy]
     case .subtract: return [dy, when(1) { dy * -1 }]
     case .multiply: return [when(0) { dy * operands[1] }, when(1) { dy * operands[0] }]
+    case .divide:
+      let (b, y) = (operands[1], context.results[0])
+      return [when(0) { dy / b }, when(1) { dy * y / b * -1 }]
     case .scale(let factor): return [dy * factor]
+    case .addScalar: return [dy]
+    case .squareRoot: return [dy / context.results[0] * 0.5]
+    case .exponential: return [dy * context.results[0]]
+    case .logarithm: return [dy / operands[0]]
 
     case .mean:
       let shape = operands[0].shape
@@ -94,7 +116,8 @@ enum GradientRule {
 
     case .convolutionInputGradient, .convolutionWeightGradient, .batchNormalizationGradient,
       .maxPoolGradient, .globalAveragePoolGradient, .reluGradient, .l2NormalizeGradient,
-      .batchNormalizationInference, .convolutionWithBias, .broadcast, .interpolate, .runningAverage,
+      .logSumExpOfRowsGradient, .batchNormalizationInference, .convolutionWithBias, .broadcast,
+      .interpolate, .runningAverage,
       .optimizerUpdate:
       preconditionFailure("\(context.operation) has no gradient rule: it is never on a loss's way.")
     }

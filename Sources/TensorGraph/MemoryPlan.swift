@@ -112,10 +112,12 @@ public struct Liveness {
 
   /// The lives of a graph's values, where `root` tells whose bytes a value shares.
   public init(_ graph: Graph, root: (Graph.Value) -> Graph.Value) {
-    for (index, node) in graph.nodes.enumerated() {
-      for operand in node.inputs { lastUse[root(operand)] = index }
+    let readers = graph.readers
+    for value in readers.values {
+      let last = readers.operands(of: value).last?.node ?? 0
+      let use = readers.leavesGraph(value) ? graph.nodes.count : last
+      // Values that share bytes live as long as the last of them.
+      lastUse[root(value)] = max(use, lastUse[root(value)] ?? use)
     }
-    for output in graph.outputs { lastUse[root(output.value)] = graph.nodes.count }
-    for assignment in graph.assignments { lastUse[root(assignment.value)] = graph.nodes.count }
   }
 }

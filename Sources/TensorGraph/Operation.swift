@@ -60,6 +60,25 @@ public enum Operation: Hashable, Sendable {
   case sumColumns
   /// `[N] → [N,columns]`: repeats each value along a new last axis.
   case repeatColumns(Int)
+  /// `[D] → [rows,D]`: repeats the row along a new first axis.
+  case repeatRows(Int)
+  /// `[N,N] → [N,N]`: 0 on the diagonal, `x` elsewhere.
+  case zeroDiagonal
+  /// `[N,M] → [N]`: `log Σⱼ exp(xᵢⱼ)` of each row, in a form that does not overflow; without `j = i` if
+  /// `excludingDiagonal`, for which the matrix is square and has two rows at least. It is the logarithm of NT-Xent's
+  /// denominator (Chen et al. 2020, arXiv 2002.05709, eq. 1).
+  case logSumExpOfRows(excludingDiagonal: Bool)
+  /// `(dy, x, y) → dx` of `logSumExpOfRows`, whose result is `y`: `dyᵢ·exp(xᵢⱼ − yᵢ)`, 0 where `j` was excluded.
+  case logSumExpOfRowsGradient(excludingDiagonal: Bool)
+
+  // MARK: Along the first axis, of any rank but 0: rows of a matrix, pictures of a batch
+
+  /// `([N,…], [M,…], …) → [N+M+…,…]`.
+  case concatenateRows
+  /// `[N,…] → [count,…]`: from row `first` on.
+  case sliceRows(first: Int, count: Int)
+  /// `[n,…] → [rows,…]`: the operand from row `first` on, 0 elsewhere.
+  case placeRows(first: Int, of: Int)
 
   // MARK: Element by element
 
@@ -73,8 +92,18 @@ public enum Operation: Hashable, Sendable {
   case subtract
   /// `a · b`, same shape.
   case multiply
+  /// `a / b`, same shape.
+  case divide
   /// `x · factor`.
   case scale(Float)
+  /// `x + term`.
+  case addScalar(Float)
+  /// `√x`. Its gradient is infinite at 0.
+  case squareRoot
+  /// `eˣ`.
+  case exponential
+  /// `ln x`.
+  case logarithm
   /// `x`, through which no gradient flows.
   case stopGradient
 

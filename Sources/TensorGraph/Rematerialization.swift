@@ -17,7 +17,7 @@ extension Graph {
 
 private struct Rematerialization {
   private let source: Graph
-  private let readers: [Graph.Value: [Int]]
+  private let readers: Graph.Readers
   private var result = Graph()
   /// The place of each node of the source in the result.
   private var places: [Int] = []
@@ -26,11 +26,7 @@ private struct Rematerialization {
 
   init(_ source: Graph) {
     self.source = source
-    var readers: [Graph.Value: [Int]] = [:]
-    for (index, node) in source.nodes.enumerated() {
-      for operand in node.inputs { readers[operand, default: []].append(index) }
-    }
-    self.readers = readers
+    readers = source.readers
   }
 
   mutating func graph() -> Graph {
@@ -73,11 +69,11 @@ private struct Rematerialization {
     guard value.result == 0, node.operation.isRecomputable, node.shapes[0].rank == 4 else {
       return false
     }
-    let forward = (readers[value] ?? []).filter {
+    let forward = readers.operands(of: value).map(\.node).filter {
       !source.nodes[$0].operation.isGradientOfActivations
     }
     return forward.count == 1 && source.nodes[forward[0]].operation.isRecomputable
-      && !source.outputs.contains { $0.value == value }
+      && readers.outputs(of: value).isEmpty
   }
 }
 

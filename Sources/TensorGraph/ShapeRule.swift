@@ -102,8 +102,42 @@ enum ShapeRule {
       require(operands.count == 1 && operands[0].rank == 1)
       return [[operands[0][0], columns]]
 
-    case .relu, .scale, .stopGradient: return [sameShapes(1)]
-    case .reluGradient, .add, .subtract, .multiply, .runningAverage: return [sameShapes(2)]
+    case .repeatRows(let rows):
+      require(operands.count == 1 && operands[0].rank == 1 && rows > 0)
+      return [[rows, operands[0][0]]]
+    case .zeroDiagonal:
+      require(operands.count == 1 && isSquare(operands[0]))
+      return [operands[0]]
+    case .logSumExpOfRows(let excludingDiagonal):
+      require(operands.count == 1 && operands[0].rank == 2 && operands[0][1] > 0)
+      require(!excludingDiagonal || isSquare(operands[0]) && operands[0][0] > 1)
+      return [[operands[0][0]]]
+    case .logSumExpOfRowsGradient(let excludingDiagonal):
+      require(operands.count == 3 && operands[0] == operands[2])
+      require(
+        results(
+          of: .logSumExpOfRows(excludingDiagonal: excludingDiagonal), operands: [operands[1]])
+          == [operands[0]])
+      return [operands[1]]
+
+    case .concatenateRows:
+      require(!operands.isEmpty && operands.allSatisfy { $0.rank > 0 })
+      let row = operands[0].dimensions.dropFirst()
+      require(operands.allSatisfy { $0.dimensions.dropFirst() == row })
+      return [Shape([operands.reduce(0) { $0 + $1[0] }] + row)]
+    case .sliceRows(let first, let count):
+      require(operands.count == 1 && operands[0].rank > 0)
+      require(first >= 0 && count > 0 && count <= operands[0][0] - first)
+      return [Shape([count] + operands[0].dimensions.dropFirst())]
+    case .placeRows(let first, let rows):
+      require(operands.count == 1 && operands[0].rank > 0)
+      require(first >= 0 && operands[0][0] <= rows - first)
+      return [Shape([rows] + operands[0].dimensions.dropFirst())]
+
+    case .relu, .scale, .addScalar, .squareRoot, .exponential, .logarithm, .stopGradient:
+      return [sameShapes(1)]
+    case .reluGradient, .add, .subtract, .multiply, .divide, .runningAverage:
+      return [sameShapes(2)]
 
     case .mean:
       require(operands.count == 1 && operands[0].elementCount > 0)
@@ -135,6 +169,8 @@ enum ShapeRule {
   private static func windows(_ length: Int, _ size: Int, _ stride: Int, _ padding: Int) -> Int {
     length + 2 * padding < size ? 0 : (length + 2 * padding - size) / stride + 1
   }
+
+  private static func isSquare(_ shape: Shape) -> Bool { shape.rank == 2 && shape[0] == shape[1] }
 
   private static func requireChannels(
     _ x: Shape, _ parameters: ArraySlice<Shape>, _ require: (Bool) -> Void

@@ -80,6 +80,32 @@ extension Tensor {
   /// The sum over rows: `[N,D]` to `[D]`.
   public func sumOfRows() -> Tensor { one(.sumRows) }
 
+  /// `[D]` in each of `count` rows: `[count,D]`.
+  public func repeatedRows(_ count: Int) -> Tensor { one(.repeatRows(count)) }
+
+  /// `[N]` in each of `count` columns: `[N,count]`.
+  public func repeatedColumns(_ count: Int) -> Tensor { one(.repeatColumns(count)) }
+
+  /// A square matrix with 0 on its diagonal.
+  public func zeroingDiagonal() -> Tensor { one(.zeroDiagonal) }
+
+  /// `log Σⱼ exp(xᵢⱼ)` of each row, `[N,M]` to `[N]`, which does not overflow; without `j = i` if asked, of a square
+  /// matrix of two rows at least.
+  public func logSumExpOfRows(excludingDiagonal: Bool = false) -> Tensor {
+    one(.logSumExpOfRows(excludingDiagonal: excludingDiagonal))
+  }
+
+  /// The rows of all `tensors`, one after the other; all have the same shape but for the first axis.
+  public static func concatenatingRows(_ tensors: [Tensor]) -> Tensor {
+    guard let first = tensors.first else { preconditionFailure("No tensors to concatenate.") }
+    return tensors.count == 1 ? first : first.recorder.record(.concatenateRows, tensors)[0]
+  }
+
+  /// Some rows of a matrix, or some pictures of a batch, in their order; at least one.
+  public func rows(_ range: Range<Int>) -> Tensor {
+    one(.sliceRows(first: range.lowerBound, count: range.count))
+  }
+
   /// The mean of all elements, a scalar.
   public func mean() -> Tensor { one(.mean) }
 
@@ -116,6 +142,16 @@ extension Tensor {
   public static func - (left: Tensor, right: Tensor) -> Tensor { left.one(.subtract, right) }
   /// Element by element.
   public static func * (left: Tensor, right: Tensor) -> Tensor { left.one(.multiply, right) }
+  /// Element by element.
+  public static func / (left: Tensor, right: Tensor) -> Tensor { left.one(.divide, right) }
+  /// Every element plus `term`.
+  public static func + (left: Tensor, term: Float) -> Tensor { left.one(.addScalar(term)) }
+  /// The square root of every element; its gradient is infinite at 0.
+  public func squareRoot() -> Tensor { one(.squareRoot) }
+  /// `eˣ` of every element.
+  public func exponential() -> Tensor { one(.exponential) }
+  /// The natural logarithm of every element.
+  public func logarithm() -> Tensor { one(.logarithm) }
   /// Every element times `factor`.
   public static func * (left: Tensor, factor: Float) -> Tensor { left.one(.scale(factor)) }
 }

@@ -106,6 +106,7 @@ extension Case {
   /// The table of cases: every operation that a graph of BYOL holds, in several shapes and layouts.
   static let all: [Case] =
     convolutions + biasedConvolutions + normalizations + poolings + matrices + elementwise + updates
+    + rows + losses
 
   static func get(_ leaves: [String: Tensor], _ name: String) -> Tensor {
     guard let tensor = leaves[name] else { preconditionFailure("No leaf \(name).") }
@@ -331,7 +332,7 @@ extension Case {
       Case("bias", [("x", [5, 37]), ("bias", [37])]) { get($0, "x").adding(bias: get($0, "bias")) },
       Case("sum of columns", [("x", [5, 37])]) { get($0, "x").sumOfColumns() },
       Case("rows to unit length", [("x", [5, 37])]) { get($0, "x").l2Normalized() },
-      Case("sum of rows", [("x", [5, 37])], differentiated: []) { get($0, "x").sumOfRows() },
+      Case("sum of rows", [("x", [5, 37])]) { get($0, "x").sumOfRows() },
     ]
 
   private static let elementwise: [Case] = [[5, 37], [2, 16, 3, 3], [2, 5, 3, 3]]
@@ -342,6 +343,13 @@ extension Case {
         Case("difference of \(shape)", pair) { get($0, "a") - get($0, "b") },
         Case("product of \(shape)", pair) { get($0, "a") * get($0, "b") },
         Case("square of \(shape)", [("a", shape)]) { get($0, "a").squared() },
+        Case("quotient of \(shape)", pair, positive: ["b"]) { get($0, "a") / get($0, "b") },
+        Case("square root of \(shape)", [("a", shape)], positive: ["a"]) {
+          get($0, "a").squareRoot()
+        },
+        Case("exponential of \(shape)", [("a", shape)]) { get($0, "a").exponential() },
+        Case("logarithm of \(shape)", [("a", shape)], positive: ["a"]) { get($0, "a").logarithm() },
+        Case("\(shape) plus a number", [("a", shape)]) { get($0, "a") + 0.75 },
         Case("multiple of \(shape)", [("a", shape)]) { get($0, "a") * -2.5 },
         Case("rectifier of \(shape)", [("a", shape)]) { get($0, "a").relu() },
         Case("stopped gradient of \(shape)", pair, differentiated: ["b"]) {

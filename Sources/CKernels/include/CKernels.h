@@ -150,10 +150,23 @@ void ck_few_channels_gradient(
   ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace);
 
 /// Flat element-by-element operations over `count` elements; the result may be an operand.
-typedef enum { ck_add, ck_subtract, ck_multiply, ck_relu, ck_relu_gradient } ck_binary;
+/// From ck_relu on there is one operand; the second is not read.
+typedef enum {
+  ck_add,
+  ck_subtract,
+  ck_multiply,
+  ck_divide,
+  ck_relu_gradient,
+  ck_relu,
+  ck_square_root,
+  ck_exponential,
+  ck_logarithm
+} ck_binary;
 void ck_elementwise(ck_binary kind, ck_type type, int64_t count, const void *a, const void *b, void *y);
 /// y = factor·x.
 void ck_scale(ck_type type, int64_t count, const void *x, float factor, void *y);
+/// y = x + term.
+void ck_add_scalar(ck_type type, int64_t count, const void *x, float term, void *y);
 /// y = value in every place.
 void ck_fill(ck_type type, int64_t count, float value, void *y);
 /// Copies and converts between types.
@@ -168,6 +181,18 @@ void ck_sum_rows(
 void ck_sum_columns(int64_t rows, int64_t columns, const float *x, float *y);
 /// Each element repeated `columns` times.
 void ck_repeat_columns(int64_t rows, int64_t columns, const float *x, float *y);
+/// The row x in each of `rows` rows.
+void ck_repeat_rows(int64_t rows, int64_t columns, const float *x, float *y);
+/// A square matrix with 0 on its diagonal; y may be x.
+void ck_zero_diagonal(int64_t rows, const float *x, float *y);
+/// log Σ exp of each row, without its element on the diagonal if excluding_diagonal; then there are two columns at least.
+/// The greatest element is taken out of the sum, so that nothing overflows.
+void ck_log_sum_exp(
+  int64_t rows, int64_t columns, int excluding_diagonal, const float *x, float *y);
+/// The gradient of ck_log_sum_exp, whose result is y: dx = dy·exp(x − y) in each row. dx may be x.
+void ck_log_sum_exp_gradient(
+  int64_t rows, int64_t columns, int excluding_diagonal, const float *dy, const float *x,
+  const float *y, float *dx);
 /// The mean of all elements.
 float ck_mean(int64_t count, ck_type type, const void *x);
 /// Rows divided by the greater of their norm and epsilon.
