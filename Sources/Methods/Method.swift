@@ -59,6 +59,7 @@ public struct MethodName: RawRepresentable, Hashable, Sendable, Codable, CaseIte
   public static let methods: [any Method.Type] = [
     BYOL.self,
     SimSiam.self,
+    SimCLR.self,
   ]
 
   /// The name.

@@ -1,6 +1,6 @@
-import Tensors
 public import NeuralNetworks
 public import TensorGraph
+import Tensors
 
 /// One update while its method records it: the learned network, the networks that follow it, the losses with their
 /// gradients, and what is reported.

@@ -1,6 +1,6 @@
-import Tensors
 public import NeuralNetworks
 import TensorGraph
+import Tensors
 
 extension EncoderConfiguration {
   /// Weights of the convolutions and scales and offsets of the batch norms, for pictures of so many channels.

@@ -1,5 +1,7 @@
 import Images
 public import Methods
+public import NeuralNetworks
+public import TensorGraph
 
 extension Recipe {
   /// What the method reads of the recipe.
@@ -12,4 +14,24 @@ extension Recipe {
 
   /// The method with the recipe's settings.
   public var learning: any Method { BYOL(methodSettings) }
+
+  /// The update of the recipe's method as a graph; recording it computes nothing.
+  public var update: Update {
+    Update(
+      learning, batchSize: batchSize, channels: channels, isLean: memory == .lean,
+      rule: optimizerRule)
+  }
+
+  /// The optimizer's rule for a parameter: weight decay and LARS's adaptation are for weights only, not for biases and
+  /// batch normalisation.
+  public func optimizerRule(for role: Parameter.Role) -> OptimizerRule {
+    let isWeight = role == .weight
+    let weightDecay = isWeight ? self.weightDecay : 0
+    switch optimizer {
+    case .lars where isWeight:
+      return .lars(
+        momentum: momentum, weightDecay: weightDecay, trustCoefficient: trustCoefficient)
+    case .lars, .sgd: return .sgd(momentum: momentum, weightDecay: weightDecay)
+    }
+  }
 }

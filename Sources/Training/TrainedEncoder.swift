@@ -7,7 +7,7 @@ extension EncoderModel {
   public init(_ recipe: Recipe, _ state: TrainingState, run: String) {
     self.init(
       encoder: recipe.encoder, imageSize: recipe.imageSize,
-      normalization: recipe.augmentations.normalization, tensors: state.encoder(of: Update(recipe)),
+      normalization: recipe.augmentations.normalization, tensors: state.encoder(of: recipe.update),
       provenance: ["byol.run": run, "byol.step": String(state.step)])
   }
 }

@@ -40,7 +40,7 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// Performs updates: the compiled graph of ``Update`` with a training state in its variables.
+/// Performs updates: the compiled graph of a recipe's update with a training state in its variables.
 ///
 /// Not safe for concurrent use; one owner calls it from one thread at a time.
 public final class Trainer {
@@ -57,7 +57,7 @@ public final class Trainer {
     throws(TrainingError)
   {
     self.recipe = recipe
-    update = Update(recipe)
+    update = recipe.update
     do { program = try lowering.compile(update.graph) } catch { throw .engine(error) }
     step = state?.step ?? 0
     if let state { try load(state) } else { begin() }
@@ -92,7 +92,7 @@ public final class Trainer {
   private func figures(loss: Double) -> [String: Double] {
     var figures: [String: Double] = [:]
     for figure in update.figures {
-      let value = figure.tensor == nil ? loss : Double(program.read(figure.name)[0])
+      let value = figure.output == "loss" ? loss : Double(program.read(figure.output)[0])
       figures[figure.name] = figure.offset + figure.factor * value
     }
     return figures

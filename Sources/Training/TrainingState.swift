@@ -1,3 +1,4 @@
+import Methods
 import NeuralNetworks
 import Randomness
 public import Recipes
@@ -21,7 +22,7 @@ public struct TrainingState: Sendable, Equatable {
 
   /// The state before the first update: online and target drawn independently from the recipe's seed.
   public init(_ recipe: Recipe) {
-    self.init(Update(recipe), seed: recipe.seed)
+    self.init(recipe.update, seed: recipe.seed)
   }
 
   init(_ update: Update, seed: UInt64) {

@@ -36,7 +36,7 @@ struct DocumentationTests {
   }
 
   @Test func `a name that does not exist is found missing`() throws {
-    let rows = Self.rows(of: "| a | b | `Sources/Training/Update.swift` | `Update`, `sway` |")
+    let rows = Self.rows(of: "| a | b | `Sources/Methods/Update.swift` | `Update`, `sway` |")
     #expect(rows.count == 1)
     #expect(try Self.missing(rows[0]) == ["sway"])
     #expect(throws: (any Error).self) { try Self.missing((file: "Sources/None.swift", names: [])) }

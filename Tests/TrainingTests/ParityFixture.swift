@@ -16,9 +16,9 @@ struct ParityFixture: Decodable {
   static let folder = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "Fixtures")
 
-  /// Reads the index and the data files.
-  static func load() throws -> ParityFixture {
-    let index = try Data(contentsOf: folder.appending(path: "parity.json"))
+  /// Reads an index and its data files.
+  static func load(_ name: String = "parity.json") throws -> ParityFixture {
+    let index = try Data(contentsOf: folder.appending(path: name))
     var fixture = try JSONDecoder().decode(ParityFixture.self, from: index)
     guard fixture.format == 1, fixture.buckets == 64, fixture.samples == 16 else {
       throw ParityError.unknownFormat
@@ -75,7 +75,7 @@ struct ParityTensor: Decodable {
 /// Ten updates with one optimizer. Gradients as in `reference`: learning rate and tau are given for
 /// each step; weight decay and adaptation skip tensors of one axis.
 struct ParityRun: Decodable {
-  enum Optimizer: String, Decodable { case lars, sgd }
+  enum Optimizer: String, Decodable { case lars, sgd, adamw }
   var optimizer: Optimizer
   var weightDecay: Double
   var momentum: Double

@@ -1,3 +1,4 @@
+import Methods
 import Images
 import NeuralNetworks
 import OneDNNLowering
@@ -146,7 +147,7 @@ extension ParityTests {
     let recipe = recipe(
       example, optimizer: run.optimizer == .lars ? .lars : .sgd, weightDecay: run.weightDecay,
       momentum: run.momentum, trustCoefficient: run.trustCoefficient)
-    let program = try lowering.compile(Update(recipe).graph)
+    let program = try lowering.compile(recipe.update.graph)
     for tensor in example.initialTensors() { program.write(tensor.values, to: tensor.name) }
     return program
   }

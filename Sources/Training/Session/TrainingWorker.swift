@@ -1,11 +1,11 @@
-import Images
-import Methods
 import Checkpoints
 public import Datasets
 import Durability
 import Encoders
 import Evaluation
 import Glibc
+import Images
+import Methods
 import NeuralNetworks
 public import Recipes
 public import TensorGraph

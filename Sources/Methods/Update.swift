@@ -1,8 +1,6 @@
 import Images
-import Methods
-import NeuralNetworks
-import Recipes
-import TensorGraph
+public import NeuralNetworks
+public import TensorGraph
 import Tensors
 
 /// One update as one graph: views → losses → gradients → optimizer → moving averages.
@@ -10,46 +8,69 @@ import Tensors
 /// Inputs: `view 1`, `view 2`, … `[N, C, S, S]`, the optimizer's scalars, and `tau` where a network follows another. Outputs:
 /// `loss`, a scalar; `representation` `[N, D]` of view 1; each figure that the method reports of a tensor of its own. The
 /// variables are those of ``TrainingState``.
-struct Update {
+public struct Update: Sendable {
   /// The recorded graph.
-  let graph: Graph
+  public let graph: Graph
   /// Every variable with its first value's distribution: θ, what follows it, their statistics, the optimizer's slots.
-  let variables: [Parameter]
+  public let variables: [Parameter]
   /// The names of the inputs that take the views.
-  let viewNames: [String]
+  public let viewNames: [String]
   /// The rule of the optimizer for weights: its scalars are inputs.
-  let rule: OptimizerRule
+  public let rule: OptimizerRule
   /// Whether `tau` is an input.
-  let hasTau: Bool
-  /// What is reported beside the loss, in order; a figure with a tensor is an output of its name.
-  let figures: [UpdateRecording.Figure]
+  public let hasTau: Bool
+  /// What is reported beside the loss, in order.
+  public let figures: [Figure]
 
-  /// Records the update of a recipe with its method.
-  init(_ recipe: Recipe) { self.init(recipe, method: recipe.learning) }
+  /// A figure of every update: `offset + factor · x`, where x is the output `output`.
+  public struct Figure: Hashable, Sendable {
+    /// The name of the metric.
+    public var name: String
+    /// The output that is read.
+    public var output: String
+    /// Multiplies it.
+    public var factor: Double
+    /// Is added.
+    public var offset: Double
+  }
 
-  /// Records the update of a recipe with another method than its own.
-  init(_ recipe: Recipe, method: any Method) {
+  /// Records the update of a method.
+  ///
+  /// - Parameters:
+  ///   - method: What is learned.
+  ///   - batchSize: Pictures per update.
+  ///   - channels: Channels of the pictures.
+  ///   - isLean: Whether activations are computed again where a gradient reads them, to the same bits in less memory.
+  ///   - rule: The optimizer's rule for a parameter of each role; all have the same scalars.
+  public init(
+    _ method: any Method, batchSize: Int, channels: Int, isLean: Bool,
+    rule ruleFor: (Parameter.Role) -> OptimizerRule
+  ) {
     let recorder = Recorder()
     viewNames = method.views.indices.map { "view \($0 + 1)" }
     let views = zip(viewNames, method.views).map { name, view in
-      recorder.input(name, [recipe.batchSize, recipe.channels, view.side, view.side])
+      recorder.input(name, [batchSize, channels, view.side, view.side])
     }
-    rule = recipe.optimizerRule(for: .weight)
+    rule = ruleFor(.weight)
     let scalars = rule.scalarNames.map { recorder.input($0, []) }
 
     var recording = UpdateRecording(recorder)
     method.record(views, in: &recording)
 
-    let (updated, slots) = recording.step(scalars) { recipe.optimizerRule(for: $0) }
+    let (updated, slots) = recording.step(scalars, rule: ruleFor)
     recording.moveAverages(toward: updated)
     recording.assignStatistics()
     recording.declareOutputs()
 
-    graph = recipe.memory == .lean ? recorder.graph.rematerialized() : recorder.graph
+    graph = isLean ? recorder.graph.rematerialized() : recorder.graph
     variables =
       recording.online.parameters + recording.averages.flatMap(\.parameters) + slots
     hasTau = recording.tau != nil
-    figures = recording.figures
+    figures = recording.figures.map {
+      Figure(
+        name: $0.name, output: $0.tensor == nil ? "loss" : $0.name, factor: $0.factor,
+        offset: $0.offset)
+    }
   }
 }
 
@@ -118,20 +139,5 @@ private struct ParameterKey: Hashable {
   init(_ parameter: Parameter) {
     module = parameter.module
     path = parameter.path
-  }
-}
-
-extension Recipe {
-  /// The optimizer's rule for a parameter: weight decay and LARS's adaptation are for weights only, not for biases and
-  /// batch normalisation.
-  func optimizerRule(for role: Parameter.Role) -> OptimizerRule {
-    let isWeight = role == .weight
-    let weightDecay = isWeight ? self.weightDecay : 0
-    switch optimizer {
-    case .lars where isWeight:
-      return .lars(
-        momentum: momentum, weightDecay: weightDecay, trustCoefficient: trustCoefficient)
-    case .lars, .sgd: return .sgd(momentum: momentum, weightDecay: weightDecay)
-    }
   }
 }

@@ -1,0 +1,59 @@
+public import Images
+import NeuralNetworks
+public import TensorGraph
+
+/// "A Simple Framework for Contrastive Learning of Visual Representations" (Chen et al. 2020, arXiv 2002.05709),
+/// algorithm 1.
+///
+/// Each view is to be more like the other views of its picture than like any view of another picture of the batch. There is
+/// no target network and no predictor. The projector is BYOL's: two layers with batch norm between.
+public struct SimCLR: Method {
+  public static let name = "simclr"
+  public static let sentence =
+    "Views of one picture attract, views of different pictures of the batch repel each other (Chen et al. 2020)."
+
+  public let views: [ViewSpecification]
+  private let encoder: any Encoder
+  private let projector: MLP
+  private let temperature: Float
+
+  public init(_ settings: MethodSettings) {
+    views = settings.views
+    encoder = settings.encoder.network
+    projector = MLP(units: [settings.projectorHidden, settings.projectorOutput])
+    temperature = Float(settings.temperature)
+  }
+
+  public func record(_ views: [Tensor], in update: inout UpdateRecording) {
+    let representations = views.map {
+      encoder.record($0, in: update.online.module("encoder"))
+    }
+    let projections = representations.map {
+      projector.record($0, in: update.online.module("projector")).l2Normalized()
+    }
+    let alignment = meanCosine(projections)
+    // Every projection is in every denominator, so that all views' activations are alive at once.
+    update.minimize(logDenominator(projections) - alignment * (1 / temperature))
+    update.represent(representations[0])
+    update.report("cosine", alignment)
+  }
+
+  /// The mean cosine of all pairs of views of one picture, of unit vectors `[N, D]` for each view.
+  private func meanCosine(_ projections: [Tensor]) -> Tensor {
+    var cosines: [Tensor] = []
+    for (first, projection) in projections.enumerated() {
+      for other in projections.dropFirst(first + 1) {
+        cosines.append((projection * other).sumOfColumns().mean())
+      }
+    }
+    precondition(!cosines.isEmpty, "NT-Xent compares two views at least.")
+    return cosines.dropFirst().reduce(cosines[0], +) * (1 / Float(cosines.count))
+  }
+
+  /// The mean over all views i of log Σ exp(cos(zᵢ, zₖ)/T) over all other views k (NT-Xent, eq. 1).
+  private func logDenominator(_ projections: [Tensor]) -> Tensor {
+    let all = Tensor.concatenatingRows(projections)
+    let similarities = all.multiplied(by: all, transposeSecond: true) * (1 / temperature)
+    return similarities.logSumExpOfRows(excludingDiagonal: true).mean()
+  }
+}

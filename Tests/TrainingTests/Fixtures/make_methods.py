@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Writes the parity fixture of the methods: what PyTorch computes for their updates, in float64.
+
+    python make_methods.py
+
+Weights, pictures, storage and error scales are those of make_parity.py beside it, which explains them. One
+small network (ResNet-18 of width 0.25 with the 3x3 stem, 16 px, batch 8) learns with each method:
+
+  byol     as in make_parity.py, with AdamW
+  simsiam  algorithm 1 of Chen & He 2021: projector of three layers, the output normalised without an affine map,
+           predictor of two; the loss is written as 1 + the paper's, which lies in 0 ... 2
+  simclr   NT-Xent of Chen et al. 2020, eq. 1, by an explicit loop over the pairs, temperature 0.5
+
+The optimizers are PyTorch's own SGD and AdamW, and LARS as make_parity.py writes it. Parameters of one axis are
+neither decayed nor adapted.
+
+AdamW's epsilon is 1e-3 here: it divides by the root of the second moment, so that with 1e-8 a bias whose gradient cancels
+(a batch norm follows it) would move by the sign of rounding errors, and no two programs could agree. For the same reason a
+running mean that vanishes is compared at the scale of its deviations.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import make_parity as base
+
+HIDDEN, OUTPUT, TEMPERATURE = base.HIDDEN, base.OUTPUT, 0.5
+EPSILON = 1e-3
+RUNS = {"byol": ["adamw"], "simsiam": ["sgd", "adamw"], "simclr": ["lars", "sgd", "adamw"]}
+SETTINGS = base.SETTINGS | {"adamw": {"weightDecay": 0.1, "momentum": 0.9, "trustCoefficient": 0}}
+PEAK = base.PEAK | {"adamw": 0.0005}
+
+
+def mlp(inputs, units, hidden_bias=True, output_bias=False, normalizes_output=False):
+    layers = []
+    for i, outputs in enumerate(units):
+        last = i == len(units) - 1
+        layers.append(nn.Linear(inputs, outputs, bias=output_bias if last else hidden_bias))
+        if not last:
+            layers += [nn.BatchNorm1d(outputs), nn.ReLU()]
+        elif normalizes_output:
+            layers.append(nn.BatchNorm1d(outputs, affine=False))
+        inputs = outputs
+    return nn.Sequential(*layers)
+
+
+class Networks(base.Networks):
+    """The networks of one method, with the names of the fixture."""
+
+    def __init__(self, method):
+        nn.Module.__init__(self)
+        self.method = method
+        self.online, self.target = nn.Module(), nn.Module()
+        self.online.encoder, features = base.encoder("resnet18", 0.25, "cifar")
+        if method == "simsiam":
+            self.online.projector = mlp(
+                features, [HIDDEN, HIDDEN, OUTPUT], hidden_bias=False, normalizes_output=True)
+            self.online.predictor = mlp(OUTPUT, [HIDDEN, OUTPUT], hidden_bias=False, output_bias=True)
+        else:
+            self.online.projector = mlp(features, [HIDDEN, OUTPUT])
+        if method == "byol":
+            self.online.predictor = mlp(OUTPUT, [HIDDEN, OUTPUT])
+            self.target.encoder, _ = base.encoder("resnet18", 0.25, "cifar")
+            self.target.projector = mlp(features, [HIDDEN, OUTPUT])
+        inner = base.inner_norms(self.online.encoder)
+        self.specs = [
+            base.describe(name, value.shape, base.is_inner(name, inner), "layer4.1.bn2.bias", False)
+            for name, value in sorted(self.state_dict().items())
+            if not name.endswith("num_batches_tracked")
+        ]
+        self.side, self.batch, self.prefix = 16, 8, ""
+
+    def loss(self, first, second):
+        if self.method == "byol":
+            loss, cosines = base.Networks.loss(self, first, second)
+            return loss, cosines.mean()
+        z1 = self.online.projector(self.online.encoder(first))
+        if self.method == "simsiam":
+            p1 = self.online.predictor(z1)
+            z2 = self.online.projector(self.online.encoder(second))
+            p2 = self.online.predictor(z2)
+            d1 = -F.cosine_similarity(p1, z2.detach(), dim=1).mean()
+            d2 = -F.cosine_similarity(p2, z1.detach(), dim=1).mean()
+            return 1 + d1 / 2 + d2 / 2, -(d1 + d2) / 2
+        # The encoder sees both views before the projector sees either: running statistics do not depend on it.
+        z2 = self.online.projector(self.online.encoder(second))
+        z = F.normalize(torch.cat([z1, z2]))
+        losses = []
+        for i in range(len(z)):
+            others = [k for k in range(len(z)) if k != i]
+            similarities = (z[others] @ z[i]) / TEMPERATURE
+            positive = (i + self.batch) % (2 * self.batch)
+            losses.append(similarities.logsumexp(0) - (z[positive] @ z[i]) / TEMPERATURE)
+        cosine = (z[: self.batch] * z[self.batch :]).sum(1).mean()
+        return torch.stack(losses).mean(), cosine
+
+
+def learning_rates(optimizer):
+    scale = PEAK[optimizer] / base.PEAK["sgd"]
+    return [rate * scale for rate in base.learning_rates("sgd")]
+
+
+def make_optimizer(net, name):
+    if name == "lars":
+        return None
+    s = SETTINGS[name]
+    weights = [p for p in net.online.parameters() if p.ndim > 1]
+    others = [p for p in net.online.parameters() if p.ndim == 1]
+    groups = [{"params": weights, "weight_decay": s["weightDecay"]}, {"params": others, "weight_decay": 0}]
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=0, momentum=s["momentum"])
+    return torch.optim.AdamW(groups, lr=0, betas=(s["momentum"], 0.999), eps=EPSILON)
+
+
+def run(net, name, dtype):
+    net.reset(dtype)
+    optimizer, momenta, losses, cosines = make_optimizer(net, name), {}, [], []
+    for k, (rate, tau) in enumerate(zip(learning_rates(name), base.taus())):
+        net.zero_grad(set_to_none=True)
+        loss, cosine = net.loss(*base.views(net, k, dtype))
+        loss.backward()
+        if optimizer is None:
+            base.update(net, momenta, name, rate, tau, None)
+        else:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            with torch.no_grad():
+                base.move_target(net, tau)
+        losses.append(loss.item())
+        cosines.append([cosine.item()])
+    return losses, cosines, base.state(net)
+
+
+def state_scale(name, end):
+    """The norm of the tensor; of the deviations for a running mean that is small beside them."""
+    own = float(np.linalg.norm(end[name]))
+    if not name.endswith("running_mean"):
+        return own
+    deviations = float(np.linalg.norm(np.sqrt(end[name.removesuffix("mean") + "var"])))
+    return deviations if own < 0.1 * deviations else own
+
+
+def make_case(folder, method):
+    net, writer = Networks(method), base.Writer()
+    net.inference = []
+    case = {
+        "name": method, "architecture": "resnet18", "width": 0.25, "stem": "cifar", "side": net.side,
+        "batch": net.batch, "pictures": "", "hidden": HIDDEN, "output": OUTPUT, "parameters": net.specs,
+        "inferenceStatistics": [],
+    }
+    right, single = base.both(base.forward, net)
+    for place, kind in enumerate(["inference", "training"]):
+        case[kind + "Representation"] = writer.entry(kind, right[place], single[place], whole=4096)
+    (loss, cosine, grads), (_, _, grads32) = base.both(base.gradients, net)
+    case.update(loss=loss, cosines=[cosine])
+    case["gradients"] = [
+        writer.entry(n, g, grads32[n], 128, base.gradient_scale(n, grads)) for n, g in grads.items()]
+    print(f"{method}: loss {loss:.4f}; float32 differs by {writer.worst()}", flush=True)
+    case["runs"] = []
+    for optimizer in RUNS[method]:
+        (losses, cosines, end), (_, _, end32) = base.both(run, net, optimizer)
+        case["runs"].append({
+            "optimizer": optimizer, **SETTINGS[optimizer], "learningRates": learning_rates(optimizer),
+            "taus": base.taus(), "losses": losses, "cosines": cosines,
+            "state": [writer.entry(n, v, end32[n], 128, state_scale(n, end)) for n, v in end.items()],
+        })
+        print(f"  {optimizer}: losses {losses[0]:.4f} ... {losses[-1]:.4f}, state differs by {writer.worst()}")
+    case["data"] = f"methods-{method}.bin"
+    case["sha256"] = writer.write(folder / case["data"])
+    return case
+
+
+def main():
+    folder = pathlib.Path(__file__).parent
+    torch.manual_seed(0)
+    manifest = {
+        "format": 1, "command": "python make_methods.py", "precision": "float64",
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        "buckets": base.BUCKETS, "samples": base.SAMPLES, "cases": [make_case(folder, m) for m in RUNS],
+    }
+    text = json.dumps(manifest, separators=(",", ":")).replace('{"name"', '\n{"name"')
+    (folder / "methods.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+import Images
+import Methods
+import NeuralNetworks
+import OneDNNLowering
+import Recipes
+import ReferenceLowering
+import TensorGraph
+import Tensors
+import Testing
+
+@testable import Training
+
+/// The updates of all methods against PyTorch's, tensor by tensor: see `Fixtures/make_methods.py`.
+@Suite(.serialized) struct MethodParityTests {
+  /// The largest relative error of any tensor.
+  static let tolerance = 1e-4
+
+  @Test func `every method has a case`() throws {
+    let cases = try ParityFixture.load("methods.json").cases
+    #expect(Set(cases.map(\.name)) == Set(MethodName.allCases.map(\.rawValue)))
+  }
+
+  @Test(arguments: MethodName.allCases, [true, false])
+  func `the loss and every gradient are PyTorch's`(
+    _ method: MethodName, _ onReference: Bool
+  ) throws {
+    let example = try ParityFixture.load("methods.json")[method.rawValue]
+    let lowering: any Lowering =
+      onReference ? ReferenceLowering() : OneDNNLowering(threads: ThreadBudget(2))
+    // Without decay and momentum the velocities after one update are the gradients.
+    let trainer = try trainer(
+      example, method, { _ in .sgd(momentum: 0, weightDecay: 0) }, lowering)
+    let loss = try trainer.update(example, step: 0, learningRate: 0, tau: 1)
+    #expect(abs(loss - example.loss) <= Self.tolerance * example.loss)
+    let gradients = trainer.update.variables.filter { $0.network == "velocity" }.map {
+      NamedTensor(
+        name: "online.\($0.module).\($0.path)", shape: $0.shape,
+        values: trainer.program.read($0.name))
+    }
+    let worst = try example.worstError(of: gradients, to: example.gradients)
+    #expect(worst.error <= Self.tolerance, "\(worst.name): \(worst.error)")
+  }
+
+  @Test(arguments: MethodName.allCases)
+  func `ten updates are PyTorch's`(_ method: MethodName) throws {
+    let example = try ParityFixture.load("methods.json")[method.rawValue]
+    for run in example.runs {
+      let (losses, state) = try end(example, method, run)
+      for (step, (loss, expected)) in zip(losses, run.losses).enumerated() {
+        #expect(
+          abs(loss - expected) <= Self.tolerance * expected,
+          "\(run.optimizer), step \(step): \(loss)")
+      }
+      let worst = try example.worstError(of: state, to: run.state)
+      #expect(worst.error <= Self.tolerance, "\(run.optimizer), \(worst.name): \(worst.error)")
+    }
+  }
+
+  /// Negative controls: what a wrong method or optimizer does is far outside the tolerance.
+  @Test func `gradients that flow into a target, and a decay of biases, are noticed`() throws {
+    let example = try ParityFixture.load("methods.json")["simclr"]
+    let run = try #require(example.runs.first { $0.optimizer == .adamw })
+    let decayed = try end(example, MethodName(SimCLR.self), run, decaysBiases: true).state
+    #expect(try example.worstError(of: decayed, to: run.state).error > Self.tolerance)
+    let simSiam = try ParityFixture.load("methods.json")["simsiam"]
+    let sgd = try #require(simSiam.runs.first)
+    var settings = MethodParityTests.settings(simSiam)
+    settings.temperature = 1
+    let flowing = try end(simSiam, FlowingSimSiam(settings), sgd).state
+    #expect(try simSiam.worstError(of: flowing, to: sgd.state).error > Self.tolerance)
+  }
+}
+
+/// A wrong SimSiam, whose gradients flow into the projections that are predicted too.
+private struct FlowingSimSiam: Method {
+  static let name = "flowing"
+  static let sentence = "A wrong method."
+  let views: [ViewSpecification]
+  private let settings: MethodSettings
+
+  init(_ settings: MethodSettings) {
+    views = settings.views
+    self.settings = settings
+  }
+
+  func record(_ views: [Tensor], in update: inout UpdateRecording) {
+    let (hidden, output) = (settings.projectorHidden, settings.projectorOutput)
+    let projector = MLP(
+      units: [hidden, hidden, output], hasHiddenBias: false, normalizesOutput: true)
+    let predictor = MLP(units: [hidden, output], hasHiddenBias: false, hasOutputBias: true)
+    let online = update.online
+    let passes = views.map { view in
+      let y = settings.encoder.network.record(view, in: online.module("encoder"))
+      let z = projector.record(y, in: online.module("projector"))
+      return (y: y, z: z, p: predictor.record(z, in: online.module("predictor")))
+    }
+    let losses = zip(passes, passes.reversed()).map { pass, other in
+      (pass.p.l2Normalized() - other.z.l2Normalized()).squared().sumOfColumns()
+    }
+    update.minimize((losses[0] + losses[1]).mean() * 0.25)
+    update.represent(passes[0].y)
+  }
+}
+
+extension MethodParityTests {
+  fileprivate static func settings(_ example: ParityCase) -> MethodSettings {
+    var augmentations = Augmentations()
+    augmentations.normalization = Normalization()
+    return MethodSettings(
+      encoder: example.encoder, views: augmentations.views(side: example.side),
+      projectorHidden: example.hidden, projectorOutput: example.output,
+      predictorHidden: example.hidden, temperature: 0.5)
+  }
+
+  private func trainer(
+    _ example: ParityCase, _ method: MethodName,
+    _ rule: @escaping (Parameter.Role) -> OptimizerRule, _ lowering: any Lowering
+  ) throws -> RecordedUpdate {
+    try RecordedUpdate(
+      example, method.method(Self.settings(example)), rule, lowering)
+  }
+
+  private func end(
+    _ example: ParityCase, _ method: MethodName, _ run: ParityRun, decaysBiases: Bool = false
+  ) throws -> (losses: [Double], state: [NamedTensor]) {
+    try end(example, method.method(Self.settings(example)), run, decaysBiases: decaysBiases)
+  }
+
+  /// The losses and the state of a run's updates.
+  private func end(
+    _ example: ParityCase, _ method: any Method, _ run: ParityRun, decaysBiases: Bool = false
+  ) throws -> (losses: [Double], state: [NamedTensor]) {
+    let updates = try RecordedUpdate(
+      example, method, { run.rule(for: $0, decaysBiases: decaysBiases) },
+      OneDNNLowering(threads: ThreadBudget(2)))
+    let losses = try run.losses.indices.map { step in
+      try updates.update(
+        example, step: step, learningRate: run.learningRates[step], tau: run.taus[step])
+    }
+    let state = run.state.map { tensor in
+      NamedTensor(
+        name: tensor.name, shape: Shape(tensor.shape), values: updates.program.read(tensor.name))
+    }
+    return (losses, state)
+  }
+}
+
+extension ParityRun {
+  /// The optimizer's rule; AdamW's ε is that of `make_methods.py`.
+  fileprivate func rule(for role: Parameter.Role, decaysBiases: Bool) -> OptimizerRule {
+    let isWeight = role == .weight
+    let decay = isWeight || decaysBiases ? weightDecay : 0
+    switch optimizer {
+    case .adamw:
+      return .adamW(beta1: momentum, beta2: 0.999, epsilon: 1e-3, weightDecay: decay)
+    case .lars where isWeight:
+      return .lars(momentum: momentum, weightDecay: decay, trustCoefficient: trustCoefficient)
+    case .lars, .sgd: return .sgd(momentum: momentum, weightDecay: decay)
+    }
+  }
+}
+
+/// A compiled update with the fixture's weights.
+private struct RecordedUpdate {
+  let update: Update
+  let program: any Program
+
+  init(
+    _ example: ParityCase, _ method: any Method,
+    _ rule: (Parameter.Role) -> OptimizerRule, _ lowering: any Lowering
+  ) throws {
+    update = Update(method, batchSize: example.batch, channels: 3, isLean: false, rule: rule)
+    program = try lowering.compile(update.graph)
+    let initial = Dictionary(
+      example.initialTensors().map { ($0.name, $0.values) }, uniquingKeysWith: { $1 })
+    for variable in update.variables {
+      if let values = initial[variable.name] {
+        program.write(values, to: variable.name)
+      } else if variable.network == "online", case .constant(let value) = variable.initializer {
+        // Scale and offset of a normalisation without an affine map: PyTorch has none.
+        program.write(
+          Array(repeating: value, count: variable.shape.elementCount), to: variable.name)
+      }
+    }
+  }
+
+  /// One update; the loss before it.
+  func update(_ example: ParityCase, step: Int, learningRate: Double, tau: Double) throws -> Double
+  {
+    for (view, name) in update.viewNames.enumerated() {
+      program.write(example.view(view + 1, step: step).values, to: name)
+    }
+    let scalars = update.rule.scalars(learningRate: learningRate, step: step + 1)
+    for (name, value) in zip(update.rule.scalarNames, scalars) { program.write([value], to: name) }
+    if update.hasTau { program.write([Float(tau)], to: "tau") }
+    try program.run()
+    return Double(program.read("loss")[0])
+  }
+}
