@@ -25,7 +25,7 @@ extension Compilation {
       let residual = unsafe inputs.count == 6 ? address(inputs[5]) : nil
       try append(index) {
         unsafe ck_normalize(
-          layout, x, scale, offset, mean, variance, epsilon, residual, relu ? 1 : 0, y)
+          layout, x, scale, offset, mean, variance, epsilon, residual, relu, y)
       }
     default: preconditionFailure("Not a normalisation.")
     }
@@ -43,7 +43,7 @@ extension Compilation {
     let workspace = unsafe memory.base(memory.workspace)
     try append(index) {
       unsafe ck_batch_normalize(
-        layout, x, scale, offset, epsilon, residual, relu ? 1 : 0, mean, variance, y, workspace)
+        layout, x, scale, offset, epsilon, residual, relu, mean, variance, y, workspace)
     }
   }
 
@@ -62,7 +62,7 @@ extension Compilation {
     let workspace = unsafe memory.base(memory.workspace)
     try append(index) {
       unsafe ck_normalize_gradient(
-        layout, dy, other, x, y, scale, mean, variance, epsilon, relu ? 1 : 0, dx, dscale, doffset,
+        layout, dy, other, x, y, scale, mean, variance, epsilon, relu, dx, dscale, doffset,
         dresidual, workspace)
     }
   }
@@ -109,13 +109,12 @@ extension Compilation {
     let rows = Int64(shape.rank > 0 ? shape[0] : 1)
     let columns = Int64(shape.rank > 1 ? shape[1] : 1)
     let (a, y) = unsafe (floats(node.inputs[0]), floats(.init(node: index)))
-    let workspace = unsafe memory.base(memory.workspace)
     switch node.operation {
     case .addBias:
       let bias = unsafe floats(node.inputs[1])
-      try append(index) { unsafe ck_add_bias(rows, columns, ck_float32, a, bias, y) }
+      try append(index) { unsafe ck_add_bias(rows, columns, a, bias, y) }
     case .sumRows:
-      try append(index) { unsafe ck_sum_rows(rows, columns, ck_float32, a, y, workspace) }
+      try append(index) { unsafe ck_sum_rows(rows, columns, a, y) }
     case .sumColumns: try append(index) { unsafe ck_sum_columns(rows, columns, a, y) }
     case .repeatColumns(let count):
       try append(index) { unsafe ck_repeat_columns(rows, Int64(count), a, y) }
@@ -159,7 +158,7 @@ extension Compilation {
     }
   }
 
-  private func flatKind(_ operation: Operation) -> ck_binary {
+  private func flatKind(_ operation: Operation) -> ck_elementwise_kind {
     switch operation {
     case .add: ck_add
     case .subtract: ck_subtract

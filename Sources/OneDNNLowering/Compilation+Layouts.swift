@@ -26,7 +26,7 @@ extension Compilation {
 
   private func activationStorage(channels: Int) -> Storage {
     let products = activationType == ck_bfloat16 && Compilation.isFolded(graph)
-    let blocks = ck_has_avx512() != 0 && channels % 16 == 0 && !products
+    let blocks = ck_has_avx512() && channels % 16 == 0 && !products
     return blocks ? .blocked(activationType) : .channelsLast(activationType)
   }
 

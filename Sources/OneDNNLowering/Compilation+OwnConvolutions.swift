@@ -28,7 +28,7 @@ struct OwnConvolution {
     case (.winograd, true): Int(ck_winograd_gradient_bytes(shape, Int32(threads.count)))
     case (.pointwise, _): Int(ck_pointwise_gradient_bytes(shape, Int32(threads.count)))
     case (.smallPlanes, false): 0
-    case (.smallPlanes, true): Int(ck_weight_gradient_bytes(shape))
+    case (.smallPlanes, true): Int(ck_small_weight_gradient_bytes(shape))
     case (.fewChannels, false): Int(ck_few_channels_bytes(shape, Int32(threads.count)))
     case (.fewChannels, true): Int(ck_few_channels_gradient_bytes(shape, Int32(threads.count)))
     }
@@ -70,7 +70,7 @@ extension Compilation {
     _ computed: OwnConvolution.Result, x: Graph.Value, w: Graph.Value, y: Graph.Value, stride: Int,
     padding: Int, activations: Storage = .blocked(ck_bfloat16)
   ) throws(LoweringError) -> OwnConvolution? {
-    guard ck_has_bfloat16() != 0, storage(of: y) == activations else { return nil }
+    guard ck_has_bfloat16(), storage(of: y) == activations else { return nil }
     let (source, result, weight) = (graph.shape(of: x), graph.shape(of: y), graph.shape(of: w))
     guard
       let kernel = ownKernel(
@@ -151,7 +151,7 @@ extension Compilation {
         switch kernel {
         case .winograd: unsafe ck_winograd_gradient(shape, x, source, dw, workspace)
         case .pointwise: unsafe ck_pointwise_gradient(shape, x, source, dw, workspace)
-        case .smallPlanes: unsafe ck_weight_gradient(shape, x, source, dw, workspace)
+        case .smallPlanes: unsafe ck_small_weight_gradient(shape, x, source, dw, workspace)
         case .fewChannels: unsafe ck_few_channels_gradient(shape, x, source, dw, workspace)
         }
       }
@@ -159,12 +159,12 @@ extension Compilation {
     var isGradient = true
     if case .convolution = graph.nodes[index].operation { isGradient = false }
     let packed = try unsafe packedWeights(inputs[1], convolution, isGradient, index)
-    let (to, flag) = unsafe (address(result), Int32(isGradient ? 1 : 0))
+    let (to, flag) = unsafe (address(result), isGradient)
     try append(index, kernel: kernel.rawValue) {
       switch kernel {
       case .winograd: unsafe ck_winograd(shape, flag, source, packed, to, workspace)
       case .fewChannels:
-        unsafe ck_few_channels(shape, source, packed, 1, ck_epilogue(), to, workspace)
+        unsafe ck_few_channels(shape, source, packed, true, ck_epilogue(), to, workspace)
       default: unsafe ck_small_convolution(shape, flag, source, packed, to)
       }
     }
@@ -182,11 +182,11 @@ extension Compilation {
     )
     let epilogue = unsafe ck_epilogue(
       bias: floats(inputs[2]), residual: inputs.count == 4 ? address(inputs[3]) : nil,
-      relu: relu ? 1 : 0)
+      relu: relu)
     let kernel = convolution.kernel
     try append(index, kernel: kernel.rawValue) {
       if kernel == .fewChannels {
-        unsafe ck_few_channels(shape, x, packed, 0, epilogue, y, workspace)
+        unsafe ck_few_channels(shape, x, packed, false, epilogue, y, workspace)
       } else {
         unsafe ck_winograd_channels_last(shape, x, packed, epilogue, y, workspace)
       }
@@ -211,7 +211,7 @@ extension Compilation {
     let block = memory.add(byteCount)
     memory.packed[key] = block
     let (w, packed) = unsafe (floats(key.weights), memory.base(block))
-    let flag: Int32 = isGradient ? 1 : 0
+    let flag = isGradient
     let description = ProgramStep(
       name: "reorder", kernel: kernel.rawValue, node: index, shape: graph.shape(of: value),
       byteCount: try description(of: value).byteCount + byteCount, multiplicationCount: 0)
@@ -233,7 +233,7 @@ extension Compilation {
     at packed: UnsafeMutableRawPointer
   ) throws(LoweringError) -> Bool {
     let shape = graph.shape(of: value)
-    guard ck_has_bfloat16() != 0, shape.rank == 4, shape[0] % 16 == 0, shape[1] % 16 == 0,
+    guard ck_has_bfloat16(), shape.rank == 4, shape[0] % 16 == 0, shape[1] % 16 == 0,
       try description(of: value) == MemoryDescription(shape, dnnl_f32, dnnl_ohwi)
     else { return false }
     let isForward = try wanted == MemoryDescription(shape, dnnl_bf16, dnnl_OIhw8i16o2i)
@@ -243,7 +243,7 @@ extension Compilation {
     convolution.out_channels = Int64(shape[0])
     convolution.in_channels = Int64(shape[1])
     convolution.size = Int64(shape[2])
-    let (w, flag) = unsafe (floats(value), Int32(isGradient ? 1 : 0))
+    let (w, flag) = unsafe (floats(value), isGradient)
     let description = ProgramStep(
       name: "reorder", kernel: "packing", node: index, shape: shape,
       byteCount: 6 * shape.elementCount, multiplicationCount: 0)

@@ -20,11 +20,11 @@ extension Compilation {
     case .logSumExpOfRows(let excludingDiagonal):
       let shape = graph.shape(of: node.inputs[0])
       let (rows, columns) = (Int64(shape[0]), Int64(shape[1]))
-      let excluding: Int32 = excludingDiagonal ? 1 : 0
+      let excluding = excludingDiagonal
       try append(index) { unsafe ck_log_sum_exp(rows, columns, excluding, first, y) }
     case .logSumExpOfRowsGradient(let excludingDiagonal):
       let (rows, columns) = (Int64(node.shapes[0][0]), Int64(node.shapes[0][1]))
-      let excluding: Int32 = excludingDiagonal ? 1 : 0
+      let excluding = excludingDiagonal
       let (x, sums) = unsafe (floats(node.inputs[1]), floats(node.inputs[2]))
       try append(index) {
         unsafe ck_log_sum_exp_gradient(rows, columns, excluding, first, x, sums, y)

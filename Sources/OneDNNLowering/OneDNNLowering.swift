@@ -6,7 +6,7 @@ public import Tensors
 /// every buffer planned at compilation.
 public struct OneDNNLowering: Lowering {
   /// bfloat16 where the processor multiplies it, else float32.
-  public static var bestPrecision: Precision { ck_has_bfloat16() != 0 ? .bfloat16 : .float32 }
+  public static var bestPrecision: Precision { ck_has_bfloat16() ? .bfloat16 : .float32 }
 
   /// The threads that the program uses.
   public var threads: ThreadBudget

@@ -29,15 +29,15 @@ enum Storage: Equatable {
     let channels = Int64(shape[1])
     guard shape.rank == 4 else {
       return ck_layout(
-        rows: Int64(shape[0]), channels: channels, pixels: 1, blocked: 0, type: ck_float32)
+        rows: Int64(shape[0]), channels: channels, pixels: 1, blocked: false, type: ck_float32)
     }
     let pixels = Int64(shape[2] * shape[3])
     let rows = Int64(shape[0]) * pixels
     switch self {
     case .channelsLast(let type):
-      return ck_layout(rows: rows, channels: channels, pixels: pixels, blocked: 0, type: type)
+      return ck_layout(rows: rows, channels: channels, pixels: pixels, blocked: false, type: type)
     case .blocked(let type):
-      return ck_layout(rows: rows, channels: channels, pixels: pixels, blocked: 1, type: type)
+      return ck_layout(rows: rows, channels: channels, pixels: pixels, blocked: true, type: type)
     case .plain, .kernel:
       preconditionFailure("An activation of shape \(shape) is stored for a kernel of oneDNN only.")
     }

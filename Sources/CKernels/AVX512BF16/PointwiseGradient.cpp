@@ -1,5 +1,5 @@
-// The gradient of the weights of a convolution of one pixel's window in bfloat16: dw is the sum of outer
-// products over all places.
+// The gradient of the weights of a convolution with kernel size 1, in bfloat16: dw is the sum over all positions of the
+// outer products of dy and x.
 #include "OuterProducts.hpp"
 
 #if defined(__x86_64__)
@@ -8,27 +8,27 @@ using namespace ck;
 
 namespace {
 
-/// x or dy: what of it takes part in the sums lies in lines of `width` places, `stride` pixels apart.
+/// x or dy. The kernel reads every pixel of dy, and every `stride`-th pixel of every `stride`-th line of x.
 struct Operand {
   const bfloat16 *data;
   int64_t channels, height, lineWidth, stride;
 
-  int64_t plane() const { return height * lineWidth; }
+  int64_t pixels() const { return height * lineWidth; }
 };
 
 struct Job {
   Operand rows, columns;
-  int64_t width, places;  // Places of a line, and of a plane.
-  bool isTransposed;      // Rows are channels of x.
+  int64_t width, mapPositions;  // Positions of a line and of a feature map of dy.
+  bool isTransposed;            // Rows are channels of x.
   float *dw;
   void *workspace;
   OuterProducts outer;
 };
 
-/// Whether planes of places divide into pairs; one operand at least, dy, lies in them then.
+/// Whether the positions of a feature map divide into pairs. Then dy at least is stored in pairs.
 bool arePairs(const ck_convolution &c) { return c.out_height * c.out_width % 2 == 0; }
 
-/// The wider operand that lies in pairs becomes the columns.
+/// Of the operands that are stored in pairs, the wider one becomes the columns, which need no packing beforehand.
 bool isTransposed(const ck_convolution &c) {
   return arePairs(c) && (c.out_channels > c.in_channels || c.stride > 1);
 }
@@ -40,34 +40,35 @@ OuterProducts outerProducts(const ck_convolution &c) {
     c.images * c.out_height * c.out_width, !arePairs(c));
 }
 
-/// Walks over the places of 16 channels of an operand.
+/// Walks over the positions of 16 channels of an operand. Adding steps takes less than dividing each position's number.
 struct Walk {
   const bfloat16 *at;
-  int64_t places, width, column, place;
-  int64_t step, rowStep, pictureStep;  // Elements on from the one before; the last two are added to the first.
+  int64_t mapPositions, width, column, position;
+  /// Elements from one position to the next, what is added at the end of a line, and what at the end of a picture.
+  int64_t step, lineStep, pictureStep;
 
   Walk(const Job &job, const Operand &o, int64_t first, int64_t channel)
-    : places(job.places), width(job.width), column(first % width), place(first % places) {
+    : mapPositions(job.mapPositions), width(job.width), column(first % width), position(first % mapPositions) {
     step = o.stride * 16;
-    rowStep = o.stride * (o.lineWidth - width) * 16;
-    pictureStep = o.channels * o.plane() - places / width * o.stride * o.lineWidth * 16;
-    at = o.data + first / places * o.channels * o.plane() + channel * o.plane()
-      + (place / width * o.stride * o.lineWidth + column * o.stride) * 16;
+    lineStep = o.stride * (o.lineWidth - width) * 16;
+    pictureStep = o.channels * o.pixels() - mapPositions / width * o.stride * o.lineWidth * 16;
+    at = o.data + first / mapPositions * o.channels * o.pixels() + channel * o.pixels()
+      + (position / width * o.stride * o.lineWidth + column * o.stride) * 16;
   }
 
   void next() {
     at += step;
-    place++;
+    position++;
     if (++column < width) return;
     column = 0;
-    at += rowStep;
-    if (place < places) return;
-    place = 0;
+    at += lineStep;
+    if (position < mapPositions) return;
+    position = 0;
     at += pictureStep;
   }
 };
 
-/// Packs 16 channels of the places [first, last), each found from the one before.
+/// Packs 16 channels of the positions [first, last), one by one.
 template <bool isColumns>
 BFLOAT16 void packChannels(
   const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last, int64_t channel) {
@@ -85,38 +86,39 @@ BFLOAT16 void packChannels(
   }
 }
 
-/// The same of rows where pairs never cross the end of a stretch of `stretch` places that lie at equal distances: a
-/// plane, or a line of one that every other pixel of is met.
-BFLOAT16 void packStretches(
+/// The same for rows, faster: in runs of `run` positions that are equally far apart, and which no pair crosses. Such a run
+/// is a feature map with stride 1, a line of it with a greater stride.
+BFLOAT16 void packRuns(
   const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last, int64_t channel,
-  int64_t stretch) {
-  for (int64_t place = first; place < last;) {
-    const Walk walk(job, job.rows, place, channel);
-    const int64_t left = stretch - place % stretch, end = place + left < last ? place + left : last;
+  int64_t run) {
+  for (int64_t position = first; position < last;) {
+    const Walk walk(job, job.rows, position, channel);
+    const int64_t left = run - position % run, end = position + left < last ? position + left : last;
     const bfloat16 *at = walk.at;
-    for (; place < end; place += 2, at += 2 * walk.step)
+    for (; position < end; position += 2, at += 2 * walk.step)
       job.outer.storeRows(
-        job.outer.row(part, 0, channel, (place - first) / 2),
+        job.outer.row(part, 0, channel, (position - first) / 2),
         walk.step == 16 ? pairOfNeighbours(at) : pairOf(at, at + walk.step));
   }
 }
 
-/// Packs all rows of the places [first, last).
+/// Packs all rows of the positions [first, last).
 void packRows(const Job &job, const OuterProducts::Part &part, int64_t first, int64_t last) {
-  const int64_t stretch = job.rows.stride > 1 ? job.width : job.places;
+  const int64_t run = job.rows.stride > 1 ? job.width : job.mapPositions;
   for (int64_t channel = 0; channel < job.rows.channels; channel += 16)
-    if (stretch % 2 == 0)
-      packStretches(job, part, first, last, channel, stretch);
+    if (run % 2 == 0)
+      packRuns(job, part, first, last, channel, run);
     else
       packChannels<false>(job, part, first, last, channel);
 }
 
-/// Asks for the columns of the next tile while the first rows meet those of this one, then for the next piece's rows.
-LinesAhead linesAhead(const Job &job, int64_t first, int64_t next, int64_t column, int64_t row) {
-  const auto lines = [&](const Operand &o, int64_t place, int64_t channel) {
-    if (channel >= o.channels) return LinesAhead{o.data, 0};
-    const Walk walk(job, o, place, channel);
-    return LinesAhead{walk.at, 2 * walk.step};
+/// What is prefetched while the rows from `row` on are multiplied by the columns from `column` on. The first row tiles
+/// prefetch the next tile's columns, one block of 16 channels each; the others prefetch the next chunk's rows.
+Prefetch prefetch(const Job &job, int64_t first, int64_t next, int64_t column, int64_t row) {
+  const auto lines = [&](const Operand &o, int64_t position, int64_t channel) {
+    if (channel >= o.channels) return Prefetch{o.data, 0};
+    const Walk walk(job, o, position, channel);
+    return Prefetch{walk.at, 2 * walk.step};
   };
   const int64_t tile = row / tileRows, columnBlocks = tileColumns / 16;
   if (tile >= columnBlocks) {
@@ -137,22 +139,23 @@ void addShare(void *argument) {
       for (int64_t channel = 0; channel < job.columns.channels; channel += 16)
         packChannels<true>(job, part, first, last, channel);
     });
-  const int64_t plane = job.columns.plane();
+  const int64_t pixels = job.columns.pixels();
   o.addShare(
     job.workspace,
     [&](const OuterProducts::Part &part, int64_t first, int64_t last) {
       packRows(job, part, first, last);
     },
     [&](const OuterProducts::Part &part, int64_t first, int64_t, int64_t column) {
-      return PlaneColumns{
-        job.columns.data + column * plane, o.column(part, 0, column, 0), first, job.places,
-        job.columns.channels * plane};
+      return MapColumns{
+        job.columns.data + column * pixels, o.column(part, 0, column, 0), first, job.mapPositions,
+        job.columns.channels * pixels};
     },
     [&](int64_t first, int64_t next, int64_t column, int64_t row) {
-      return linesAhead(job, first, next, column, row);
+      return prefetch(job, first, next, column, row);
     });
 }
 
+/// Adds up the threads' sums to dw, for this thread's share of the output channels.
 BFLOAT16 void finishShare(void *argument) {
   const Job &job = *(const Job *)argument;
   const OuterProducts &o = job.outer;
@@ -182,21 +185,18 @@ BFLOAT16 void finishShare(void *argument) {
 
 void ck_pointwise_gradient(
   ck_convolution c, const void *x, const void *dy, float *dw, void *workspace) {
+  CK_REQUIRE_BFLOAT16();
   const Operand pixels{(const bfloat16 *)x, c.in_channels, c.height, c.width, c.stride};
   const Operand gradients{(const bfloat16 *)dy, c.out_channels, c.out_height, c.out_width, 1};
   const bool transposed = isTransposed(c);
   Job job{
     transposed ? pixels : gradients, transposed ? gradients : pixels, c.out_width,
     c.out_height * c.out_width, transposed, dw, workspace, outerProducts(c)};
-  const unsigned threads = (unsigned)omp_get_max_threads();
-  GOMP_parallel(addShare, &job, threads, 0);
-  GOMP_parallel(finishShare, &job, threads, 0);
+  runOnTeam(addShare, job);
+  runOnTeam(finishShare, job);
 }
 
 int64_t ck_pointwise_gradient_bytes(ck_convolution c, int threads) {
   return threads * outerProducts(c).partByteCount();
 }
-#else
-void ck_pointwise_gradient(ck_convolution, const void *, const void *, float *, void *) {}
-int64_t ck_pointwise_gradient_bytes(ck_convolution, int) { return 0; }
 #endif

@@ -1,8 +1,8 @@
-// A convolution and the gradient of its input in bfloat16 for small planes, as products of matrices.
+// A convolution and the gradient of its input in bfloat16 for small feature maps, as matrix products.
 //
-// A tile is one pixel of eight pictures times 32 output channels. All its pictures meet the same taps of the
-// window, so taps that hang over the edge cost nothing. Pairs of the source's channels lie side by side in
-// the blocked layout and are broadcast from where they are; the weights are packed once an update.
+// A tile is one position in eight pictures times 32 output channels. At the same position every picture uses the same taps
+// of the kernel, so taps that fall on the padding are skipped. On a map of 2×2 these are 20 of 36. Pairs of source channels
+// are adjacent in the blocked layout and are broadcast from there. The weights are packed once per update.
 #include "Products.hpp"
 
 #if defined(__x86_64__)
@@ -18,7 +18,7 @@ struct Packing {
   bool isGradient;
   const float *w;  // [out][tap][in]
   bfloat16 *packed;  // [result tile][16 source channels][tap][pair of them][result channel][2]
-  int64_t tile;  // Result channels of a tile; the last one may be narrower.
+  int64_t tile;  // Result channels of a tile. The last tile may be narrower.
 };
 
 /// Packs 16 result channels for all taps.
@@ -36,7 +36,8 @@ BFLOAT16 void packSixteen(const Packing &p, int64_t result) {
         _mm512_storeu_si512(pairs, interleaved(_mm512_loadu_ps(from), _mm512_loadu_ps(from + taps * in)));
         continue;
       }
-      // Sixteen pairs of input channels of sixteen output channels; 16 channels are half of that.
+      // Input channels are adjacent in w: 16 pairs of them for each of 16 output channels are transposed. Where only 16
+      // input channels are left, half of the pairs are zeros and are not written.
       const bool half = channels.source - s < 32;
       __m512i rows[16];
       for (int i = 0; i < 16; i++) {
@@ -67,18 +68,19 @@ struct Product {
   bfloat16 *result;
 };
 
-/// A line of the source that a tap meets from a place of the result, or −1.
-int64_t met(int64_t place, int64_t tap, int64_t length, const ck_convolution &c, bool isGradient) {
+/// In one dimension: the index in the source that a tap reads for index `at` of the result, or −1 if that is padding or, for
+/// the gradient, between two strides.
+int64_t sourceIndex(int64_t at, int64_t tap, int64_t length, const ck_convolution &c, bool isGradient) {
   if (!isGradient) {
-    const int64_t line = place * c.stride + tap - c.padding;
-    return line >= 0 && line < length ? line : -1;
+    const int64_t index = at * c.stride + tap - c.padding;
+    return index >= 0 && index < length ? index : -1;
   }
-  const int64_t shifted = place + c.padding - tap;
+  const int64_t shifted = at + c.padding - tap;
   if (shifted < 0 || shifted % c.stride != 0) return -1;
   return shifted / c.stride < length ? shifted / c.stride : -1;
 }
 
-/// One pixel of eight pictures for a tile of channels. Pictures that are missing repeat the last one.
+/// One position of eight pictures for a tile of channels. Pictures beyond the last one repeat it and are not written.
 template <int vectors>
 BFLOAT16 void tile(
   const Product &p, int64_t firstPicture, int64_t channelTile, int64_t row, int64_t column) {
@@ -100,19 +102,19 @@ BFLOAT16 void tile(
   TileSums<vectors> sums;
   for (int i = 0; i < tileRows; i++)
     for (int v = 0; v < vectors; v++) sums.lanes[i][v] = _mm512_setzero_ps();
-  // The taps that meet a pixel: where the pixel is, and the tap's number.
-  int64_t places[maximumTaps], numbers[maximumTaps], count = 0;
+  // The taps that read a pixel: the offset of the pixel, and that of the tap's weights.
+  int64_t pixelOffsets[maximumTaps], weightOffsets[maximumTaps], count = 0;
   for (int64_t tap = 0; tap < taps; tap++) {
-    const int64_t line = met(row, tap / c.size, sourceHeight, c, p.isGradient);
-    const int64_t place = met(column, tap % c.size, sourceWidth, c, p.isGradient);
-    if (line < 0 || place < 0) continue;
-    places[count] = (line * sourceWidth + place) * 16;
-    numbers[count++] = tap * vectors * 16 * 16;
+    const int64_t y = sourceIndex(row, tap / c.size, sourceHeight, c, p.isGradient);
+    const int64_t x = sourceIndex(column, tap % c.size, sourceWidth, c, p.isGradient);
+    if (y < 0 || x < 0) continue;
+    pixelOffsets[count] = (y * sourceWidth + x) * 16;
+    weightOffsets[count++] = tap * vectors * 16 * 16;
   }
   for (int64_t block = 0; block < channels.source; block += 16) {
     for (int64_t tap = 0; tap < count; tap++) {
-      const bfloat16 *w = weights + block * taps * vectors * 16 + numbers[tap];
-      const int64_t offset = block * sourcePixels + places[tap];
+      const bfloat16 *w = weights + block * taps * vectors * 16 + weightOffsets[tap];
+      const int64_t offset = block * sourcePixels + pixelOffsets[tap];
 #pragma clang loop unroll(disable)
       for (int64_t pair = 0; pair < 16; pair += 2) {
         addProducts<vectors>(sums, w, [&](int i) __attribute__((always_inline)) {
@@ -155,21 +157,20 @@ BFLOAT16 void multiplyShare(void *argument) {
 }  // namespace
 
 void ck_pack_weights(
-  ck_convolution convolution, int is_gradient, const float *w, int tile, void *packed) {
-  Packing packing{convolution, is_gradient != 0, w, (bfloat16 *)packed, tile};
-  GOMP_parallel(packShare, &packing, (unsigned)omp_get_max_threads(), 0);
+  ck_convolution convolution, bool is_gradient, const float *w, int tile, void *packed) {
+  CK_REQUIRE_BFLOAT16();
+  Packing packing{convolution, is_gradient, w, (bfloat16 *)packed, tile};
+  runOnTeam(packShare, packing);
 }
 
 void ck_small_convolution(
-  ck_convolution convolution, int is_gradient, const void *source, const void *packed,
+  ck_convolution convolution, bool is_gradient, const void *source, const void *packed,
   void *result) {
-  Product product{convolution, is_gradient != 0, (const bfloat16 *)source,
-                  (const bfloat16 *)packed, (bfloat16 *)result};
-  GOMP_parallel(multiplyShare, &product, (unsigned)omp_get_max_threads(), 0);
+  CK_REQUIRE_BFLOAT16();
+  Product product{
+    convolution, is_gradient, (const bfloat16 *)source, (const bfloat16 *)packed, (bfloat16 *)result};
+  runOnTeam(multiplyShare, product);
 }
-#else
-void ck_pack_weights(ck_convolution, int, const float *, int, void *) {}
-void ck_small_convolution(ck_convolution, int, const void *, const void *, void *) {}
 #endif
 
 int64_t ck_packed_weights_bytes(ck_convolution c) {

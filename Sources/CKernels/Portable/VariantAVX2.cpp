@@ -3,15 +3,8 @@
 
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v3"))), apply_to = function)
-#include "ElementwiseTasks.hpp"
-#include "NormalizationTasks.hpp"
-#include "OptimizerTasks.hpp"
-#include "PoolingTasks.hpp"
+#include "TaskTable.hpp"
 #pragma clang attribute pop
 
-const ck::TaskBody ck::avx2Tasks[] = {
-#define X(name) name,
-  CK_TASKS(X)
-#undef X
-};
+constexpr ck::Tasks ck::tasksForAVX2 = tasksOfVariant();
 #endif

@@ -1,5 +1,6 @@
 // One step of an optimizer: the sum of the gradients is fused into it, so that no sum is ever written to memory.
 #pragma once
+#include "ElementwiseTasks.hpp"
 #include "Vector.hpp"
 
 namespace {
@@ -13,12 +14,12 @@ INLINE Lanes gradientSum(const Arguments &u, int64_t i, int64_t width) {
 }
 
 /// The sum of the gradients with the parameter's weight decay.
-INLINE Lanes decayed(const Update &u, int64_t i, Lanes parameter, int64_t width) {
+INLINE Lanes decayed(const MomentumUpdate &u, int64_t i, Lanes parameter, int64_t width) {
   return gradientSum(u, i, width) + parameter * u.decay;
 }
 
-KERNEL void sumNorms(void *argument) {
-  Update &u = *(Update *)argument;
+TASK void sumNorms(void *argument) {
+  MomentumUpdate &u = *(MomentumUpdate *)argument;
   const Share mine = share((u.count + 15) / 16);
   const int64_t last = mine.last * 16 < u.count ? mine.last * 16 : u.count;
   // Pieces are summed in float32, and the pieces' sums in float64: no rounding grows with the count.
@@ -41,8 +42,8 @@ KERNEL void sumNorms(void *argument) {
   u.partial[2 * mine.thread + 1] = ofGradient;
 }
 
-KERNEL void applyUpdate(void *argument) {
-  Update &u = *(Update *)argument;
+TASK void applyMomentum(void *argument) {
+  MomentumUpdate &u = *(MomentumUpdate *)argument;
   forEachSixteen(u.count, [&](int64_t i, int64_t width) INLINE_LAMBDA {
     const Lanes p = load(u.parameter + i, width);
     const Lanes g = decayed(u, i, p, width) * u.ratio;
@@ -52,7 +53,7 @@ KERNEL void applyUpdate(void *argument) {
   });
 }
 
-KERNEL void applyAdamW(void *argument) {
+TASK void applyAdamW(void *argument) {
   AdamWUpdate &u = *(AdamWUpdate *)argument;
   const ck_adamw &rule = u.constants;
   forEachSixteen(u.count, [&](int64_t i, int64_t width) INLINE_LAMBDA {

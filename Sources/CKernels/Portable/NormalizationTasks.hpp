@@ -1,20 +1,23 @@
-// Batch normalisation with residual and rectifier, forward and backward, in two passes over memory each.
+// Batch normalisation with residual and ReLU, forward and backward. Each takes two passes over its operands.
+#pragma once
 #include "Vector.hpp"
 
 namespace {
 
+// MARK: The threads share out rows
 
-
-/// Sums of x − shift and of its square, where shift is the channel's first value: no cancellation.
+/// Sums of x − shift and of its square. The shift is the channel's first value: without it the variance would be the
+/// small difference of two large numbers.
 template <class T>
-INLINE void sumShare(Statistics &s) {
+TASK void sumForStatistics(void *argument) {
+  const Statistics &s = *(const Statistics *)argument;
   const Share mine = share(s.layout.rows);
   const int64_t channels = s.layout.channels;
   double *sums = s.partial + mine.thread * 2 * channels, *squares = sums + channels;
   memset(sums, 0, sizeof(double) * 2 * channels);
   const T *x = (const T *)s.x;
   const int64_t blockStride = s.layout.blocked ? s.layout.pixels : 1;
-  forEachPiece(
+  forEachTile(
     s.layout, mine.first, mine.last,
     [&](int64_t offset, int64_t stride, int64_t rows, int64_t c, int64_t width) INLINE_LAMBDA {
       const Lanes shift = load(x + c * blockStride, width);
@@ -31,19 +34,15 @@ INLINE void sumShare(Statistics &s) {
     });
 }
 
-KERNEL void sumShareOfFloat32(void *argument) { sumShare<float>(*(Statistics *)argument); }
-KERNEL void sumShareOfBFloat16(void *argument) { sumShare<bfloat16>(*(Statistics *)argument); }
-
-
 template <class T, bool hasResidual, bool relu>
-INLINE void normalizeShare(Normalize &n) {
+INLINE void normalizeRows(const Normalize &n) {
   const Share mine = share(n.layout.rows);
   const T *x = (const T *)n.x, *residual = (const T *)n.residual;
   T *y = (T *)n.y;
-  forEachPiece(
+  forEachTile(
     n.layout, mine.first, mine.last,
     [&](int64_t offset, int64_t stride, int64_t rows, int64_t c, int64_t width) INLINE_LAMBDA {
-      // The mean is taken off first: folded into the offset it would cost digits where it is large.
+      // The mean is subtracted first: folded into the offset it would cost digits where it is large.
       const Lanes mean = load(n.mean + c, width), offsets = load(n.offset + c, width);
       Lanes factor{};
       for (int64_t i = 0; i < width; i++)
@@ -59,24 +58,21 @@ INLINE void normalizeShare(Normalize &n) {
 }
 
 template <class T>
-INLINE void normalizeAny(Normalize &n) {
+TASK void normalize(void *argument) {
+  const Normalize &n = *(const Normalize *)argument;
   if (n.residual) {
-    n.relu ? normalizeShare<T, true, true>(n) : normalizeShare<T, true, false>(n);
+    n.relu ? normalizeRows<T, true, true>(n) : normalizeRows<T, true, false>(n);
   } else {
-    n.relu ? normalizeShare<T, false, true>(n) : normalizeShare<T, false, false>(n);
+    n.relu ? normalizeRows<T, false, true>(n) : normalizeRows<T, false, false>(n);
   }
 }
 
-KERNEL void normalizeFloat32(void *argument) { normalizeAny<float>(*(Normalize *)argument); }
-KERNEL void normalizeBFloat16(void *argument) { normalizeAny<bfloat16>(*(Normalize *)argument); }
-
-
-/// dz at an element: dy, or the sum of both of them, gated by y.
+/// dz, the gradient of the normalised values before ReLU: dy, or the sum of both gradients, where y > 0.
 template <class T, bool relu, bool hasOther>
 struct Gated {
   const T *dy, *other, *y;
 
-  INLINE_LAMBDA explicit Gated(const Gradient &g)
+  INLINE_LAMBDA explicit Gated(const NormalizeGradient &g)
     : dy((const T *)g.dy), other((const T *)g.other), y((const T *)g.y) {}
 
   INLINE_LAMBDA Lanes operator()(int64_t at, int64_t width = 16) const {
@@ -86,9 +82,9 @@ struct Gated {
   }
 };
 
-/// Calls `body(relu, hasOther, hasResidual)` with constants.
+/// Calls `body(relu, hasOther, hasResidual)` with constants, so that no loop asks for them.
 template <class Body>
-INLINE void withKind(const Gradient &g, Body body) {
+INLINE void withConstants(const NormalizeGradient &g, Body body) {
   const std::true_type yes;
   const std::false_type no;
   const auto gated = [&](auto relu) INLINE_LAMBDA {
@@ -100,12 +96,12 @@ INLINE void withKind(const Gradient &g, Body body) {
   g.relu ? gated(yes) : gated(no);
 }
 
-// Where the residual's gradient, which is dz, is asked for, the first pass writes it and the second one reads it
-// instead of what it was made of.
+// The gradient of the residual is dz. Where it is asked for, the first pass writes it and the second pass reads it, instead
+// of computing dz again from up to three operands.
 
 /// Sums of dz and of dz·(x − mean).
 template <class T, bool relu, bool hasOther, bool hasResidual>
-INLINE void sumGradientShare(Gradient &g) {
+INLINE void sumRowsForGradient(const NormalizeGradient &g) {
   const Share mine = share(g.layout.rows);
   const int64_t channels = g.layout.channels;
   double *sums = g.partial + mine.thread * 2 * channels, *products = sums + channels;
@@ -113,7 +109,7 @@ INLINE void sumGradientShare(Gradient &g) {
   const Gated<T, relu, hasOther> gated(g);
   const T *x = (const T *)g.x;
   T *dresidual = (T *)g.dresidual;
-  forEachPiece(
+  forEachTile(
     g.layout, mine.first, mine.last,
     [&](int64_t offset, int64_t stride, int64_t rows, int64_t c, int64_t width) INLINE_LAMBDA {
       const Lanes mean = load(g.mean + c, width);
@@ -136,7 +132,7 @@ INLINE void sumGradientShare(Gradient &g) {
 struct Factors {
   Lanes a, b, d;
 };
-INLINE Factors factorsOfGradient(const Gradient &g, int64_t c, int64_t width) {
+INLINE Factors factorsOfGradient(const NormalizeGradient &g, int64_t c, int64_t width) {
   Factors f{};
   const float count = (float)g.layout.rows;
   for (int64_t i = 0; i < width; i++) {
@@ -149,12 +145,12 @@ INLINE Factors factorsOfGradient(const Gradient &g, int64_t c, int64_t width) {
 }
 
 template <class T, bool relu, bool hasOther, bool hasResidual>
-INLINE void applyGradientShare(Gradient &g) {
+INLINE void applyGradientToRows(const NormalizeGradient &g) {
   const Share mine = share(g.layout.rows);
   const Gated<T, relu, hasOther> gated(g);
   const T *x = (const T *)g.x, *dresidual = (const T *)g.dresidual;
   T *dx = (T *)g.dx;
-  forEachPiece(
+  forEachTile(
     g.layout, mine.first, mine.last,
     [&](int64_t offset, int64_t stride, int64_t rows, int64_t c, int64_t width) INLINE_LAMBDA {
       const Factors f = factorsOfGradient(g, c, width);
@@ -167,59 +163,61 @@ INLINE void applyGradientShare(Gradient &g) {
 }
 
 template <class T>
-INLINE void sumGradientAny(Gradient &g) {
-  withKind(g, [&](auto relu, auto hasOther, auto hasResidual) INLINE_LAMBDA {
-    sumGradientShare<T, relu, hasOther, hasResidual>(g);
+TASK void sumForGradient(void *argument) {
+  const NormalizeGradient &g = *(const NormalizeGradient *)argument;
+  withConstants(g, [&](auto relu, auto hasOther, auto hasResidual) INLINE_LAMBDA {
+    sumRowsForGradient<T, relu, hasOther, hasResidual>(g);
   });
 }
-KERNEL void sumGradientFloat32(void *p) { sumGradientAny<float>(*(Gradient *)p); }
-KERNEL void sumGradientBFloat16(void *p) { sumGradientAny<bfloat16>(*(Gradient *)p); }
 
 template <class T>
-INLINE void applyAny(Gradient &g) {
-  withKind(g, [&](auto relu, auto hasOther, auto hasResidual) INLINE_LAMBDA {
-    applyGradientShare<T, relu, hasOther, hasResidual>(g);
+TASK void applyGradient(void *argument) {
+  const NormalizeGradient &g = *(const NormalizeGradient *)argument;
+  withConstants(g, [&](auto relu, auto hasOther, auto hasResidual) INLINE_LAMBDA {
+    applyGradientToRows<T, relu, hasOther, hasResidual>(g);
   });
 }
-KERNEL void applyFloat32(void *p) { applyAny<float>(*(Gradient *)p); }
-KERNEL void applyBFloat16(void *p) { applyAny<bfloat16>(*(Gradient *)p); }
 
-// Block by block: a thread does both passes over 16 channels of all pictures before the next 16.
+// MARK: The threads share out blocks of 16 channels
+//
+// A thread makes both passes over 16 channels of all pictures before it goes on to the next 16. The second pass finds the
+// block in the L2 cache, so memory is read about once.
 
-/// Sixteen sums in double precision, fed in float32 for some rows at a time.
+/// Sixteen sums in float64. What is added are sums in float32 over a tile's rows.
 struct Sums {
   typedef double Doubles __attribute__((vector_size(128)));
   Doubles total;
   INLINE_LAMBDA void add(Lanes lanes) { total += __builtin_convertvector(lanes, Doubles); }
 };
 
-/// Asks for four rows of the next picture's plane of the same channels, into the second cache: each plane begins far
-/// from where the one before ends, where the processor does not look by itself.
+/// Prefetches four rows of the same channels of the next picture into the L2 cache. The hardware prefetcher does not
+/// follow from picture to picture: each feature map begins far from the end of the one before.
 template <class T>
-INLINE void askForNext(const T *from, const ck_layout &layout, int64_t at) {
+INLINE void prefetchNextPicture(const T *from, const ck_layout &layout, int64_t at) {
   const char *line = (const char *)(from + at + layout.channels * layout.pixels);
   for (size_t i = 0; i < 4 * 16 * sizeof(T); i += 64) __builtin_prefetch(line + i, 0, 2);
 }
 
-/// Two sums over all pixels of the block of channels from `c` on; `term` adds what the elements at an offset
-/// give to both, `ask` is called with the offset of every four rows.
-template <class Term, class Ask>
+/// Two sums over all pixels of the block of 16 channels from `c` on. `term` adds to both what the elements at an offset
+/// contribute; `prefetch` is called with the offset of every four rows.
+template <class Term, class Prefetch>
 INLINE void sumBlock(
-  const ck_layout &layout, int64_t c, Sums &first, Sums &second, Ask ask, Term term) {
-  const int64_t images = layout.rows / layout.pixels, pieceRows = 64;
+  const ck_layout &layout, int64_t c, Sums &first, Sums &second, Prefetch prefetch, Term term) {
+  const int64_t images = layout.rows / layout.pixels;
+  // Four sums each hide the latency of an addition.
   Lanes a[4] = {}, b[4] = {};
   int64_t since = 0;
   for (int64_t n = 0; n < images; n++) {
     const int64_t start = (n * layout.channels + c) * layout.pixels;
     for (int64_t row = 0; row < layout.pixels;) {
-      int64_t last = row + pieceRows < layout.pixels ? row + pieceRows : layout.pixels;
+      int64_t last = row + tileRows < layout.pixels ? row + tileRows : layout.pixels;
       since += last - row;
       for (; row + 4 <= last; row += 4) {
-        ask(start + row * 16);
+        prefetch(start + row * 16);
         for (int i = 0; i < 4; i++) term(start + (row + i) * 16, a[i], b[i]);
       }
       for (; row < last; row++) term(start + row * 16, a[0], b[0]);
-      if (since < pieceRows) continue;
+      if (since < tileRows) continue;
       since = 0;
       first.add((a[0] + a[1]) + (a[2] + a[3]));
       second.add((b[0] + b[1]) + (b[2] + b[3]));
@@ -230,15 +228,15 @@ INLINE void sumBlock(
   second.add((b[0] + b[1]) + (b[2] + b[3]));
 }
 
-/// Calls `body(at)` for every element of a block of channels, and `ask` with the offset of every four rows.
-template <class Ask, class Body>
-INLINE void forEachOfBlock(const ck_layout &layout, int64_t c, Ask ask, Body body) {
+/// Calls `body` with the offset of every row of a block of channels, and `prefetch` with that of every four rows.
+template <class Prefetch, class Body>
+INLINE void forEachOfBlock(const ck_layout &layout, int64_t c, Prefetch prefetch, Body body) {
   const int64_t images = layout.rows / layout.pixels;
   for (int64_t n = 0; n < images; n++) {
     const int64_t start = (n * layout.channels + c) * layout.pixels;
     int64_t row = 0;
     for (; row + 4 <= layout.pixels; row += 4) {
-      ask(start + row * 16);
+      prefetch(start + row * 16);
       for (int i = 0; i < 4; i++) body(start + (row + i) * 16);
     }
     for (; row < layout.pixels; row++) body(start + row * 16);
@@ -246,7 +244,7 @@ INLINE void forEachOfBlock(const ck_layout &layout, int64_t c, Ask ask, Body bod
 }
 
 template <class T, bool hasResidual, bool relu>
-INLINE void batchNormalizeBlocks(Normalize &n) {
+INLINE void normalizeBlocks(const Normalize &n) {
   const Share mine = share(n.layout.channels / 16);
   const T *x = (const T *)n.x, *residual = (const T *)n.residual;
   T *y = (T *)n.y;
@@ -254,8 +252,8 @@ INLINE void batchNormalizeBlocks(Normalize &n) {
   for (int64_t c = mine.first * 16; c < mine.last * 16; c += 16) {
     const Lanes first = load(x + c * n.layout.pixels);
     Sums sums{}, squares{};
-    const auto askForX = [&](int64_t at) INLINE_LAMBDA { askForNext(x, n.layout, at); };
-    sumBlock(n.layout, c, sums, squares, askForX, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
+    const auto prefetchX = [&](int64_t at) INLINE_LAMBDA { prefetchNextPicture(x, n.layout, at); };
+    sumBlock(n.layout, c, sums, squares, prefetchX, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
       const Lanes d = load(x + at) - first;
       a += d;
       b += d * d;
@@ -268,10 +266,10 @@ INLINE void batchNormalizeBlocks(Normalize &n) {
       factor[i] = n.scale[c + i] / sqrtf(n.variance[c + i] + n.epsilon);
     }
     const Lanes mean = load(n.mean + c), offsets = load(n.offset + c);
-    const auto askForResidual = [&](int64_t at) INLINE_LAMBDA {
-      if (hasResidual) askForNext(residual, n.layout, at);
+    const auto prefetchResidual = [&](int64_t at) INLINE_LAMBDA {
+      if (hasResidual) prefetchNextPicture(residual, n.layout, at);
     };
-    forEachOfBlock(n.layout, c, askForResidual, [&](int64_t at) INLINE_LAMBDA {
+    forEachOfBlock(n.layout, c, prefetchResidual, [&](int64_t at) INLINE_LAMBDA {
       Lanes value = (load(x + at) - mean) * factor + offsets;
       if (hasResidual) value += load(residual + at);
       if (relu) value = maximum(value, Lanes{});
@@ -281,18 +279,17 @@ INLINE void batchNormalizeBlocks(Normalize &n) {
 }
 
 template <class T>
-INLINE void batchNormalizeAny(Normalize &n) {
+TASK void batchNormalize(void *argument) {
+  const Normalize &n = *(const Normalize *)argument;
   if (n.residual) {
-    n.relu ? batchNormalizeBlocks<T, true, true>(n) : batchNormalizeBlocks<T, true, false>(n);
+    n.relu ? normalizeBlocks<T, true, true>(n) : normalizeBlocks<T, true, false>(n);
   } else {
-    n.relu ? batchNormalizeBlocks<T, false, true>(n) : batchNormalizeBlocks<T, false, false>(n);
+    n.relu ? normalizeBlocks<T, false, true>(n) : normalizeBlocks<T, false, false>(n);
   }
 }
-KERNEL void batchNormalizeFloat32(void *p) { batchNormalizeAny<float>(*(Normalize *)p); }
-KERNEL void batchNormalizeBFloat16(void *p) { batchNormalizeAny<bfloat16>(*(Normalize *)p); }
 
 template <class T, bool relu, bool hasOther, bool hasResidual>
-INLINE void gradientBlocks(Gradient &g) {
+INLINE void normalizeGradientOfBlocks(const NormalizeGradient &g) {
   const Share mine = share(g.layout.channels / 16);
   const Gated<T, relu, hasOther> gated(g);
   const T *x = (const T *)g.x;
@@ -300,13 +297,13 @@ INLINE void gradientBlocks(Gradient &g) {
   for (int64_t c = mine.first * 16; c < mine.last * 16; c += 16) {
     const Lanes mean = load(g.mean + c);
     Sums sums{}, products{};
-    const auto ask = [&](int64_t at) INLINE_LAMBDA {
-      askForNext(gated.dy, g.layout, at);
-      if (hasOther) askForNext(gated.other, g.layout, at);
-      askForNext(x, g.layout, at);
-      if (relu) askForNext(gated.y, g.layout, at);
+    const auto prefetch = [&](int64_t at) INLINE_LAMBDA {
+      prefetchNextPicture(gated.dy, g.layout, at);
+      if (hasOther) prefetchNextPicture(gated.other, g.layout, at);
+      prefetchNextPicture(x, g.layout, at);
+      if (relu) prefetchNextPicture(gated.y, g.layout, at);
     };
-    sumBlock(g.layout, c, sums, products, ask, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
+    sumBlock(g.layout, c, sums, products, prefetch, [&](int64_t at, Lanes &a, Lanes &b) INLINE_LAMBDA {
       const Lanes dz = gated(at);
       if (hasResidual) store(dresidual + at, dz);
       a += dz;
@@ -325,13 +322,13 @@ INLINE void gradientBlocks(Gradient &g) {
     });
   }
 }
+
 template <class T>
-INLINE void gradientAny(Gradient &g) {
-  withKind(g, [&](auto relu, auto hasOther, auto hasResidual) INLINE_LAMBDA {
-    gradientBlocks<T, relu, hasOther, hasResidual>(g);
+TASK void batchNormalizeGradient(void *argument) {
+  const NormalizeGradient &g = *(const NormalizeGradient *)argument;
+  withConstants(g, [&](auto relu, auto hasOther, auto hasResidual) INLINE_LAMBDA {
+    normalizeGradientOfBlocks<T, relu, hasOther, hasResidual>(g);
   });
 }
-KERNEL void gradientFloat32(void *p) { gradientAny<float>(*(Gradient *)p); }
-KERNEL void gradientBFloat16(void *p) { gradientAny<bfloat16>(*(Gradient *)p); }
 
 }  // namespace

@@ -1,8 +1,8 @@
-// The gradient of a convolution's weights in bfloat16 for small planes, as products of matrices.
+// The gradient of a convolution's weights in bfloat16 for small feature maps, as matrix products.
 //
-// For each tap (r, s) of the window, dw[:, r, s, :] is the sum over the places where the tap meets a pixel
-// of dy(place)ᵀ · x(pixel), matrices with a row a picture. A tap that hangs over the edge costs nothing,
-// which on a plane of 2×2 is more than half of all multiplications.
+// For each tap (r, s) of the kernel, dw[:, r, s, :] is a sum over the positions where the tap reads a pixel rather than
+// padding: dy(position)ᵀ · x(pixel), matrices with one row per picture. Taps on the padding are skipped. On a map of 2×2
+// that is more than half of all multiplications.
 #include "Products.hpp"
 
 #if defined(__x86_64__)
@@ -11,7 +11,7 @@ using namespace ck;
 
 namespace {
 
-// A tile of the result: rows are output channels, columns input channels.
+// In a tile of dw, rows are output channels and columns are input channels. A pair is two pictures.
 
 int64_t pairs(int64_t images) { return (images + 1) / 2; }
 
@@ -19,11 +19,11 @@ struct Job {
   ck_convolution c;
   const bfloat16 *x, *dy;
   float *dw;
-  // [column tile][pixel][pair of pictures][column][2] and [row tile][place][pair][row][2]
+  // [column tile][pixel][pair of pictures][column][2] and [row tile][position][pair][row][2]
   bfloat16 *columns, *rows;
 };
 
-/// One pixel of all pictures, 16 channels, in pairs of pictures.
+/// Packs one pixel of all pictures, 16 channels, in pairs of pictures.
 BFLOAT16 void packPixel(
   const bfloat16 *from, int64_t pictureStride, int64_t images, bfloat16 *to, int64_t pairStride) {
   for (int64_t n = 0; n < images; n += 2) {
@@ -41,7 +41,7 @@ BFLOAT16 void packColumns(Job &job) {
   for (int64_t u = mine.first; u < mine.last; u++) {
     const int64_t block = u / pixels, pixel = u % pixels;
     if (c.size == 1 && (pixel / c.width % c.stride != 0 || pixel % c.width % c.stride != 0))
-      continue;  // No window of one pixel reads it.
+      continue;  // A kernel of size 1 does not read it.
     const int64_t tile = block * 16 / tileColumns;
     const int64_t left = c.in_channels - tile * tileColumns;
     const int64_t width = left < tileColumns ? left : tileColumns;
@@ -55,15 +55,15 @@ BFLOAT16 void packColumns(Job &job) {
 /// Packs dy into tiles of 8 channels.
 BFLOAT16 void packRows(Job &job) {
   const ck_convolution &c = job.c;
-  const int64_t places = c.out_height * c.out_width, blocks = c.out_channels / 16;
-  const Share mine = share(blocks * places);
+  const int64_t positions = c.out_height * c.out_width, blocks = c.out_channels / 16;
+  const Share mine = share(blocks * positions);
   const int64_t count = pairs(c.images);
   for (int64_t u = mine.first; u < mine.last; u++) {
-    const int64_t block = u / places, place = u % places;
-    const bfloat16 *from = job.dy + (block * places + place) * 16;
-    bfloat16 *low = job.rows + (2 * block * places + place) * count * tileRows * 2;
-    bfloat16 *high = low + places * count * tileRows * 2;
-    const int64_t stride = c.out_channels * places;
+    const int64_t block = u / positions, position = u % positions;
+    const bfloat16 *from = job.dy + (block * positions + position) * 16;
+    bfloat16 *low = job.rows + (2 * block * positions + position) * count * tileRows * 2;
+    bfloat16 *high = low + positions * count * tileRows * 2;
+    const int64_t stride = c.out_channels * positions;
     for (int64_t n = 0; n < c.images; n += 2) {
       const __m512i both = pairOf(from, n + 1 < c.images ? from + stride : nullptr);
       _mm256_storeu_si256((__m256i *)low, _mm512_castsi512_si256(both));
@@ -87,40 +87,40 @@ BFLOAT16 ALWAYS_INLINE void multiply(
   }
 }
 
-/// The first and one past the last place of a line whose tap `tap` meets a pixel.
+/// In one dimension: the positions [first, last) at which a tap reads a pixel.
 struct Range {
   int64_t first, last;
 };
-Range meeting(int64_t tap, int64_t places, int64_t pixels, const ck_convolution &c) {
+Range positionsOf(int64_t tap, int64_t positions, int64_t pixels, const ck_convolution &c) {
   const int64_t shift = tap - c.padding;
   int64_t first = shift < 0 ? (-shift + c.stride - 1) / c.stride : 0;
   int64_t last = (pixels - 1 - shift) / c.stride + 1;
   if (pixels - 1 - shift < 0) last = 0;
-  if (last > places) last = places;
+  if (last > positions) last = positions;
   return {first, last < first ? first : last};
 }
 
-/// One tile of one tap.
+/// One tile of dw for one tap.
 template <int vectors>
 BFLOAT16 void tile(const Job &job, int64_t rowTile, int64_t columnTile, int64_t r, int64_t s) {
   const ck_convolution &c = job.c;
   const int64_t count = pairs(c.images);
-  const int64_t pixels = c.height * c.width, places = c.out_height * c.out_width;
-  const bfloat16 *rows = job.rows + rowTile * places * count * tileRows * 2;
+  const int64_t pixels = c.height * c.width, positions = c.out_height * c.out_width;
+  const bfloat16 *rows = job.rows + rowTile * positions * count * tileRows * 2;
   const bfloat16 *columns = job.columns + columnTile * tileColumns * pixels * count * 2;
   const int64_t rowStride = count * tileRows * 2, columnStride = count * vectors * 32;
   TileSums<vectors> sums;
   for (int i = 0; i < tileRows; i++)
     for (int v = 0; v < vectors; v++) sums.lanes[i][v] = _mm512_setzero_ps();
-  const Range down = meeting(r, c.out_height, c.height, c);
-  const Range across = meeting(s, c.out_width, c.width, c);
+  const Range down = positionsOf(r, c.out_height, c.height, c);
+  const Range across = positionsOf(s, c.out_width, c.width, c);
   for (int64_t i = down.first; i < down.last; i++) {
     const int64_t line = (i * c.stride + r - c.padding) * c.width;
-    if (c.stride == 1) {  // Neighbouring places meet neighbouring pixels.
-      const int64_t place = i * c.out_width + across.first;
+    if (c.stride == 1) {  // Neighbouring positions read neighbouring pixels: one long product serves the whole line.
+      const int64_t position = i * c.out_width + across.first;
       const int64_t pixel = line + across.first + s - c.padding;
       multiply<vectors>(
-        rows + place * rowStride, columns + pixel * columnStride,
+        rows + position * rowStride, columns + pixel * columnStride,
         (across.last - across.first) * count, sums);
       continue;
     }
@@ -160,21 +160,18 @@ void multiplyTiles(void *argument) {
 
 }  // namespace
 
-void ck_weight_gradient(
-  ck_convolution convolution, const void *x, const void *dy, float *dw, void *workspace) {
+void ck_small_weight_gradient(
+  ck_convolution c, const void *x, const void *dy, float *dw, void *workspace) {
+  CK_REQUIRE_BFLOAT16();
   bfloat16 *columns = (bfloat16 *)workspace;
-  bfloat16 *rows = columns
-    + 2 * pairs(convolution.images) * convolution.in_channels * convolution.height * convolution.width;
-  Job job{convolution, (const bfloat16 *)x, (const bfloat16 *)dy, dw, columns, rows};
-  const unsigned threads = (unsigned)omp_get_max_threads();
-  GOMP_parallel(pack, &job, threads, 0);
-  GOMP_parallel(multiplyTiles, &job, threads, 0);
+  bfloat16 *rows = columns + 2 * pairs(c.images) * c.in_channels * c.height * c.width;
+  Job job{c, (const bfloat16 *)x, (const bfloat16 *)dy, dw, columns, rows};
+  runOnTeam(pack, job);
+  runOnTeam(multiplyTiles, job);
 }
-#else
-void ck_weight_gradient(ck_convolution, const void *, const void *, float *, void *) {}
 #endif
 
-int64_t ck_weight_gradient_bytes(ck_convolution c) {
+int64_t ck_small_weight_gradient_bytes(ck_convolution c) {
   const int64_t count = (c.images + 1) / 2 * 2;
   return 2 * count
     * (c.in_channels * c.height * c.width + c.out_channels * c.out_height * c.out_width);

@@ -1,11 +1,12 @@
-// Sixteen lanes, rows and shares of the team: what the tasks are written in. Included once a variant.
+// Sixteen float32 lanes, and loops over rows of channels: what the tasks are written in. Included once per variant.
 #pragma once
 #include "Tasks.hpp"
 
-// Vectors wider than the base processor has never cross a call: everything here is inlined.
+// Everything here is inlined, so no vector that is wider than the registers of the base processor is passed
+// in a call, whose two sides could disagree on how.
 #pragma clang diagnostic ignored "-Wpsabi"
 
-#define KERNEL static
+#define TASK static
 #define INLINE static inline __attribute__((always_inline))
 #define INLINE_LAMBDA __attribute__((always_inline))
 
@@ -20,13 +21,6 @@ typedef uint16_t Halves __attribute__((vector_size(32)));
 
 INLINE Lanes splat(float value) { return Lanes{} + value; }
 
-INLINE float widen(float value) { return value; }
-INLINE float widen(bfloat16 value) {
-  uint32_t word = (uint32_t)value.bits << 16;
-  float result;
-  memcpy(&result, &word, 4);
-  return result;
-}
 INLINE void narrow(float value, float *out) { *out = value; }
 /// Rounds to nearest, ties to even; a NaN stays a NaN.
 INLINE void narrow(float value, bfloat16 *out) {
@@ -63,12 +57,12 @@ INLINE void store(bfloat16 *to, Lanes lanes) {
   memcpy(to, &halves, 32);
 }
 #endif
-/// `width` lanes, 1…16; the rest are 0.
+/// The first `width` lanes, 1…16; the others are 0.
 template <class T>
 INLINE Lanes load(const T *from, int64_t width) {
   if (width == 16) return load(from);
   Lanes lanes{};
-  for (int64_t i = 0; i < width; i++) lanes[i] = widen(from[i]);
+  for (int64_t i = 0; i < width; i++) lanes[i] = widened(from[i]);
   return lanes;
 }
 template <class T>
@@ -76,7 +70,9 @@ INLINE void store(T *to, Lanes lanes, int64_t width) {
   if (width == 16) return store(to, lanes);
   for (int64_t i = 0; i < width; i++) narrow(lanes[i], to + i);
 }
+/// The lanes that the mask selects; the others are 0.
 INLINE Lanes where(Mask mask, Lanes lanes) { return (Lanes)(mask & (Mask)lanes); }
+/// The greater of both; the second one where either is NaN.
 INLINE Lanes maximum(Lanes a, Lanes b) { return a > b ? a : b; }
 INLINE float sum(Lanes lanes) {
   float total = 0;
@@ -84,15 +80,19 @@ INLINE float sum(Lanes lanes) {
   return total;
 }
 
-/// Calls `body(offset, stride, rows, channel, width)` for pieces of the rows `[first, last)`: `rows` rows of
-/// `width` channels from `channel` on, row i at element `offset + i·stride`. A piece fits the first cache.
+/// The rows of a tile: sums of as many elements lose no digits in float32, before they are added in float64.
+const int64_t tileRows = 64;
+
+/// Cuts the rows `[first, last)` into tiles of up to `tileRows` rows by 16 channels and calls
+/// `body(offset, stride, rows, channel, width)` for each: `width` channels from `channel` on, whose row i begins at
+/// element `offset + i·stride`. A tile fits the L1 cache.
 template <class Body>
-INLINE void forEachPiece(const ck_layout &layout, int64_t first, int64_t last, Body body) {
-  const int64_t pieceRows = 64;
+INLINE void forEachTile(const ck_layout &layout, int64_t first, int64_t last, Body body) {
   for (int64_t row = first; row < last;) {
-    int64_t rows = last - row < pieceRows ? last - row : pieceRows;
+    int64_t rows = last - row < tileRows ? last - row : tileRows;
     if (layout.blocked) {
       int64_t image = row / layout.pixels, pixel = row % layout.pixels;
+      // A tile ends with its picture: the next one's rows of the same channels lie elsewhere.
       if (rows > layout.pixels - pixel) rows = layout.pixels - pixel;
       const int64_t start = image * layout.pixels * layout.channels + pixel * 16;
       for (int64_t c = 0; c < layout.channels; c += 16)

@@ -5,15 +5,8 @@
 #include <immintrin.h>
 #define CK_NARROWS_BFLOAT16 1
 #pragma clang attribute push(__attribute__((target("arch=x86-64-v4,avx512bf16"))), apply_to = function)
-#include "ElementwiseTasks.hpp"
-#include "NormalizationTasks.hpp"
-#include "OptimizerTasks.hpp"
-#include "PoolingTasks.hpp"
+#include "TaskTable.hpp"
 #pragma clang attribute pop
 
-const ck::TaskBody ck::avx512BF16Tasks[] = {
-#define X(name) name,
-  CK_TASKS(X)
-#undef X
-};
+constexpr ck::Tasks ck::tasksForAVX512BF16 = tasksOfVariant();
 #endif
