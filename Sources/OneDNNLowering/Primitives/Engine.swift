@@ -31,20 +31,20 @@ final class PrimitiveDescription {
   let raw: dnnl_primitive_desc_t
   private let engine: Engine
 
-  /// The kernel for a filled-in operation descriptor; `hint` is the forward kernel of a gradient.
+  /// The kernel for a filled-in operation descriptor. `hint` is the forward kernel of a gradient.
   ///
-  /// `epilogue` is what the kernel does to each result before it writes it, in order. Of oneDNN's kernels it is the
-  /// first whose name does not contain `avoided`, unless only slow ones are left.
+  /// `following` is what the kernel does to each result before it writes it, in order. It is the first of oneDNN's kernels
+  /// whose name does not contain `avoided`, unless only slow ones are left.
   init(
     _ descriptor: UnsafeRawPointer, hint: PrimitiveDescription? = nil, engine: Engine,
-    epilogue: [Epilogue] = [], avoiding avoided: String? = nil, _ what: @autoclosure () -> String
+    following: [PostOperation] = [], avoiding avoided: String? = nil, _ what: @autoclosure () -> String
   ) throws(LoweringError) {
     var attributes: dnnl_primitive_attr_t?
     try unsafe check(dnnl_primitive_attr_create(&attributes), what())
     defer { unsafe dnnl_primitive_attr_destroy(attributes) }
     try unsafe check(
       dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user), what())
-    try unsafe Epilogue.set(epilogue, on: attributes)
+    try unsafe PostOperation.set(following, on: attributes)
     var iterator: dnnl_primitive_desc_iterator_t?
     try unsafe check(
       dnnl_primitive_desc_iterator_create(
@@ -57,6 +57,7 @@ final class PrimitiveDescription {
       guard unsafe dnnl_primitive_desc_iterator_next(iterator) == dnnl_success,
         let next = unsafe dnnl_primitive_desc_iterator_fetch(iterator)
       else { break }
+      // Kernels of other names are slow: the first one is better than they are, even if it is to be avoided.
       if unsafe !PrimitiveDescription.name(next).contains("jit_bf16") {
         unsafe dnnl_primitive_desc_destroy(next)
         break
@@ -98,7 +99,7 @@ final class PrimitiveDescription {
   /// The bytes of scratchpad that a run needs.
   var scratchByteCount: Int { layout(dnnl_query_scratchpad_md).byteCount }
 
-  /// Whether it is the kernel that oneDNN takes where it has no fast one.
+  /// Whether it is the plain kernel that oneDNN takes where it has no fast one.
   var isPlainLoops: Bool { kernelName.hasPrefix("ref") }
 
   /// oneDNN's name of the kernel, such as `jit:avx512_core`.
@@ -151,7 +152,7 @@ final class Primitive {
     unsafe dnnl_primitive_destroy(raw)
   }
 
-  /// Points one of the operands, by its place in the list, at other memory of the same layout.
+  /// Points one of the operands, by its index in the list, at other memory of the same layout.
   func move(operand: Int, to base: UnsafeMutableRawPointer) throws(LoweringError) {
     try unsafe check(dnnl_memory_set_data_handle(arguments[operand].memory, base), name)
   }

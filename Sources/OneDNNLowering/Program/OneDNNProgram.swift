@@ -3,34 +3,21 @@ import COneDNN
 import TensorGraph
 import Tensors
 
-/// Where the host finds a leaf or an output.
+/// A leaf or an output as the host reads and writes it.
 @safe
-struct HostPlace {
+struct HostValue {
   var node: Int
   var shape: Shape
   var layout: MemoryDescription
   var base: UnsafeMutableRawPointer
-}
 
-extension Compilation {
-  func leafPlaces() throws(LoweringError) -> [String: HostPlace] {
-    var places: [String: HostPlace] = [:]
-    for leaf in graph.inputs + graph.variables {
-      places[leaf.name] = try place(.init(node: leaf.node))
-    }
-    return places
-  }
-
-  func outputPlaces() throws(LoweringError) -> [String: HostPlace] {
-    var places: [String: HostPlace] = [:]
-    for output in graph.outputs { places[output.name] = try place(output.value) }
-    return places
-  }
-
-  private func place(_ value: Graph.Value) throws(LoweringError) -> HostPlace {
-    try unsafe HostPlace(
-      node: value.node, shape: graph.shape(of: value), layout: description(of: value),
-      base: address(value))
+  init(
+    _ value: Graph.Value, _ graph: Graph, _ layouts: Layouts, _ memory: ProgramMemory
+  ) throws(LoweringError) {
+    node = value.node
+    shape = graph.shape(of: value)
+    layout = try layouts.description(of: value)
+    unsafe base = memory.address(of: value)
   }
 }
 
@@ -45,23 +32,29 @@ final class OneDNNProgram: Program {
   private let bound: [Step]
   /// Whether the preparations have run since the host last wrote a variable.
   private var isPrepared = false
-  private let leaves: [String: HostPlace]
-  private let outputs: [String: HostPlace]
+  private let leaves: [String: HostValue]
+  private let outputs: [String: HostValue]
   private var hostCopies: [HostCopy.Key: HostCopy] = [:]
 
   init(
-    graph: Graph, engine: Engine, threads: ThreadBudget, arena: MemoryPlan, memory: ProgramMemory,
-    preparations: [Step], steps: [Step], leaves: [String: HostPlace], outputs: [String: HostPlace]
-  ) {
+    _ graph: Graph, _ layouts: Layouts, _ plan: MemoryPlan, _ memory: ProgramMemory,
+    engine: Engine, threads: ThreadBudget, preparations: [Step], steps: [Step]
+  ) throws(LoweringError) {
     self.graph = graph
     self.engine = engine
     self.threads = threads
-    plan = arena
+    self.plan = plan
     self.memory = memory
     self.preparations = preparations
     bound = steps
-    self.leaves = leaves
-    self.outputs = outputs
+    var (leaves, outputs): ([String: HostValue], [String: HostValue]) = ([:], [:])
+    for leaf in graph.inputs + graph.variables {
+      leaves[leaf.name] = try HostValue(.init(node: leaf.node), graph, layouts, memory)
+    }
+    for output in graph.outputs {
+      outputs[output.name] = try HostValue(output.value, graph, layouts, memory)
+    }
+    (self.leaves, self.outputs) = (leaves, outputs)
   }
 
   var arenaByteCount: Int { plan.byteCount }
@@ -76,62 +69,62 @@ final class OneDNNProgram: Program {
       for step in preparations { try step.run() }
       isPrepared = true
     }
-    for (place, step) in bound.enumerated() {
+    for (number, step) in bound.enumerated() {
       try step.run()
-      afterEachStep(place)
+      afterEachStep(number)
     }
   }
 
   func write(_ values: [Float], to name: String) {
-    let place = leaf(name)
+    let value = leaf(name)
     precondition(
-      values.count == place.shape.elementCount, "\(name) is not \(values.count) values.")
+      values.count == value.shape.elementCount, "\(name) is not \(values.count) values.")
     unsafe values.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      unsafe copy(.rowMajorIn, name, place, UnsafeMutableRawPointer(mutating: base))
+      unsafe copy(.rowMajorIn, name, value, UnsafeMutableRawPointer(mutating: base))
     }
   }
 
   func write(channelsLast values: Span<Float>, to name: String) {
-    let place = leaf(name)
+    let value = leaf(name)
     precondition(
-      values.count == place.shape.elementCount && place.shape.rank == 4,
+      values.count == value.shape.elementCount && value.shape.rank == 4,
       "\(name) is not \(values.count) values of rank 4.")
     unsafe values.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      unsafe copy(.channelsLastIn, name, place, UnsafeMutableRawPointer(mutating: base))
+      unsafe copy(.channelsLastIn, name, value, UnsafeMutableRawPointer(mutating: base))
     }
   }
 
   func read(_ name: String) -> [Float] {
-    guard let place = outputs[name] ?? leaves[name] else {
+    guard let value = outputs[name] ?? leaves[name] else {
       preconditionFailure("No variable or output is called \(name).")
     }
-    var values = [Float](repeating: 0, count: place.shape.elementCount)
+    var values = [Float](repeating: 0, count: value.shape.elementCount)
     unsafe values.withUnsafeMutableBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      unsafe copy(.rowMajorOut, name, place, base)
+      unsafe copy(.rowMajorOut, name, value, base)
     }
     return values
   }
 
   /// Where the host is about to write.
-  private func leaf(_ name: String) -> HostPlace {
-    guard let place = leaves[name] else {
+  private func leaf(_ name: String) -> HostValue {
+    guard let value = leaves[name] else {
       preconditionFailure("No input or variable is called \(name).")
     }
-    if case .variable = graph.nodes[place.node].operation { isPrepared = false }
-    return place
+    if case .variable = graph.nodes[value.node].operation { isPrepared = false }
+    return value
   }
 
   /// Copies between the host's layout and the program's. A kernel is made at the first copy of its kind.
   private func copy(
-    _ kind: HostCopy.Kind, _ name: String, _ place: HostPlace, _ base: UnsafeMutableRawPointer
+    _ kind: HostCopy.Kind, _ name: String, _ value: HostValue, _ base: UnsafeMutableRawPointer
   ) {
     host { () throws(LoweringError) in
       let key = HostCopy.Key(kind: kind, name: name)
       if let copy = hostCopies[key] { return try unsafe copy.run(base) }
-      let copy = try unsafe HostCopy(kind, place, base, engine: engine)
+      let copy = try unsafe HostCopy(kind, value, base, engine: engine)
       hostCopies[key] = copy
       try unsafe copy.run(base)
     }

@@ -1,3 +1,4 @@
+import CKernels
 import COneDNN
 import TensorGraph
 import Tensors
@@ -10,7 +11,7 @@ func check(_ status: dnnl_status_t, _ what: @autoclosure () -> String) throws(Lo
 }
 
 /// oneDNN's description of how a tensor's elements are stored.
-struct MemoryDescription: Equatable {
+struct MemoryDescription: Hashable {
   var raw: dnnl_memory_desc_t
 
   init(_ raw: dnnl_memory_desc_t) { self.raw = raw }
@@ -31,6 +32,11 @@ struct MemoryDescription: Equatable {
     var copy = raw
     return unsafe dnnl_memory_desc_get_size(&copy)
   }
+
+  /// The type of the elements, where it is one of ours.
+  var type: ck_type { raw.data_type == dnnl_bf16 ? ck_bfloat16 : ck_float32 }
+
+  func hash(into hasher: inout Hasher) { hasher.combine(byteCount) }
 
   static func == (left: MemoryDescription, right: MemoryDescription) -> Bool {
     var (a, b) = (left.raw, right.raw)

@@ -3,19 +3,19 @@ import TensorGraph
 
 // MARK: Updates of the optimizer
 
-extension Compilation {
-  /// Binds one update. Results may lie over the operands: each element is read before it is written.
-  mutating func appendOptimizerUpdate(_ index: Int, _ rule: OptimizerRule) throws(LoweringError) {
+extension StepBuilder {
+  /// One update. Results may be written over the operands: each element is read before it is written.
+  func optimizerUpdate(_ index: Int, _ rule: OptimizerRule) throws(LoweringError) -> [Step] {
     let inputs = graph.nodes[index].inputs
     guard let operands = rule.operands(inputs) else {
       preconditionFailure("\(rule) of \(inputs.count) operands.")
     }
     switch rule {
     case .sgd(let momentum, let weightDecay):
-      try appendMomentumUpdate(
+      return try momentumUpdate(
         index, operands, momentum: Float(momentum), weightDecay: Float(weightDecay), trust: -1)
     case .lars(let momentum, let weightDecay, let trustCoefficient):
-      try appendMomentumUpdate(
+      return try momentumUpdate(
         index, operands, momentum: Float(momentum), weightDecay: Float(weightDecay),
         trust: Float(trustCoefficient))
     case .adamW(let beta1, let beta2, let epsilon, let weightDecay):
@@ -23,41 +23,41 @@ extension Compilation {
       let constants = ck_adamw(
         first_decay: Float(beta1), first_share: Float(1 - beta1), second_decay: Float(beta2),
         second_share: Float(1 - beta2), epsilon: Float(epsilon), weight_decay: Float(weightDecay))
-      try appendAdamWUpdate(index, operands, constants)
+      return try adamWUpdate(index, operands, constants)
     }
   }
 
-  private mutating func appendMomentumUpdate(
+  private func momentumUpdate(
     _ index: Int, _ operands: OptimizerRule.Operands<Graph.Value>, momentum: Float,
     weightDecay: Float, trust: Float
-  ) throws(LoweringError) {
-    let count = try count(.init(node: index))
+  ) throws(LoweringError) -> [Step] {
+    let count = try elements(.init(node: index)).count
     let (p, v) = unsafe (floats(operands.parameter), floats(operands.slots[0]))
-    let (newP, newV) = unsafe (floats(.init(node: index)), floats(.init(node: index, result: 1)))
+    let (newP, newV) = unsafe (result(index), floats(.init(node: index, result: 1)))
     let gradients = unsafe addresses(operands.gradients)
     let rate = unsafe floats(operands.scalars[0])
-    let workspace = unsafe memory.base(memory.workspace)
-    try append(index) {
+    let workspace = unsafe memory.workspaceAddress
+    return try step(index) {
       unsafe ck_optimizer_update(
         count, p, v, gradients, Int64(gradients.count), rate.pointee, weightDecay, momentum, trust,
         newP, newV, workspace)
     }
   }
 
-  private mutating func appendAdamWUpdate(
+  private func adamWUpdate(
     _ index: Int, _ operands: OptimizerRule.Operands<Graph.Value>, _ constants: ck_adamw
-  ) throws(LoweringError) {
-    let count = try count(.init(node: index))
+  ) throws(LoweringError) -> [Step] {
+    let count = try elements(.init(node: index)).count
     let (p, m, v) = unsafe (
       floats(operands.parameter), floats(operands.slots[0]), floats(operands.slots[1])
     )
-    let newP = unsafe floats(.init(node: index))
+    let newP = unsafe result(index)
     let (newM, newV) = unsafe (
       floats(.init(node: index, result: 1)), floats(.init(node: index, result: 2))
     )
     let gradients = unsafe addresses(operands.gradients)
     let scalars = unsafe addresses(operands.scalars)
-    try append(index) {
+    return try step(index) {
       unsafe ck_adamw_update(
         count, p, m, v, gradients, Int64(gradients.count), constants, scalars, newP, newM, newV)
     }

@@ -18,32 +18,32 @@ final class HostCopy {
   }
 
   private let kind: Kind
-  private let place: HostPlace
+  private let value: HostValue
   /// nil where the layouts agree, so that bytes are copied.
   private let kernel: Primitive?
   private let scratch: Buffer
 
-  /// A copy between `place` and host memory such as that at `base`.
-  init(_ kind: Kind, _ place: HostPlace, _ base: UnsafeMutableRawPointer, engine: Engine)
+  /// A copy between `value` and host memory such as that at `base`.
+  init(_ kind: Kind, _ value: HostValue, _ base: UnsafeMutableRawPointer, engine: Engine)
     throws(LoweringError)
   {
     self.kind = kind
-    self.place = place
-    let host: Storage = kind == .channelsLastIn ? .channelsLast(ck_float32) : .plain
-    let layout = try host.description(of: place.shape)
-    guard layout != place.layout else {
+    self.value = value
+    let host: Storage = kind == .channelsLastIn ? .channelsLast(ck_float32) : .rowMajor(ck_float32)
+    let layout = try host.description(of: value.shape)
+    guard layout != value.layout else {
       kernel = nil
       scratch = Buffer(byteCount: 0)
       return
     }
-    let ends = kind == .rowMajorOut ? (place.layout, layout) : (layout, place.layout)
+    let ends = kind == .rowMajorOut ? (value.layout, layout) : (layout, value.layout)
     let reorder = try PrimitiveDescription(from: ends.0, to: ends.1, engine: engine)
     scratch = Buffer(byteCount: reorder.scratchByteCount)
-    // The host's side comes first: it moves from call to call.
+    // The host's side comes first: its address changes from call to call.
     let arguments: (host: Int32, program: Int32) =
       kind == .rowMajorOut ? (DNNL_ARG_TO, DNNL_ARG_FROM) : (DNNL_ARG_FROM, DNNL_ARG_TO)
     let operands = unsafe [
-      (arguments.host, layout, base), (arguments.program, place.layout, place.base),
+      (arguments.host, layout, base), (arguments.program, value.layout, value.base),
       (
         Int32(DNNL_ARG_SCRATCHPAD), reorder.layout(dnnl_query_scratchpad_md), scratch.pointer
       ),
@@ -57,11 +57,11 @@ final class HostCopy {
       try unsafe kernel.move(operand: 0, to: base)
       return try kernel.run()
     }
-    let byteCount = place.layout.byteCount
+    let byteCount = value.layout.byteCount
     if kind == .rowMajorOut {
-      unsafe base.copyMemory(from: place.base, byteCount: byteCount)
+      unsafe base.copyMemory(from: value.base, byteCount: byteCount)
     } else {
-      unsafe place.base.copyMemory(from: base, byteCount: byteCount)
+      unsafe value.base.copyMemory(from: base, byteCount: byteCount)
     }
   }
 }

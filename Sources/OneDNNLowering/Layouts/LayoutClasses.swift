@@ -1,7 +1,8 @@
 import TensorGraph
 import Tensors
 
-/// Values that must share one layout, because flat kernels walk them side by side.
+/// Which values must share one layout: elementwise kernels walk their operands and results side by side, and a variable
+/// takes over the bytes of its next value.
 struct LayoutClasses {
   private var parent: [Graph.Value: Graph.Value] = [:]
 
@@ -9,7 +10,7 @@ struct LayoutClasses {
     for (index, node) in graph.nodes.enumerated() {
       let results = node.shapes.indices.map { Graph.Value(node: index, result: $0) }
       for result in results { parent[result] = result }
-      guard LayoutClasses.isFlat(node.operation) else { continue }
+      guard LayoutClasses.isElementwise(node.operation) else { continue }
       for operand in node.inputs where graph.shape(of: operand) == node.shapes[0] {
         for result in results { join(operand, result) }
       }
@@ -30,13 +31,22 @@ struct LayoutClasses {
     parent[representative(b)] = representative(a)
   }
 
-  private static func isFlat(_ operation: Operation) -> Bool {
+  /// Whether the kernel of an operation reads element i of each operand of the result's shape for element i of the result,
+  /// wherever that is stored.
+  private static func isElementwise(_ operation: Operation) -> Bool {
     switch operation {
     case .relu, .reluGradient, .add, .subtract, .multiply, .divide, .scale, .addScalar,
       .squareRoot, .exponential, .logarithm, .stopGradient, .interpolate, .runningAverage,
       .optimizerUpdate:
       true
-    default: false
+    case .input, .variable, .constant, .convolution, .convolutionInputGradient,
+      .convolutionWeightGradient, .convolutionWithBias, .batchNormalization,
+      .batchNormalizationGradient, .batchNormalizationInference, .maxPool, .maxPoolGradient,
+      .globalAveragePool, .globalAveragePoolGradient, .matrixProduct, .addBias, .sumRows,
+      .sumColumns, .repeatColumns, .repeatRows, .zeroDiagonal, .logSumExpOfRows,
+      .logSumExpOfRowsGradient, .concatenateRows, .sliceRows, .placeRows, .mean, .broadcast,
+      .l2Normalize, .l2NormalizeGradient:
+      false
     }
   }
 }
