@@ -12,11 +12,22 @@ enum HandWrittenKernel: Hashable {
   case weights(WeightKernel)
 
   /// The kernels of a convolution and of the gradient of its input.
-  enum DataKernel: String { case winograd, smallMaps, fewChannels }
+  enum DataKernel: String {
+    case winograd
+    case smallMaps = "small maps"
+    case fewChannels = "few channels"
+  }
   /// The kernels of a convolution with bias.
-  enum InferenceKernel: String { case winograd, fewChannels }
+  enum InferenceKernel: String {
+    case winograd
+    case fewChannels = "few channels"
+  }
   /// The kernels of the gradient of the weights.
-  enum WeightKernel: String { case winograd, pointwise, smallMaps, fewChannels }
+  enum WeightKernel: String {
+    case winograd, pointwise
+    case smallMaps = "small maps"
+    case fewChannels = "few channels"
+  }
 
   /// The name in plans and profiles.
   var name: String {
