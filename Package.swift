@@ -134,6 +134,7 @@ let package = Package(
       name: "EngineTests",
       dependencies: [
         "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Randomness",
+        "CKernels",
       ],
       exclude: ["Fixtures"]),
     .testTarget(

@@ -6,7 +6,7 @@ public import Tensors
 /// every buffer planned at compilation.
 public struct OneDNNLowering: Lowering {
   /// bfloat16 where the processor multiplies it, else float32.
-  public static var bestPrecision: Precision { ck_has_bfloat16() != 0 ? .bfloat16 : .float32 }
+  public static var bestPrecision: Precision { ck_has_bfloat16() ? .bfloat16 : .float32 }
 
   /// The threads that the program uses.
   public var threads: ThreadBudget
@@ -24,7 +24,7 @@ public struct OneDNNLowering: Lowering {
     self.memoryLimitByteCount = memoryLimitByteCount
   }
 
-  /// Chooses layouts and kernels, plans memory and binds the two.
+  /// Runs the stages: layouts and kernels, aliases, offsets in memory, steps. Each is a value made from those before it.
   ///
   /// - Throws: `outOfMemory` if the plan exceeds the limit, before anything is allocated; `unsupported` if
   ///   the processor does not multiply the precision; `unsupported` or `executionFailed` if oneDNN refuses
@@ -34,7 +34,20 @@ public struct OneDNNLowering: Lowering {
       throw .unsupported("bfloat16, which this processor does not multiply")
     }
     ck_set_threads(Int32(threads.count))
-    var compilation = try Compilation(graph, self)
-    return try compilation.program()
+    let engine = try Engine()
+    let readers = graph.readers
+    let layouts = try Layouts(graph, readers: readers, precision: precision, engine: engine)
+    let aliases = Aliases(graph, readers: readers)
+    let plan = try MemoryPlan(graph, layouts, aliases)
+    guard plan.byteCount <= memoryLimitByteCount else {
+      throw .outOfMemory(
+        neededByteCount: plan.byteCount, limitByteCount: memoryLimitByteCount)
+    }
+    let memory = try ProgramMemory(graph, layouts, aliases, plan, threads: threads)
+    var builder = StepBuilder(graph, layouts, aliases, memory, engine)
+    let steps = try builder.steps()
+    return try OneDNNProgram(
+      graph, layouts, plan, builder.memory, engine: engine, threads: threads,
+      preparations: builder.preparations, steps: steps)
   }
 }

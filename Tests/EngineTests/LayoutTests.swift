@@ -1,0 +1,184 @@
+import CKernels
+import TensorGraph
+import Tensors
+import Testing
+
+@testable import OneDNNLowering
+
+/// The first stage of the fast lowering: which values share a layout, what they are for, and how they are stored.
+@Suite struct LayoutTests {
+  @Test func `elementwise operations and assignments put values into one class`() {
+    let recorder = Recorder()
+    let x = recorder.input("x", [2, 16, 4, 4])
+    let w = recorder.variable("w", [16, 16, 3, 3])
+    let y = x.convolved(with: w, stride: 1, padding: 1)
+    let z = (y + x).relu()
+    let next = w * 0.5
+    recorder.output("z", z)
+    recorder.assign(next, to: w)
+    let classes = LayoutClasses(recorder.graph)
+    let (ofX, ofW) = (classes.representative(x.value), classes.representative(w.value))
+    #expect(classes.representative(y.value) == ofX)
+    #expect(classes.representative(z.value) == ofX)
+    #expect(classes.representative(next.value) == ofW)
+    #expect(ofX != ofW)
+  }
+
+  @Test func `an operand of another shape is in another class`() {
+    let recorder = Recorder()
+    let (old, new) = (recorder.variable("old", [3, 5]), recorder.input("new", [3, 5]))
+    let tau = recorder.input("tau", [])
+    let moved = old.interpolated(toward: new, tau: tau)
+    let classes = LayoutClasses(recorder.graph)
+    #expect(classes.representative(moved.value) == classes.representative(old.value))
+    #expect(classes.representative(new.value) == classes.representative(old.value))
+    #expect(classes.representative(tau.value) != classes.representative(old.value))
+  }
+
+  /// x → convolution w → ReLU → mean of each map → product with p; w and p are variables.
+  private struct Network {
+    let recorder = Recorder()
+    let x, w, y, means, p, product: Tensor
+
+    init(channels: Int = 32, side: Int = 8) {
+      x = recorder.input("x", [2, channels, side, side])
+      w = recorder.variable("w", [channels, channels, 3, 3])
+      y = x.convolved(with: w, stride: 1, padding: 1).relu()
+      means = y.globalAveragePooled()
+      p = recorder.variable("p", [channels, 5])
+      product = means.multiplied(by: p)
+      recorder.output("y", y)
+      recorder.output("product", product)
+      recorder.assign(w * 0.5, to: w)
+    }
+  }
+
+  @Test func `roles follow from the graph, and element types from roles`() {
+    let network = Network()
+    let graph = network.recorder.graph
+    let roles = Roles(graph, LayoutClasses(graph), graph.readers)
+    let expected: [(Tensor, Role, ck_type)] = [
+      (network.x, .picture, ck_bfloat16), (network.w, .parameter, ck_float32),
+      (network.y, .featureMap, ck_bfloat16), (network.means, .matrix, ck_float32),
+      (network.p, .parameter, ck_float32), (network.product, .matrix, ck_float32),
+    ]
+    for (tensor, role, type) in expected {
+      #expect(roles.role(of: tensor.value) == role, "\(tensor.value)")
+      #expect(role.elementType(activations: ck_bfloat16) == type, "\(role)")
+      #expect(role.elementType(activations: ck_float32) == ck_float32, "\(role)")
+    }
+  }
+
+  @Test func `an input that more than convolutions read is no picture`() {
+    let recorder = Recorder()
+    let x = recorder.input("x", [2, 16, 4, 4])
+    let w = recorder.variable("w", [16, 16, 3, 3])
+    recorder.output("y", x.convolved(with: w, stride: 1, padding: 1) + x)
+    let roles = Roles(recorder.graph, LayoutClasses(recorder.graph), recorder.graph.readers)
+    #expect(roles.role(of: x.value) == .featureMap)
+  }
+
+  @Test(arguments: [
+    (true, 32, Storage.blocked(ck_float32)), (true, 24, Storage.channelsLast(ck_float32)),
+    (false, 32, Storage.channelsLast(ck_float32)),
+  ])
+  func `feature maps are blocked with AVX-512 where channels divide by 16, else NHWC`(
+    _ hasAVX512: Bool, _ channels: Int, _ storage: Storage
+  ) throws {
+    let network = Network(channels: channels)
+    let layouts = try layouts(of: network, .float32, hasAVX512: hasAVX512)
+    #expect(layouts.storage(of: network.y.value) == storage)
+    #expect(layouts.storage(of: network.product.value) == .rowMajor(ck_float32))
+    #expect(layouts.kernels.count == 1)
+  }
+
+  @Test func `a hand-written kernel fixes the layout of its weights`() throws {
+    let network = Network()
+    let layouts = try layouts(of: network, .bfloat16, hasAVX512: true)
+    let convolution = try #require(network.recorder.graph.nodes.firstIndex { $0.operation == .convolution(stride: 1, padding: 1) })
+    guard case .handWritten(.data(.winograd, isGradient: false)) = layouts.kernels[convolution]
+    else {
+      Issue.record("\(layouts)")
+      return
+    }
+    #expect(layouts.storage(of: network.y.value) == .blocked(ck_bfloat16))
+    guard case .kernel(let weights) = layouts.storage(of: network.w.value) else {
+      Issue.record("\(layouts)")
+      return
+    }
+    #expect(weights.type == ck_float32)
+    #expect(weights.byteCount == 32 * 32 * 9 * 4)
+    #expect(
+      layouts.description.contains("%\(convolution) by winograd"), "\(layouts.description)")
+  }
+
+  private func layouts(of network: Network, _ precision: Precision, hasAVX512: Bool) throws
+    -> Layouts
+  {
+    let graph = network.recorder.graph
+    return try Layouts(
+      graph, readers: graph.readers, precision: precision, engine: Engine(),
+      processor: .init(hasAVX512: hasAVX512, multipliesBFloat16: precision == .bfloat16))
+  }
+}
+
+/// The choice between hand-written kernels and oneDNN's, from the geometry alone.
+@Suite struct KernelChoiceTests {
+  struct Example: Sendable, CustomTestStringConvertible {
+    var size: Int64
+    var stride: Int64
+    var channels: (input: Int64, output: Int64)
+    var side: Int64
+    var y, dx, dw: String?
+    var testDescription: String {
+      "\(size)×\(size), stride \(stride), \(channels) channels, \(side)×\(side)"
+    }
+  }
+
+  @Test(arguments: [
+    Example(
+      size: 3, stride: 1, channels: (64, 64), side: 32, y: "winograd", dx: "winograd",
+      dw: "winograd"),
+    Example(  // Sums of outer products outgrow what a thread keeps.
+      size: 3, stride: 1, channels: (512, 512), side: 4, y: "winograd", dx: "winograd",
+      dw: "small maps"),
+    Example(  // Most taps fall on the padding.
+      size: 3, stride: 1, channels: (512, 512), side: 2, y: "small maps", dx: "small maps",
+      dw: "small maps"),
+    Example(
+      size: 3, stride: 2, channels: (64, 128), side: 32, y: "winograd", dx: "winograd",
+      dw: "small maps"),
+    Example(  // Tiles overlap the border of an odd map.
+      size: 3, stride: 2, channels: (64, 128), side: 14, y: "small maps", dx: "small maps",
+      dw: "small maps"),
+    Example(
+      size: 3, stride: 2, channels: (64, 128), side: 112, y: "winograd", dx: "winograd", dw: nil),
+    Example(
+      size: 1, stride: 1, channels: (64, 256), side: 56, y: nil, dx: nil, dw: "pointwise"),
+    Example(
+      size: 1, stride: 1, channels: (64, 256), side: 8, y: "small maps", dx: "small maps",
+      dw: "small maps"),
+    Example(
+      size: 7, stride: 2, channels: (3, 64), side: 64, y: "few channels", dx: nil,
+      dw: "few channels"),
+    Example(size: 3, stride: 1, channels: (3, 64), side: 32, y: nil, dx: nil, dw: nil),
+    Example(size: 3, stride: 1, channels: (48, 64), side: 32, y: nil, dx: nil, dw: nil),
+    Example(size: 9, stride: 1, channels: (64, 64), side: 8, y: nil, dx: nil, dw: nil),
+  ])
+  func `each geometry has its kernels`(_ example: Example) {
+    let padding = example.size / 2
+    let output = (example.side + 2 * padding - example.size) / example.stride + 1
+    let geometry = ck_convolution(
+      images: 8, in_channels: example.channels.input, out_channels: example.channels.output,
+      height: example.side, width: example.side, out_height: output, out_width: output,
+      size: example.size, stride: example.stride, padding: padding)
+    func name(_ result: Convolution.Result) -> String? {
+      HandWrittenKernel(computing: result, geometry)?.name
+    }
+    #expect(name(.y) == example.y)
+    #expect(name(.dx) == example.dx)
+    #expect(name(.dw) == example.dw)
+    // With a bias, those that have an epilogue.
+    #expect(name(.yWithBias) == (example.y == "small maps" ? nil : example.y))
+  }
+}
