@@ -25,8 +25,6 @@ public struct ServerConfiguration: Sendable {
   public var limits = Limits()
   /// Host names served besides IP addresses, `localhost` and `*.localhost`; `*` serves all.
   public var allowedHosts: [String] = []
-  /// Origins, such as `https://example.org`, that may use unsafe methods besides the server's own.
-  public var allowedOrigins: [String] = []
   /// The Content-Security-Policy of every response.
   public var contentSecurityPolicy =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"

@@ -14,8 +14,7 @@ internal import Synchronization
     let result = unsafe deflateInit2_(
       stream, 5, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, size)
     guard result == Z_OK else {
-      throw HTTPError(
-        status: 500, code: "out_of_memory", detail: "The response could not be compressed.")
+      throw HTTPError(.outOfMemory, "The response could not be compressed.")
     }
   }
 

@@ -29,24 +29,36 @@ extension Connection {
     return false
   }
 
-  /// Shakes hands; whether that succeeded.
-  func shakeHands(_ tls: TLSSession) async -> Bool {
+  /// How a handshake ended.
+  enum Handshake {
+    case done
+    case failed
+    /// The client speaks plain HTTP.
+    case plain
+  }
+
+  /// Shakes hands.
+  func shakeHands(_ tls: TLSSession) async -> Handshake {
     while !isClosed {
+      if tls.beganPlain { return .plain }
       let outcome = tls.handshake()
-      do { try await sendEnciphered(tls) } catch { return false }
+      do { try await sendEnciphered(tls) } catch { return .failed }
       switch outcome {
-      case .count: return true
-      case .ended, .failed: return false
+      case .count: return .done
+      case .ended, .failed: return .failed
       case .needsBytes: break
       }
       switch receiveEnciphered(tls) {
       case .bytes: policy.handshakeProgressed(loop.now)
       case .wouldBlock: await waitReadable()
-      case .end, .failed: return false
+      case .end, .failed: return .failed
       }
     }
-    return false
+    return .failed
   }
+
+  static let plainOnTLSPort = HTTPError.refusal(
+    .plainOnTLSPort, "This port speaks TLS: use https:// instead of http://.")
 
   /// Receives and deciphers once, without waiting; the plain bytes lie in the loop's scratch buffer.
   func receiveSecurely(_ tls: TLSSession) -> Received {
@@ -73,15 +85,16 @@ extension Connection {
   }
 
   /// Enciphers and sends bytes at the client's pace, 16 KiB at a time.
-  func transmitSecurely(_ tls: TLSSession, _ bytes: [UInt8]) async throws {
+  ///
+  /// Small writes share a segment as long as more is to come: what is not the last stays in the session.
+  func transmitSecurely(_ tls: TLSSession, _ bytes: [UInt8], isLast: Bool) async throws {
     var position = 0
     while position < bytes.count {
       guard !isClosed, case .count(let count) = tls.write(bytes[position...]) else {
         throw CancellationError()
       }
       position += count
-      // Small writes share a segment as long as more is to come.
-      if position == bytes.count || tls.owes > 48 * 1024 { try await sendEnciphered(tls) }
+      if (isLast && position == bytes.count) || tls.owes > 48 * 1024 { try await sendEnciphered(tls) }
     }
   }
 

@@ -10,7 +10,7 @@ actor Connection {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-  let service: Service
+  let site: Site
   /// The client's address as far as the connection itself tells it.
   var address: String
   let descriptor: Int32
@@ -30,7 +30,7 @@ actor Connection {
   var sendTurns: [CheckedContinuation<Void, Never>] = []
 
   private let expectsProxyHeader: Bool
-  let tls: TLSSession?
+  private(set) var tls: TLSSession?
   /// Bytes ready to be sent that the kernel has not taken yet.
   var outgoing: [UInt8] = []
 
@@ -42,6 +42,10 @@ actor Connection {
   var unfinished: Unfinished?
   /// Bytes received beyond what was asked for: the beginning of a pipelined request.
   var inbox: [UInt8] = []
+  /// A head of which `answerAtOnce` has parsed the beginning.
+  var begunHead: HeadParser?
+  /// What a body waits for memory with.
+  var memoryTicket: MemoryQueue.Ticket?
   /// The host that was checked last: a client rarely changes it.
   var servedHost = ""
   var exchange: OpenExchange?
@@ -49,19 +53,19 @@ actor Connection {
   /// The task of an event stream, which drain cancels.
   var events: Task<Void, any Error>?
 
-  init(service: Service, loop: EventLoop, descriptor: Int32, token: UInt64, address: String) {
-    self.service = service
+  init(site: Site, loop: EventLoop, descriptor: Int32, token: UInt64, address: String) {
+    self.site = site
     self.loop = loop
     self.descriptor = descriptor
     self.token = token
     self.address = address
-    let tls = service.tls.flatMap { TLSSession($0) }
-    let configuration = service.configuration
+    let tls = site.tls.flatMap { TLSSession($0) }
+    let configuration = site.configuration
     let isProxied = configuration.proxyProtocol && configuration.proxies.contains(address)
     self.tls = tls
     expectsProxyHeader = isProxied
     policy = ConnectionPolicy(
-      limits: service.limits, handshakes: tls != nil || isProxied, now: loop.now)
+      limits: site.limits, handshakes: tls != nil || isProxied, now: loop.now)
   }
 
   /// Begins to serve. Until something has to be waited for there is no task.
@@ -76,20 +80,25 @@ actor Connection {
       guard await takeProxyHeader() else { return end() }
     }
     if let tls {
-      guard await shakeHands(tls) else { return end() }
+      switch await shakeHands(tls) {
+      case .done: break
+      case .failed: return end()
+      case .plain:
+        // Who speaks plain HTTP here is answered in plain HTTP.
+        self.tls = nil
+        unfinished = .refused(Connection.plainOnTLSPort)
+      }
     }
     policy.handshakeFinished(loop.now)
     noteDeadline()
     while !isClosed {
-      let next: ConnectionPolicy.Next
-      switch await nextHead() {
-      case .closed: return end()
-      case .refused(let error): next = await refuse(error)
-      case .head(let head): next = await serve(head)
-      case .unfinished(let begun): next = await finish(begun)
-      }
+      guard let begun = await nextToDo() else { return end() }
+      let next = await finish(begun)
       noteDeadline()
-      if next == .awaitRequest { continue }
+      if next == .awaitRequest {
+        loop.connectionBecameIdle()
+        continue
+      }
       sayGoodbye()
       if next == .linger { await linger() } else { discardUnread() }
       break
@@ -127,7 +136,10 @@ actor Connection {
   /// Takes the events of one turn.
   func handle(_ bits: UInt32) {
     if bits & UInt32(BYOL_BROKEN) != 0 { return abort() }
-    if bits & UInt32(BYOL_PEER_CLOSED) != 0 { peerClosed = true }
+    if bits & UInt32(BYOL_PEER_CLOSED) != 0, !peerClosed {
+      peerClosed = true
+      watchForDeparture()
+    }
     if bits & UInt32(BYOL_READABLE | BYOL_PEER_CLOSED) != 0 {
       readable = true
       if !answerAtOnce() { resumeReader() }
@@ -142,6 +154,10 @@ actor Connection {
   ///
   /// - Returns: the next deadline.
   func expire() -> UInt64? {
+    if policy.waitsForClient {
+      policy.clientHolds(allBut: Int(byol_unacknowledged(descriptor)), loop.now)
+    }
+    if policy.memoryIsShort, !site.memory.isShort(loop.now) { policy.memoryIsShort = false }
     switch policy.expire(loop.now) {
     case .none: break
     case .closeSilently, .abort: abort()
@@ -149,16 +165,28 @@ actor Connection {
       headTimedOut = true
       resumeReader()
     case .failBody:
-      exchange?.bodyTimedOut = true
+      exchange?.bodyFault = slowBodyFault
       resumeReader()
     }
     return policy.deadline
   }
 
+  /// Why a body that does not come in time is given up.
+  private var slowBodyFault: HTTPError {
+    if policy.isDraining {
+      return HTTPError(
+        .draining, "The server is shutting down; send the request again in a few seconds.",
+        headers: ["Retry-After": "10"], closes: true)
+    }
+    if policy.memoryIsShort { return Connection.memoryShort }
+    return .refusal(.bodyTimeout, "The body did not arrive in time.")
+  }
+
   /// From now on: idle connections close, responses announce the close, event streams end.
   func drain() {
-    if policy.drain() { return abort() }
+    if policy.drain(loop.now) { return abort() }
     events?.cancel()
+    noteDeadline()
   }
 
   /// Gives the connection up at once, whatever it is doing.
@@ -179,8 +207,18 @@ actor Connection {
     policy.closed()
     loop.remove(token)
     _ = byol_close(descriptor)
+    if let memoryTicket { site.memory.withdraw(memoryTicket) }
     resumeReader()
     resumeWriter()
+  }
+
+  /// Since when the connection may be closed without a loss: nothing has come from the client that is not answered
+  /// in full. Nil while it may not.
+  var spareSince: UInt64? {
+    guard let since = policy.idleSince, inbox.isEmpty, outgoing.isEmpty, !sending,
+      unfinished == nil, tls?.holdsMore != true, byol_unread(descriptor) == 0
+    else { return nil }
+    return since
   }
 
   func resumeReader() {

@@ -40,13 +40,16 @@ internal import Synchronization
   var connectionClosed: () -> Void = {}
   /// Told when the listener has a connection to accept.
   var listenerReady: () -> Void = {}
+  /// Whether a client waits for a place, so that the listener is to be told of connections that become idle.
+  var newcomerWaits = false
+  private var hasIdle = false
   /// The monotonic clock as of this turn, in nanoseconds.
   private(set) var now = byol_monotonic_ns()
   /// The `Date` field's value, renewed every second.
   private(set) var date: [UInt8] = []
   private var dateSecond: Int64 = -1
   /// Where bytes are received before it is known what they are.
-  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 64)
+  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 64)
   /// What this turn's answers come to.
   var outbox = Outbox()
   /// Where bytes of TLS are received before they are deciphered into `scratch`.
@@ -57,7 +60,7 @@ internal import Synchronization
     epoll = byol_epoll_create()
     wake = byol_eventfd_create()
     guard epoll >= 0, wake >= 0, byol_epoll_add_source(epoll, wake, EventLoop.wakeToken) == 0 else {
-      throw HTTPError(status: 500, code: "no_descriptors", detail: "No event queue can be made.")
+      throw HTTPError(.noDescriptors, "No event queue can be made.")
     }
   }
 
@@ -119,6 +122,8 @@ internal import Synchronization
       tick()
       for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
       emptyOutbox()
+      if newcomerWaits, hasIdle { listenerReady() }
+      hasIdle = false
       if now >= nextSweep { sweep() }
     }
     connectionClosed = {}
@@ -261,6 +266,29 @@ internal import Synchronization
     free.append(index(token))
     connectionCount -= 1
     connectionClosed()
+  }
+
+  /// Takes note that a connection may now be closed for a newcomer.
+  func connectionBecameIdle() { hasIdle = true }
+
+  /// Closes the connection that has been idle longest; whether there was one.
+  ///
+  /// It is looked for among all: this is done only where there is no place or no descriptor for a newcomer.
+  func closeLongestIdle() -> Bool {
+    // An answer that still lies here is not one that its connection has given.
+    emptyOutbox()
+    var longest: (since: UInt64, connection: Connection)?
+    for slot in slots {
+      guard let connection = slot.connection,
+        let since = connection.assumeIsolated({ $0.spareSince }), since < longest?.since ?? .max
+      else { continue }
+      longest = (since, connection)
+    }
+    longest?.connection.assumeIsolated { connection in
+      connection.sayGoodbye()
+      connection.abort()
+    }
+    return longest != nil
   }
 
   func taskBegan() { liveTasks += 1 }
