@@ -80,6 +80,9 @@ public final class Server: Sendable {
     return count
   }
 
+  /// Bytes of `Limits.bodyMemoryBytes` that no body holds.
+  public var freeBodyMemory: Int { site.memory.free }
+
   /// Stops accepting, closes idle connections, answers what is in flight with `Connection: close`, ends event
   /// streams, and returns when all connections are gone. Requests that are still coming in have
   /// `Limits.drainBodyTimeout`; what is left after `deadline`, or `Limits.drainTimeout`, is cut off.

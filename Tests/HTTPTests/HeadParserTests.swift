@@ -113,10 +113,17 @@ private let host = "Host: a\r\n"
   }
 
   @Test(arguments: [
-    "", "\r", "\r\n", "GET", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\n", "\u{16}\u{3}",
+    "", "\r", "\r\n", "GET", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\n", "\u{15}\u{3}",
   ])
   func `an unfinished head is never judged`(head: String) {
     #expect(unanimous(head) { headVerdict($0) } == .incomplete)
+  }
+
+  @Test(arguments: ["\u{16}", "\u{16}\u{3}\u{1}\u{2}", "\r\n\u{16}"])
+  func `a TLS handshake on a plain port is refused at its first byte`(start: String) {
+    let expected: Verdict<RequestHead> =
+      start.hasPrefix("\r\n") ? .incomplete : .refused(status: 400, code: "tls_on_plain_port")
+    #expect(unanimous(start) { headVerdict($0) } == expected)
   }
 
   @Test func `values lose only blanks, and bytes that are no UTF-8 are replaced`() throws {

@@ -171,7 +171,7 @@ private let count = Route("POST", "/count", bodyLimit: 8 << 20) { request in
     }
   }
 
-  @Test func `older versions, plain HTTP and silence are refused`() async throws {
+  @Test func `older versions and silence are refused, and plain HTTP is told to speak TLS`() async throws {
     let files = try CertificateFiles()
     defer { files.remove() }
     try await withServer(
@@ -185,8 +185,12 @@ private let count = Route("POST", "/count", bodyLimit: 8 << 20) { request in
         #expect(throws: ClientFault.self) { try TLSClient(port, version: TLS1_1_VERSION) }
         let plain = try RawClient(port)
         try plain.send(get("/echo"))
-        let answer = (try? plain.readToEnd()) ?? "reset"
-        #expect(!answer.contains("HTTP/1.1"))
+        let answer = try plain.readToEnd()
+        #expect(answer.hasPrefix("HTTP/1.1 400 ") && answer.hasSuffix("plain_on_tls_port"))
+        #expect(answer.contains("Connection: close"))
+        let noise = try RawClient(port)
+        try noise.send([0, 1, 2, 3, 0xFF])
+        #expect((try? noise.readToEnd())?.contains("HTTP") != true)
         #expect(throws: ClientFault.self) { try RawClient(port).read(through: "x") }
       }
     }

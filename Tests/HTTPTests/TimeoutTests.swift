@@ -76,7 +76,11 @@ private let echo = Route("POST", "/echo") { request in
       Response(contentType: "text/plain", bytes: [UInt8](repeating: 1, count: 64 << 20))
     }
     try await withServer(
-      [large], configure: { $0.limits.writeProgressTimeout = .milliseconds(300) }
+      [large],
+      configure: {
+        $0.limits.writeProgressTimeout = .milliseconds(300)
+        $0.limits.peerBufferBytes = 0
+      }
     ) { server, port in
       // The server gives up by itself: nothing is read until it has.
       let mayRead = Flag()

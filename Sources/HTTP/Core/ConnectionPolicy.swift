@@ -50,7 +50,7 @@ struct ConnectionPolicy {
     func deadline(_ limits: Limits, rate: Int) -> Instant? {
       guard let since else { return nil }
       let allowed = min(
-        max(nanoseconds(limits.rateGrace), timePaid(bytes, rate)), nanoseconds(limits.bodyTimeout))
+        nanoseconds(limits.rateGrace) + timePaid(bytes, rate), nanoseconds(limits.bodyTimeout))
       let left = allowed > total ? allowed - total : 0
       return since + min(nanoseconds(limits.bodyProgressTimeout), left)
     }
@@ -111,7 +111,7 @@ struct ConnectionPolicy {
     func end(_ limits: Limits, rate: Int) -> Instant? {
       guard let since else { return nil }
       let allowed = min(
-        max(nanoseconds(limits.rateGrace), timePaid(acknowledged, rate)),
+        nanoseconds(limits.rateGrace) + timePaid(acknowledged, rate),
         nanoseconds(limits.writeTimeout))
       let left = allowed > total ? allowed - total : 0
       return min(progressed + patience(limits, rate: rate), since + left)

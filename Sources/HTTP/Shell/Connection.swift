@@ -89,7 +89,8 @@ actor Connection {
         unfinished = .refused(Connection.plainOnTLSPort)
       }
     }
-    policy.handshakeFinished(loop.now)
+    // The task of a connection without a handshake begins in the middle of a request.
+    if policy.isInHandshake { policy.handshakeFinished(loop.now) }
     noteDeadline()
     while !isClosed {
       guard let begun = await nextToDo() else { return end() }
