@@ -116,14 +116,15 @@ internal import Synchronization
     while true {
       tick()
       runJobs()
+      // Before the loop sleeps: no event tells of a connection that has become idle.
+      if newcomerWaits, hasIdle { listenerReady() }
+      hasIdle = false
       if stopping, liveTasks == 0, connectionCount == 0 { break }
       let count = unsafe byol_epoll_wait(epoll, &events, 256, sleepTime())
       inbound.withLock { $0.asleep = false }
       tick()
       for index in 0..<max(0, Int(count)) { dispatch(events[index]) }
       emptyOutbox()
-      if newcomerWaits, hasIdle { listenerReady() }
-      hasIdle = false
       if now >= nextSweep { sweep() }
     }
     connectionClosed = {}
