@@ -29,6 +29,10 @@ public final class Server: Sendable {
   /// - Returns: the port, which matters when the configuration asked for a free one; 0 for a Unix socket.
   /// - Throws: `HTTPError` when the address cannot be listened on.
   public func start() async throws -> Int {
+    for name in site.configuration.allowedHosts {
+      guard let fault = ServerConfiguration.faultOfHostName(name) else { continue }
+      throw HTTPError(.cannotListen, "The allowed host \(name): \(fault)")
+    }
     try site.loadTLS()
     let opened = try listen()
     for part in opened {

@@ -77,26 +77,19 @@ extension Response {
     response.headers.append("Content-Type", contentType)
     return response
   }
+}
 
-  /// Bytes in memory with their quoted tag, or the 304 that the request's conditions ask for.
+extension Request {
+  /// Whether the client has what the quoted tag stands for already, so that 304 is the answer.
   ///
   /// - Throws: `HTTPError` 412 where `If-Match` names other tags only.
-  public static func tagged(
-    _ bytes: [UInt8], contentType: String, etag: String, for request: Request
-  ) throws(HTTPError) -> Response {
-    var response = Response(headers: ["ETag": etag])
-    let condition = Conditional(
-      method: request.method, headers: request.headers, etag: etag, modified: nil,
-      size: bytes.count)
-    switch condition {
+  public func has(etag: String) throws(HTTPError) -> Bool {
+    // Ranges are for files: what has no length yet is sent whole.
+    switch Conditional(method: method, headers: headers, etag: etag, modified: nil, size: 0) {
     case .failed: throw .preconditionFailed
-    case .notModified: response.status = 304
-    // Ranges are for files: bytes that are made anew for each request are sent whole.
-    case .whole, .part, .unsatisfiable:
-      response.headers.set("Content-Type", contentType)
-      response.body = .bytes(bytes)
+    case .notModified: return true
+    case .whole, .part, .unsatisfiable: return false
     }
-    return response
   }
 }
 

@@ -111,8 +111,24 @@ final class RawClient {
   func finishSending() { _ = byol_shutdown_write(descriptor) }
   func resetOnClose() { byol_reset_on_close(descriptor) }
 
-  private func fill() -> Int {
-    var chunk = [UInt8](repeating: 0, count: 65536)
+  /// Reads a response with a body of `size` bytes, some bytes at a time with a pause of microseconds between; returns
+  /// the bytes of body that came.
+  func readSlowly(_ size: Int, bytes: Int, pause: UInt32) throws -> Int {
+    let head = try read(through: "\r\n\r\n")
+    guard head.hasPrefix("HTTP/1.1 200 ") else { throw ClientFault(what: head) }
+    var count = buffer.count
+    while count < size {
+      buffer = []
+      guard fill(bytes) > 0 else { break }
+      count += buffer.count
+      usleep(pause)
+    }
+    buffer = []
+    return count
+  }
+
+  private func fill(_ capacity: Int = 65536) -> Int {
+    var chunk = [UInt8](repeating: 0, count: capacity)
     let count = unsafe byol_receive(descriptor, &chunk, chunk.count)
     if count > 0 { buffer += chunk[..<count] }
     if count == -Int(ECONNRESET) { sawReset = true }

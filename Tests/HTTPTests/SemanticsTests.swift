@@ -135,6 +135,22 @@ private let submit = Route("POST", "/submit") { request in
   }
 
   @Test(arguments: [
+    ("byol", true), ("pictures.example.org", true), ("*", true), ("xn--bcher-kva.example", true),
+    ("10.0.0.7", true), ("::1", true), ("under_score", true), ("byol:8080", false),
+    ("http://byol", false), ("*.example.org", false), ("", false), ("a..b", false), ("byol.", false),
+    ("a b", false), ("b\u{FC}cher.example", false), (String(repeating: "a", count: 64), false),
+  ])
+  func `a declared host name that could never match is refused at the start`(
+    name: String, isGood: Bool
+  ) async throws {
+    #expect((ServerConfiguration.faultOfHostName(name) == nil) == isGood)
+    if isGood { return }
+    await #expect(throws: HTTPError.self) {
+      try await withServer([hello], configure: { $0.allowedHosts = [name] }) { _, _ in }
+    }
+  }
+
+  @Test(arguments: [
     ([], 200), (["Origin: http://localhost"], 200), (["Sec-Fetch-Site: same-origin"], 200),
     (["Sec-Fetch-Site: none"], 200),
     (["Sec-Fetch-Site: cross-site"], 403), (["Sec-Fetch-Site: same-site"], 403),
