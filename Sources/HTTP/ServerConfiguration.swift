@@ -48,7 +48,9 @@ extension ServerConfiguration {
     let labels = text.split(separator: ".", omittingEmptySubsequences: false)
     let isName = labels.allSatisfy { label in
       (1...63).contains(label.utf8.count)
-        && label.utf8.allSatisfy { isDigit($0) || $0 == 0x2D || $0 == 0x5F || lowercase($0) &- 0x61 < 26 }
+        && label.utf8.allSatisfy {
+          isDigit($0) || $0 == 0x2D || $0 == 0x5F || lowercase($0) &- 0x61 < 26
+        }
     }
     guard isName, text.utf8.count <= 253 else {
       return "that is no host name such as pictures.example.org, and not * for all names."

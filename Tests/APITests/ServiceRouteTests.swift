@@ -74,7 +74,9 @@ import Testing
     }
   }
 
-  @Test func `every refusal of the server has its status in the head and in the body, and a code of that status`()
+  @Test
+  func
+    `every refusal of the server has its status in the head and in the body, and a code of that status`()
     throws
   {
     for code in HTTPError.Code.allCases {

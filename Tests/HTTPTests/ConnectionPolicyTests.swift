@@ -85,7 +85,8 @@ private func at(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
   }
 
   /// Seconds until a client is cut that the kernel tells of once per second; nil when it is not within an hour.
-  private func cut(_ limits: (inout Limits) -> Void = { _ in }, acknowledged: (Int) -> Int) -> Int? {
+  private func cut(_ limits: (inout Limits) -> Void = { _ in }, acknowledged: (Int) -> Int) -> Int?
+  {
     var policy = policy(limits)
     policy.headFinished(persists: true)
     let taken = 1 << 30
@@ -103,7 +104,9 @@ private func at(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
     rate: Int
   ) {
     // A receive buffer that is full at once, and tells of room only when that much of it has been read.
-    for (buffer, step) in [(0, 1), (65_536, 1), (65_536, 32_768), (400_000, 100_000), (6 << 20, 400_000)] {
+    for (buffer, step) in [
+      (0, 1), (65_536, 1), (65_536, 32_768), (400_000, 100_000), (6 << 20, 400_000),
+    ] {
       let isCut = cut { second in buffer + second * rate / step * step }
       #expect(isCut == nil, "cut after \(isCut ?? 0) s with \(buffer) and \(step)")
     }

@@ -85,7 +85,8 @@ private let submit = Route("POST", "/submit") { request in
         (get("/", ["Host: b"]), HTTPError.Code.duplicateHost), (get("/%2e"), .invalidPath),
         (get("/none"), .notFound), (get("/", method: "DELETE"), .methodNotAllowed),
         (get("/").replacing("localhost", with: "evil.example"), .hostNotAllowed),
-        (get("/", ["Expect: more"]), .unknownExpectation), (get("/").replacing("1.1", with: "1.9"), .versionNotSupported),
+        (get("/", ["Expect: more"]), .unknownExpectation),
+        (get("/").replacing("1.1", with: "1.9"), .versionNotSupported),
         (post("/submit", "{}", ["Sec-Fetch-Site: cross-site"]), .crossSite),
         (post("/submit", "{}", ["Content-Encoding: br"]), .unsupportedContentCoding),
       ]
@@ -137,7 +138,8 @@ private let submit = Route("POST", "/submit") { request in
   @Test(arguments: [
     ("byol", true), ("pictures.example.org", true), ("*", true), ("xn--bcher-kva.example", true),
     ("10.0.0.7", true), ("::1", true), ("under_score", true), ("byol:8080", false),
-    ("http://byol", false), ("*.example.org", false), ("", false), ("a..b", false), ("byol.", false),
+    ("http://byol", false), ("*.example.org", false), ("", false), ("a..b", false),
+    ("byol.", false),
     ("a b", false), ("b\u{FC}cher.example", false), (String(repeating: "a", count: 64), false),
   ])
   func `a declared host name that could never match is refused at the start`(

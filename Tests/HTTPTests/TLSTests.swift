@@ -171,7 +171,9 @@ private let count = Route("POST", "/count", bodyLimit: 8 << 20) { request in
     }
   }
 
-  @Test func `older versions and silence are refused, and plain HTTP is told to speak TLS`() async throws {
+  @Test func `older versions and silence are refused, and plain HTTP is told to speak TLS`()
+    async throws
+  {
     let files = try CertificateFiles()
     defer { files.remove() }
     try await withServer(

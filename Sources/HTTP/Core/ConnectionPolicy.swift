@@ -248,7 +248,8 @@ struct ConnectionPolicy {
     switch phase {
     case .handshake:
       earlier(
-        due(after: limits.handshakeTimeout, silence: limits.handshakeProgressTimeout), drainDeadline)
+        due(after: limits.handshakeTimeout, silence: limits.handshakeProgressTimeout), drainDeadline
+      )
     case .idle: due(after: limits.idleTimeout)
     case .head:
       earlier(due(after: limits.headTimeout, silence: limits.headProgressTimeout), drainDeadline)

@@ -29,7 +29,8 @@ struct FieldSection {
       case .tooLong:
         throw .refusal(
           tooLarge,
-          "The section of fields may have \(limits.section) bytes, and a line \(limits.line) bytes.")
+          "The section of fields may have \(limits.section) bytes, and a line \(limits.line) bytes."
+        )
       }
     }
     return false

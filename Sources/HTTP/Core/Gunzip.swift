@@ -31,8 +31,7 @@ internal import Synchronization
     self.limit = limit
     unsafe stream = .allocate(capacity: 1)
     unsafe stream.initialize(to: z_stream())
-    let size = unsafe Int32(MemoryLayout<z_stream>.size)
-    guard unsafe inflateInit2_(stream, 15 + 16, ZLIB_VERSION, size) == Z_OK else {
+    guard unsafe byol_inflate_init(stream) == Z_OK else {
       throw HTTPError(.outOfMemory, "The body could not be decompressed.")
     }
   }
@@ -92,21 +91,17 @@ internal import Synchronization
   }
 
   private func inflateOnce(_ state: inout State) -> (output: [UInt8], result: Int32) {
-    let start = state.position
     var result = Z_OK
-    var left = 0
-    let output = unsafe state.input.withUnsafeMutableBufferPointer { input in
+    var taken = state.input.count - state.position
+    let input = state.input[state.position...]
+    let output = unsafe input.withUnsafeBufferPointer { input in
       unsafe [UInt8](unsafeUninitializedCapacity: Gunzip.runBytes) { target, count in
-        unsafe stream.pointee.next_in = input.baseAddress.map { unsafe $0 + start }
-        unsafe stream.pointee.avail_in = UInt32(input.count - start)
-        unsafe stream.pointee.next_out = target.baseAddress
-        unsafe stream.pointee.avail_out = UInt32(target.count)
-        result = unsafe inflate(stream, Z_NO_FLUSH)
-        count = unsafe target.count - Int(stream.pointee.avail_out)
-        left = unsafe Int(stream.pointee.avail_in)
+        count = target.count
+        result = unsafe byol_inflate(
+          stream, input.baseAddress, &taken, target.baseAddress, &count)
       }
     }
-    state.position = state.input.count - left
+    state.position += taken
     return (output, result)
   }
 }

@@ -3,6 +3,9 @@ internal import Synchronization
 
 /// Compresses a stream of bytes with gzip.
 @safe final class Gzip: @unchecked Sendable {
+  /// What a compressor takes: 256 KiB by zlib's own count, and a run of plain and one of compressed bytes.
+  static let memoryBytes = 384 * 1024
+
   private let stream: UnsafeMutablePointer<z_stream>
   private let lock = Mutex(())
 
@@ -32,19 +35,20 @@ internal import Synchronization
   private func run(_ bytes: [UInt8], _ flush: Int32) -> [UInt8] {
     lock.withLock { _ in
       var output: [UInt8] = []
-      var input = bytes
-      unsafe input.withUnsafeMutableBufferPointer { source in
-        unsafe stream.pointee.next_in = source.baseAddress
-        unsafe stream.pointee.avail_in = UInt32(source.count)
-        repeat {
-          let block = unsafe [UInt8](unsafeUninitializedCapacity: 16 * 1024) { target, count in
-            unsafe stream.pointee.next_out = target.baseAddress
-            unsafe stream.pointee.avail_out = UInt32(target.count)
-            unsafe deflate(stream, flush)
-            count = unsafe target.count - Int(stream.pointee.avail_out)
+      var rest = bytes[...]
+      var isFull = true
+      // zlib may hold more output than fits into a block; one that is not full is the last.
+      while isFull {
+        output += unsafe rest.withUnsafeBufferPointer { source in
+          unsafe [UInt8](unsafeUninitializedCapacity: 16 * 1024) { target, count in
+            var taken = source.count
+            count = target.count
+            unsafe byol_deflate(
+              stream, flush, source.baseAddress, &taken, target.baseAddress, &count)
+            isFull = count == target.count
+            rest = rest.dropFirst(taken)
           }
-          output += block
-        } while unsafe stream.pointee.avail_out == 0
+        }
       }
       return output
     }

@@ -177,7 +177,8 @@ public struct MultipartReader {
       let boundary = parameters.first(where: { equalIgnoringCase($0.name, "boundary") })?.value,
       (1...70).contains(boundary.utf8.count), boundary.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F })
     else {
-      throw HTTPError(.unsupportedMediaType, "A multipart/form-data body with a boundary is needed.")
+      throw HTTPError(
+        .unsupportedMediaType, "A multipart/form-data body with a boundary is needed.")
     }
     parser = MultipartParser(boundary: boundary, limits: limits)
     body = request.body.makeAsyncIterator()

@@ -11,7 +11,6 @@ struct Arrival {
   /// The request and where it goes, or why it goes nowhere.
   var found: Result<(request: Request, match: Router.Match), HTTPError> = .failure(.notFound)
 
-
   /// The handler that answers within the loop's turn, if the route has one and no body has to be read first.
   func immediateHandler(_ router: Router) -> (Route.ImmediateHandler, Request)? {
     guard head.framing == .none, case .success(let found) = found,

@@ -88,7 +88,13 @@ extension Connection {
     // The handler is done with the body.
     exchange?.memory = nil
     do throws(HTTPError) {
-      if case .bytes(let bytes) = response.body { try holdAtOnce(bytes.count) }
+      switch response.body {
+      case .bytes(let bytes): try holdAtOnce(bytes.count)
+      // One that is compressed on the way holds the compressor for as long as the client takes.
+      case .stream where response.headers.contains("Content-Encoding"):
+        try holdAtOnce(Gzip.memoryBytes)
+      case .empty, .file, .stream, .events: break
+      }
     } catch {
       (response, closes) = refusal(of: error, exchange?.record.requestID ?? "")
     }

@@ -94,7 +94,9 @@ extension Connection {
         throw CancellationError()
       }
       position += count
-      if (isLast && position == bytes.count) || tls.owes > 48 * 1024 { try await sendEnciphered(tls) }
+      if (isLast && position == bytes.count) || tls.owes > 48 * 1024 {
+        try await sendEnciphered(tls)
+      }
     }
   }
 
@@ -122,7 +124,7 @@ extension Connection {
   func flushEnciphered(_ tls: TLSSession) {
     tls.takeOut(into: &outgoing)
     // A client that makes us answer and never reads is none to wait for.
-    if outgoing.count > 256 * 1024 { abort() }
+    if outgoing.count > 2 * Connection.mostUnsent { abort() }
     guard !outgoing.isEmpty, !isClosed, !sending else { return }
     let sent = sendOnce(outgoing.span)
     if sent > 0 { outgoing.removeFirst(sent) }

@@ -72,7 +72,9 @@ final class Listener {
       case 4, 71, 92, 95, 100, 101, 103, 112, 113: continue  // concerns that one connection
       default:  // EMFILE, ENFILE, ENOBUFS, ENOMEM and what nobody foresaw
         // Without a descriptor to give, the kernel does not look whether anybody waits.
-        guard byol_awaits_accept(descriptor) == 1, loop.closeLongestIdle() else { return runShort() }
+        guard byol_awaits_accept(descriptor) == 1, loop.closeLongestIdle() else {
+          return runShort()
+        }
       }
     }
   }

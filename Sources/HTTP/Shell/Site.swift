@@ -137,14 +137,18 @@ final class Site: Sendable {
     where allowed == "*" || equalIgnoringCase(allowed, host) {
       return
     }
-    throw HTTPError(.hostNotAllowed, "This server answers for addresses, localhost and the names it was started with: ask for one of these, or "
+    throw HTTPError(
+      .hostNotAllowed,
+      "This server answers for addresses, localhost and the names it was started with: ask for one of these, or "
         + "start it with --allow-host and the name.")
   }
 
   /// A page of another site may not change anything here.
   private func checkOrigin(_ head: RequestHead) throws(HTTPError) {
     if head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS" { return }
-    let refusal = HTTPError(.crossSite, "A page of another site may not use this method here: open this server's own page. Behind a proxy, the Host field "
+    let refusal = HTTPError(
+      .crossSite,
+      "A page of another site may not use this method here: open this server's own page. Behind a proxy, the Host field "
         + "must be the one that the browser sent.")
     let origin = head.headers["Origin"]
     if let site = head.headers["Sec-Fetch-Site"] {
