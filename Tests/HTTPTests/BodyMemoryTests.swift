@@ -87,8 +87,13 @@ import Testing
   }
 
   @Test func `a body that waits goes on when memory comes back`() async throws {
-    try await withServer([Self.keep], configure: { $0.limits.bodyMemoryBytes = Self.size }) {
-      _, port in
+    try await withServer(
+      [Self.keep],
+      configure: {
+        $0.limits.bodyMemoryBytes = Self.size
+        $0.limits.memoryWait = .seconds(600)
+      }
+    ) { _, port in
       try await blocking {
         let clients = try unfinished(port, 3)
         // Whichever of them got the memory, all are answered one after another.

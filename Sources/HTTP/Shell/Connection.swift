@@ -213,13 +213,10 @@ actor Connection {
     resumeWriter()
   }
 
-  /// Since when the connection may be closed without a loss: nothing has come from the client that is not answered
-  /// in full. Nil while it may not.
-  var spareSince: UInt64? {
-    guard let since = policy.idleSince, inbox.isEmpty, outgoing.isEmpty, !sending,
-      unfinished == nil, tls?.holdsMore != true, byol_unread(descriptor) == 0
-    else { return nil }
-    return since
+  /// Whether the connection may be closed without a loss: nothing has come from the client that is not answered in full.
+  var isSpare: Bool {
+    policy.isIdle && inbox.isEmpty && outgoing.isEmpty && !sending && unfinished == nil
+      && tls?.holdsMore != true && byol_unread(descriptor) == 0
   }
 
   func resumeReader() {

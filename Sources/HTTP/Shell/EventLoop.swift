@@ -43,6 +43,8 @@ internal import Synchronization
   /// Whether a client waits for a place, so that the listener is to be told of connections that become idle.
   var newcomerWaits = false
   private var hasIdle = false
+  /// Connections that were idle when a place was last looked for, the one that became idle first at the end.
+  private var spare: [(since: UInt64, token: UInt64)] = []
   /// The monotonic clock as of this turn, in nanoseconds.
   private(set) var now = byol_monotonic_ns()
   /// The `Date` field's value, renewed every second.
@@ -273,23 +275,33 @@ internal import Synchronization
   func connectionBecameIdle() { hasIdle = true }
 
   /// Closes the connection that has been idle longest; whether there was one.
-  ///
-  /// It is looked for among all: this is done only where there is no place or no descriptor for a newcomer.
   func closeLongestIdle() -> Bool {
-    // An answer that still lies here is not one that its connection has given.
+    // A connection whose answer still lies here has not given it yet.
     emptyOutbox()
-    var longest: (since: UInt64, connection: Connection)?
+    // Listed once for many newcomers. The order holds although time goes on: a connection that has been in use since
+    // has become idle after all that are listed, and is not that entry any more.
+    if closeFirstSpare() { return true }
     for slot in slots {
-      guard let connection = slot.connection,
-        let since = connection.assumeIsolated({ $0.spareSince }), since < longest?.since ?? .max
-      else { continue }
-      longest = (since, connection)
+      guard let connection = slot.connection else { continue }
+      let since = connection.assumeIsolated { $0.policy.idleSince }
+      if let since { spare.append((since, connection.token)) }
     }
-    longest?.connection.assumeIsolated { connection in
-      connection.sayGoodbye()
-      connection.abort()
+    spare.sort { $0.since > $1.since }
+    return closeFirstSpare()
+  }
+
+  private func closeFirstSpare() -> Bool {
+    while let (since, token) = spare.popLast() {
+      guard isLive(token), let connection = slots[index(token)].connection else { continue }
+      let isClosed = connection.assumeIsolated { connection in
+        guard connection.policy.idleSince == since, connection.isSpare else { return false }
+        connection.sayGoodbye()
+        connection.abort()
+        return true
+      }
+      if isClosed { return true }
     }
-    return longest != nil
+    return false
   }
 
   func taskBegan() { liveTasks += 1 }
