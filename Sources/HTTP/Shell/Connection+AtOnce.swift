@@ -35,7 +35,7 @@ extension Connection {
       }
       keep(position..<count)
       if loop.outbox.bytes.count > start {
-        if let tls { encipherOutbox(tls, from: start, isLast: !persists) }
+        if let tls { encryptOutbox(tls, from: start, isLast: !persists) }
         let range = start..<loop.outbox.bytes.count
         loop.outbox.parcels.append(
           Outbox.Parcel(

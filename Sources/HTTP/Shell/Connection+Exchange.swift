@@ -210,7 +210,7 @@ extension Connection {
     let head = ResponseEncoder.processingHead
     if let tls {
       _ = tls.write(head[...])
-      return flushEnciphered(tls)
+      return flushEncrypted(tls)
     }
     let count = sendOnce(head.span)
     // The rest of what was begun has to come before the response.

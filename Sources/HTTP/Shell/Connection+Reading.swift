@@ -16,14 +16,15 @@ extension Connection {
     return unsafe receiveRaw(into: loop.scratch)
   }
 
-  /// Receives once what the socket has, enciphered or not.
+  /// Receives once what the socket has, encrypted or not.
   func receiveRaw(into buffer: UnsafeMutableRawBufferPointer) -> Received {
     guard !isClosed else { return .failed }
     guard readable else { return .wouldBlock }
     let capacity = buffer.count
     let count = unsafe byol_receive(descriptor, buffer.baseAddress, capacity)
     if count > 0 {
-      // A short read has emptied the socket: new bytes make a new edge. An end already seen makes none.
+      // A short read has emptied the socket, and new bytes will make a new edge. But if the peer's end was seen already,
+      // no edge will come for it: then the flag stays, so that the next receive finds the end.
       if count < capacity, !peerClosed { readable = false }
       return .bytes(count)
     }
@@ -85,7 +86,7 @@ extension Connection {
     unsafe UnsafeBufferPointer(rebasing: loop.scratch.bindMemory(to: UInt8.self).prefix(count))
   }
 
-  /// Puts received bytes that belong to what comes later aside.
+  /// Keeps received bytes that belong to a later part of the input.
   func keep(_ range: Range<Int>) {
     if !range.isEmpty { unsafe inbox.append(contentsOf: scratch(range.upperBound)[range]) }
   }

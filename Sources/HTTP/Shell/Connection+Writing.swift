@@ -162,7 +162,7 @@ extension Connection {
     }
   }
 
-  /// Sends a part of a file through memory, where TLS has to encipher it.
+  /// Sends a part of a file through memory, where TLS has to encrypt it.
   private func copy(_ file: OpenFile, _ range: Range<Int>) async throws {
     var offset = range.lowerBound
     while offset < range.upperBound {

@@ -3,9 +3,9 @@ internal import Logging
 
 /// One client's connection: reads heads, runs handlers, writes responses, strictly one request after another.
 ///
-/// The actor runs on its loop's thread. `run` reads top to bottom as the life of a connection; it suspends only
-/// where the client or a handler is waited for. What the loop sees happen (`handle`, `expire`, `drain`) sets flags and
-/// resumes it.
+/// The actor runs on its loop's thread. `run` is the life of a connection from top to bottom. It suspends only
+/// where it waits for the client or a handler. The loop calls `handle`, `expire` and `drain`, which set flags and
+/// resume it.
 actor Connection {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -14,7 +14,7 @@ actor Connection {
   /// The client's address as far as the connection itself tells it.
   var address: String
   let descriptor: Int32
-  /// What the loop knows it by.
+  /// The name of the connection in the loop's events.
   let token: UInt64
   private var task: Task<Void, Never>?
 
@@ -38,13 +38,13 @@ actor Connection {
   var headTimedOut = false
   /// Whether the task sleeps until a request begins, so that `answerAtOnce` may take it.
   var awaitsHead = false
-  /// What `answerAtOnce` has begun for the task to end.
+  /// What `answerAtOnce` has begun and the task is to complete.
   var unfinished: Unfinished?
   /// Bytes received beyond what was asked for: the beginning of a pipelined request.
   var inbox: [UInt8] = []
   /// A head of which `answerAtOnce` has parsed the beginning.
   var begunHead: HeadParser?
-  /// What a body waits for memory with.
+  /// The place of a body in the queue for memory.
   var memoryTicket: MemoryQueue.Ticket?
   /// The host that was checked last: a client rarely changes it.
   var servedHost = ""
@@ -68,7 +68,7 @@ actor Connection {
       limits: site.limits, handshakes: tls != nil || isProxied, now: loop.now)
   }
 
-  /// Begins to serve. Until something has to be waited for there is no task.
+  /// Begins to serve. The connection has no task until it has to wait for something.
   func start() {
     noteDeadline()
     awaitsHead = !policy.isInHandshake
@@ -80,11 +80,11 @@ actor Connection {
       guard await takeProxyHeader() else { return end() }
     }
     if let tls {
-      switch await shakeHands(tls) {
+      switch await doHandshake(tls) {
       case .done: break
       case .failed: return end()
       case .plain:
-        // Who speaks plain HTTP here is answered in plain HTTP.
+        // The refusal goes out in plain HTTP, which is what the client understands.
         self.tls = nil
         unfinished = .refused(Connection.plainOnTLSPort)
       }
@@ -100,14 +100,15 @@ actor Connection {
         loop.connectionBecameIdle()
         continue
       }
-      sayGoodbye()
+      sendCloseNotify()
       if next == .linger { await linger() } else { discardUnread() }
       break
     }
     end()
   }
 
-  /// Reads what is there: closing over unread bytes would send a reset, which can cost the client the answer.
+  /// Reads what is there. Closing a socket with unread bytes sends a reset, and a reset can destroy the answer on its
+  /// way to the client.
   func discardUnread() {
     readable = true
     _ = receive()
@@ -118,7 +119,7 @@ actor Connection {
     loop.taskEnded()
   }
 
-  /// Reads and discards for a while, so that the answer is not lost to a reset.
+  /// Lingering close: reads and discards for a while, so that the answer is not lost to a reset.
   private func linger() async {
     guard !isClosed else { return }
     _ = byol_shutdown_write(descriptor)
@@ -235,12 +236,12 @@ actor Connection {
     writeWaiter = nil
   }
 
-  // A task that does not prefer the loop comes back to it with a job of its own at every call: what is asked before
-  // a continuation's body may be untrue in it, so each asks there.
-
   /// Suspends until there may be something to receive, or the connection or its patience has ended.
   func waitReadable() async {
     await withCheckedContinuation { waiter in
+      // The condition is checked here and not before the call. A task of another executor, such as a handler's, reaches
+      // the continuation by a second hop to the loop, and bytes or the end may arrive between the two hops: a
+      // waiter that is stored after them would never be resumed.
       guard !readable, !isClosed, readWaiter == nil else { return waiter.resume() }
       noteDeadline()
       readWaiter = waiter
@@ -250,6 +251,7 @@ actor Connection {
   /// Suspends until the kernel may take bytes again, or the connection has ended.
   func waitWritable() async {
     await withCheckedContinuation { waiter in
+      // Checked here for the reason that `waitReadable` gives.
       guard !writable, !isClosed, writeWaiter == nil else { return waiter.resume() }
       noteDeadline()
       writeWaiter = waiter

@@ -4,10 +4,10 @@ internal import Synchronization
 
 /// One thread that waits for sockets and runs the actors of their connections.
 ///
-/// It is those actors' executor: their code never leaves this thread, so it needs no locks. It is their tasks'
-/// preferred executor too, without which every resumed continuation would pass through the global pool. Other threads reach
-/// it only through `enqueue` and `run`. Every connection is registered once, edge-triggered, under a token that carries a
-/// generation, so that an event of a closed connection never reaches the next one with its descriptor.
+/// It is the executor of those actors: their code runs on this thread only, so it needs no locks. It is also the preferred
+/// executor of their tasks; otherwise every resumed continuation would pass through the global pool. Other threads use
+/// only `enqueue` and `run`. Every connection is registered once, edge-triggered, under a token that carries a
+/// generation number. An event of a closed connection therefore never reaches the next connection with the same descriptor.
 @safe final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
   private struct Inbound {
     var jobs: [UnownedJob] = []
@@ -50,12 +50,12 @@ internal import Synchronization
   /// The `Date` field's value, renewed every second.
   private(set) var date: [UInt8] = []
   private var dateSecond: Int64 = -1
-  /// Where bytes are received before it is known what they are.
+  /// The buffer that bytes are received into. Valid until the next suspension of whoever received.
   let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 64)
-  /// What this turn's answers come to.
+  /// The answers of this turn, not yet sent.
   var outbox = Outbox()
-  /// Where bytes of TLS are received before they are deciphered into `scratch`.
-  let enciphered = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 64)
+  /// The buffer that TLS records are received into before they are decrypted into `scratch`.
+  let encrypted = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 64)
 
   /// - Throws: `HTTPError` when the system gives no descriptors.
   init() throws(HTTPError) {
@@ -70,7 +70,7 @@ internal import Synchronization
     _ = byol_close(epoll)
     _ = byol_close(wake)
     unsafe scratch.deallocate()
-    unsafe enciphered.deallocate()
+    unsafe encrypted.deallocate()
   }
 
   /// Starts the thread; it holds the loop until `stop`.
@@ -192,7 +192,7 @@ internal import Synchronization
     slots[index(token)].generation == UInt32(token >> 32)
   }
 
-  /// Sends the answers of this turn. A connection hears of it again where they are its last, or not taken whole.
+  /// Sends the answers of this turn. A connection is told if it closes after them, or if the kernel took only a part.
   private func emptyOutbox() {
     guard !outbox.parcels.isEmpty else { return }
     var full = Outbox()
@@ -295,7 +295,7 @@ internal import Synchronization
       guard isLive(token), let connection = slots[index(token)].connection else { continue }
       let isClosed = connection.assumeIsolated { connection in
         guard connection.policy.idleSince == since, connection.isSpare else { return false }
-        connection.sayGoodbye()
+        connection.sendCloseNotify()
         connection.abort()
         return true
       }

@@ -119,7 +119,7 @@ final class Listener {
     if open, !exhausted, loop.connectionCount < connectionLimit { arm() }
   }
 
-  /// No descriptor is left: said once, tried again in a while; the waiting clients stay in the kernel's queue.
+  /// No descriptor is left. Logs it once, and tries again after 200 ms; the clients wait in the kernel's queue.
   private func runShort() {
     if !exhausted { site.logger.error("out of descriptors or memory; accepting pauses") }
     exhausted = true

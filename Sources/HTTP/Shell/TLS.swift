@@ -87,12 +87,12 @@ public struct TLSConfiguration: Sendable {
     _ = unsafe byol_tls_take_in(session, bytes.baseAddress, Int32(bytes.count))
   }
 
-  /// Deciphers into a buffer.
+  /// Decrypts into a buffer.
   func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
     outcome(unsafe byol_tls_read(session, buffer.baseAddress, Int32(buffer.count)))
   }
 
-  /// Enciphers the first of these bytes, 16 KiB at most.
+  /// Encrypts the first of these bytes, 16 KiB at most.
   func write(_ bytes: ArraySlice<UInt8>) -> Outcome {
     unsafe bytes.withUnsafeBytes {
       outcome(unsafe byol_tls_write(session, $0.baseAddress, Int32(min(16 * 1024, $0.count))))
