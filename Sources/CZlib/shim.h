@@ -1,4 +1,5 @@
 #include <stddef.h>
+#include <stdlib.h>
 #include <zlib.h>
 
 typedef int (*byol_coder)(z_stream *stream, int flush);
@@ -26,5 +27,27 @@ static inline int byol_deflate(z_stream *stream, int flush, const unsigned char 
   return byol_code(stream, deflate, flush, in, in_count, out, out_count);
 }
 
-// Decodes gzip only.
-static inline int byol_inflate_init(z_stream *stream) { return inflateInit2(stream, 15 + 16); }
+// Streams of gzip, in each direction; NULL when memory is short.
+static inline z_stream *byol_gzip_new(void) {
+  z_stream *stream = calloc(1, sizeof *stream);
+  if (stream && deflateInit2(stream, 5, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK) return stream;
+  free(stream);
+  return NULL;
+}
+
+static inline void byol_gzip_free(z_stream *stream) {
+  deflateEnd(stream);
+  free(stream);
+}
+
+static inline z_stream *byol_gunzip_new(void) {
+  z_stream *stream = calloc(1, sizeof *stream);
+  if (stream && inflateInit2(stream, 15 + 16) == Z_OK) return stream;
+  free(stream);
+  return NULL;
+}
+
+static inline void byol_gunzip_free(z_stream *stream) {
+  inflateEnd(stream);
+  free(stream);
+}

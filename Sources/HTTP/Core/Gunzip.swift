@@ -29,17 +29,13 @@ internal import Synchronization
   /// - Throws: `HTTPError` 500 when memory is short.
   init(limit: Int) throws(HTTPError) {
     self.limit = limit
-    unsafe stream = .allocate(capacity: 1)
-    unsafe stream.initialize(to: z_stream())
-    guard unsafe byol_inflate_init(stream) == Z_OK else {
+    guard let stream = unsafe byol_gunzip_new() else {
       throw HTTPError(.outOfMemory, "The body could not be decompressed.")
     }
+    unsafe self.stream = stream
   }
 
-  deinit {
-    unsafe inflateEnd(stream)
-    unsafe stream.deallocate()
-  }
+  deinit { unsafe byol_gunzip_free(stream) }
 
   /// Takes the next compressed bytes; all earlier ones must have been read out by `next`.
   func feed(_ bytes: [UInt8]) {

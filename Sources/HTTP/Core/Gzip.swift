@@ -11,20 +11,13 @@ internal import Synchronization
 
   /// - Throws: `HTTPError` 500 when memory is short.
   init() throws(HTTPError) {
-    unsafe stream = .allocate(capacity: 1)
-    unsafe stream.initialize(to: z_stream())
-    let size = unsafe Int32(MemoryLayout<z_stream>.size)
-    let result = unsafe deflateInit2_(
-      stream, 5, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, size)
-    guard result == Z_OK else {
+    guard let stream = unsafe byol_gzip_new() else {
       throw HTTPError(.outOfMemory, "The response could not be compressed.")
     }
+    unsafe self.stream = stream
   }
 
-  deinit {
-    unsafe deflateEnd(stream)
-    unsafe stream.deallocate()
-  }
+  deinit { unsafe byol_gzip_free(stream) }
 
   /// Everything the client needs to see these bytes now.
   func compress(_ bytes: [UInt8]) -> [UInt8] { run(bytes, Z_SYNC_FLUSH) }
