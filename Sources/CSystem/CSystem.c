@@ -4,15 +4,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -75,6 +78,9 @@ void byol_eventfd_clear(int fd) {
 static void send_at_once(int listener) {
   int on = 1;
   setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // Without it the kernel queues up to 4 MiB for each client that does not read. This much keeps a fast one busy.
+  int unsent = 256 * 1024;
+  setsockopt(listener, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
 static int listen_on(int fd, const struct sockaddr *address, socklen_t length, int backlog) {
@@ -166,6 +172,11 @@ int byol_local_port(int fd) {
   return 0;
 }
 
+int byol_awaits_accept(int listener) {
+  struct pollfd waiting = {.fd = listener, .events = POLLIN};
+  return poll(&waiting, 1, 0) == 1;
+}
+
 int byol_accept(int listener, char *address, size_t capacity) {
   struct sockaddr_storage storage;
   socklen_t length = sizeof storage;
@@ -213,6 +224,16 @@ int byol_connect_unix(const char *path) {
     return failure;
   }
   return fd;
+}
+
+int byol_unacknowledged(int fd) {
+  int count = 0;
+  return ioctl(fd, SIOCOUTQ, &count) < 0 ? 0 : count;
+}
+
+int byol_unread(int fd) {
+  int count = 0;
+  return ioctl(fd, FIONREAD, &count) < 0 ? 0 : count;
 }
 
 ssize_t byol_receive(int fd, void *buffer, size_t capacity) {

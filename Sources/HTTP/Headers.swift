@@ -9,11 +9,6 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     public let name: String
     /// The value without surrounding blanks; bytes that are no UTF-8 appear as U+FFFD.
     public let value: String
-    /// The value's bytes where they are no UTF-8.
-    let rawBytes: [UInt8]?
-
-    /// The value's bytes exactly as received.
-    public var valueBytes: [UInt8] { rawBytes ?? Array(value.utf8) }
   }
 
   /// The fields in order.
@@ -65,13 +60,13 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   ///   `isValid(name:value:)` for values that come from outside.
   public mutating func append(_ name: String, _ value: String) {
     precondition(Headers.isValid(name: name, value: value), "invalid header field")
-    fields.append(Field(name: name, value: value, rawBytes: nil))
+    fields.append(Field(name: name, value: value))
   }
 
   /// Replaces all fields of that name by one. The precondition is `append`'s.
   public mutating func set(_ name: String, _ value: String) {
     precondition(Headers.isValid(name: name, value: value), "invalid header field")
-    let field = Field(name: name, value: value, rawBytes: nil)
+    let field = Field(name: name, value: value)
     guard let first = index(of: name) else {
       fields.append(field)
       return
@@ -102,8 +97,8 @@ public struct Headers: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   }
 
   /// Adds a field that is known to be valid.
-  mutating func appendValid(_ name: String, _ value: String, rawBytes: [UInt8]? = nil) {
-    fields.append(Field(name: name, value: value, rawBytes: rawBytes))
+  mutating func appendValid(_ name: String, _ value: String) {
+    fields.append(Field(name: name, value: value))
   }
 
   mutating func reserve(_ count: Int) { fields.reserveCapacity(count) }

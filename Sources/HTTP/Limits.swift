@@ -21,7 +21,17 @@ public struct Limits: Sendable, Equatable {
   /// Longest body of a route that names no limit of its own, in bytes. Longer: 413.
   public var bodyBytes = 1024 * 1024
 
-  /// Most connections open at once; further ones wait in the kernel's backlog.
+  /// Most bytes of bodies, requests' and responses', that all connections together hold in memory; bodies of up to 16 KiB
+  /// do not count. A request's body waits for its share up to `memoryWait`, then: 503.
+  public var bodyMemoryBytes = 256 * 1024 * 1024
+  /// Longest time a body waits for its share of `bodyMemoryBytes`. Longer: 503 with `Retry-After`.
+  public var memoryWait: Duration = .seconds(10)
+  /// Slowest client tolerated, in bytes per second of waiting for it, while it holds some of `bodyMemoryBytes` and others
+  /// ask for it in vain.
+  public var minimumRateWhenShort = 64 * 1024
+
+  /// Most connections open at once; for a further one the connection that has been idle longest is closed, and where
+  /// none is idle it waits in the kernel's backlog.
   public var connections = 4096
   /// Most requests answered on one connection before it is closed.
   public var requestsPerConnection = 10_000
@@ -38,8 +48,11 @@ public struct Limits: Sendable, Equatable {
   public var bodyProgressTimeout: Duration = .seconds(15)
   /// Longest time a body may keep the server waiting in all; the time that a handler takes does not count.
   public var bodyTimeout: Duration = .seconds(21600)
-  /// Longest time a written byte may wait for the client.
+  /// Longest time a client may acknowledge nothing of a response, and longer by what its receive buffer may hold: the
+  /// bytes it has acknowledged, at most `peerBufferBytes`, at `minimumRate`.
   public var writeProgressTimeout: Duration = .seconds(15)
+  /// What a client's receive buffer is taken to hold unread, in bytes.
+  public var peerBufferBytes = 512 * 1024
   /// Longest time a response may wait for the client in all; an event stream waits only while the client does not read.
   public var writeTimeout: Duration = .seconds(21600)
   /// Slowest client tolerated, in bytes per second of waiting for it, once `rateGrace` has passed.
@@ -58,6 +71,13 @@ public struct Limits: Sendable, Equatable {
   public var handshakeTimeout: Duration = .seconds(10)
   /// Longest silence inside these.
   public var handshakeProgressTimeout: Duration = .seconds(5)
+  /// Time after which a client that has ended its side of the connection is asked, by an interim response, whether it
+  /// still waits for its answer; each further question comes after twice the time.
+  public var departureProbe: Duration = .seconds(1)
+  /// Longest time that a drain waits for requests that are still coming in. Longer: 503.
+  public var drainBodyTimeout: Duration = .seconds(2)
+  /// Longest time that a drain takes in all, unless it is given another; what is left then is cut off.
+  public var drainTimeout: Duration = .seconds(5)
 
   /// Creates the default limits.
   public init() {}

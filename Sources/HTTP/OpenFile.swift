@@ -63,7 +63,7 @@ public final class OpenFile: Sendable {
       }
     }
     if got < 0 {
-      throw HTTPError(status: 500, code: "read_failed", detail: "A file could not be read.")
+      throw HTTPError(.readFailed, "A file could not be read.")
     }
   }
 
@@ -71,7 +71,7 @@ public final class OpenFile: Sendable {
     // Out of descriptors or memory is the server's trouble; everything else looks like absence.
     switch code {
     case 23, 24, 12:
-      HTTPError(status: 503, code: "busy", detail: "The server is out of resources.")
+      HTTPError(.busy, "The server is out of resources.")
     default: .notFound
     }
   }

@@ -60,6 +60,7 @@ public struct RequestBody: Sendable, AsyncSequence {
   fileprivate enum Source: Sendable {
     case bytes([UInt8])
     case pull(@Sendable () async throws -> [UInt8]?)
+    case counted(any BodySource)
   }
 
   /// Creates a body that is already in memory.
@@ -74,6 +75,12 @@ public struct RequestBody: Sendable, AsyncSequence {
     source = .pull(next)
   }
 
+  /// Creates a body whose memory is counted.
+  init(contentLength: Int?, from source: any BodySource) {
+    self.contentLength = contentLength
+    self.source = .counted(source)
+  }
+
   /// Reads chunks in order.
   public struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate var source: Source
@@ -86,8 +93,8 @@ public struct RequestBody: Sendable, AsyncSequence {
       case .bytes(let bytes):
         source = .bytes([])
         return bytes.isEmpty ? nil : bytes
-      case .pull(let pull):
-        return try await pull()
+      case .pull(let pull): return try await pull()
+      case .counted(let source): return try await source.next()
       }
     }
   }
@@ -97,14 +104,58 @@ public struct RequestBody: Sendable, AsyncSequence {
 
   /// The whole body in memory.
   ///
-  /// - Throws: `HTTPError` 413 when it is longer than `limit` bytes, and what reading throws.
+  /// What it takes counts toward `Limits.bodyMemoryBytes` until the request is answered.
+  ///
+  /// - Throws: `HTTPError` 413 when it is longer than `limit` bytes, 503 when there is no memory for it, and what reading
+  ///   throws.
   public func collect(limit: Int = .max) async throws -> [UInt8] {
     if let contentLength, contentLength > limit { throw HTTPError.bodyTooLarge(limit: limit) }
     var all: [UInt8] = []
+    var room = RequestBody.uncountedBytes
+    // A declared length is taken as a whole before the first byte: a body that has begun never waits for memory.
+    if let contentLength, contentLength > room {
+      try await hold(contentLength)
+      room = contentLength
+      all.reserveCapacity(contentLength)
+    }
     for try await chunk in self {
       if chunk.count > limit - all.count { throw HTTPError.bodyTooLarge(limit: limit) }
-      if all.isEmpty { all = chunk } else { all.append(contentsOf: chunk) }
+      if all.isEmpty, chunk.count <= room, contentLength ?? 0 <= chunk.count {
+        all = chunk
+        continue
+      }
+      if all.count + chunk.count > room {
+        // The array doubles, so that a body is copied a bounded number of times; old and new are both there meanwhile.
+        let larger = Swift.max(2 * room, all.count + chunk.count)
+        try await hold(larger)
+        all.reserveCapacity(larger)
+        if room > RequestBody.uncountedBytes { await giveBack(room) }
+        room = larger
+      }
+      all.append(contentsOf: chunk)
     }
     return all
   }
+
+  /// Up to here a body in memory does not count.
+  static let uncountedBytes = 16 * 1024
+
+  private func hold(_ bytes: Int) async throws {
+    if case .counted(let source) = source { try await source.hold(bytes) }
+  }
+
+  private func giveBack(_ bytes: Int) async {
+    if case .counted(let source) = source { await source.giveBack(bytes) }
+  }
+}
+
+/// Where the bytes of a body come from, and the memory for what is kept of them.
+protocol BodySource: Sendable {
+  /// The next run of bytes, or nil at the end.
+  func next() async throws -> [UInt8]?
+  /// Takes memory for bytes that are kept; the first time it may wait for it.
+  ///
+  /// - Throws: `HTTPError` 503.
+  func hold(_ bytes: Int) async throws
+  func giveBack(_ bytes: Int) async
 }

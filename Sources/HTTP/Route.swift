@@ -11,8 +11,6 @@ public struct Route: Sendable {
   public var pattern: String
   /// Longest body in bytes; nil takes `Limits.bodyBytes`.
   public var bodyLimit: Int?
-  /// Media types a body may have; empty for any. Others: 415.
-  public var accepts: [String]
   /// The handler.
   public var handler: Handler
   /// The handler that is used instead where the answer needs no waiting.
@@ -20,13 +18,11 @@ public struct Route: Sendable {
 
   /// Creates a route.
   public init(
-    _ method: String, _ pattern: String, bodyLimit: Int? = nil, accepts: [String] = [],
-    handler: @escaping Handler
+    _ method: String, _ pattern: String, bodyLimit: Int? = nil, handler: @escaping Handler
   ) {
     self.method = method
     self.pattern = pattern
     self.bodyLimit = bodyLimit
-    self.accepts = accepts
     self.handler = handler
   }
 

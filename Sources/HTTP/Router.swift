@@ -4,8 +4,6 @@ public struct Router: Sendable {
   public let routes: [Route]
   /// The folder served for `GET` where no route matches.
   public let files: StaticFiles?
-  /// Refuses a request before its body is read, for example one without a valid token.
-  public var admit: (@Sendable (_ request: Request, _ route: Route?) throws -> Void)?
   /// The routes without parameters by their path, most of what is asked for.
   private var plain: [String: [Int]] = [:]
   /// All routes: those that say more come before those that say less.
@@ -15,7 +13,8 @@ public struct Router: Sendable {
   enum Match: Sendable {
     /// The route's place in `routes`, and what its names matched.
     case route(Int, parameters: [String: String])
-    case files(StaticFiles)
+    /// The folder; `allow` names the methods of the routes with this path, and is empty where there are none.
+    case files(StaticFiles, allow: String)
     case options(allow: String)
     case wrongMethod(allow: String)
     case notFound
@@ -49,7 +48,9 @@ public struct Router: Sendable {
       }
       allowed.insert(pattern.method)
     }
-    if let files, method == "GET" || method == "HEAD" { return .files(files) }
+    if let files, method == "GET" || method == "HEAD" {
+      return .files(files, allow: allowed.isEmpty ? "" : allowList(allowed))
+    }
     if allowed.isEmpty {
       // The folder answers OPTIONS and refuses other methods only where no route has the path.
       guard files != nil, path == "/" else { return .notFound }

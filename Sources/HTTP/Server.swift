@@ -7,7 +7,7 @@ public final class Server: Sendable {
   /// Turns an error and the request's identifier into the answer the client sees.
   public typealias ErrorResponse = @Sendable (_ error: HTTPError, _ requestID: String) -> Response
 
-  private let service: Service
+  private let site: Site
   private let running = Mutex<[Running]>([])
 
   private struct Running {
@@ -20,7 +20,7 @@ public final class Server: Sendable {
     configuration: ServerConfiguration, router: Router, logger: Logger,
     errorResponse: @escaping ErrorResponse
   ) {
-    service = Service(
+    site = Site(
       configuration: configuration, router: router, logger: logger, errorResponse: errorResponse)
   }
 
@@ -29,7 +29,11 @@ public final class Server: Sendable {
   /// - Returns: the port, which matters when the configuration asked for a free one; 0 for a Unix socket.
   /// - Throws: `HTTPError` when the address cannot be listened on.
   public func start() async throws -> Int {
-    try service.loadTLS()
+    for name in site.configuration.allowedHosts {
+      guard let fault = ServerConfiguration.faultOfHostName(name) else { continue }
+      throw HTTPError(.cannotListen, "The allowed host \(name): \(fault)")
+    }
+    try site.loadTLS()
     let opened = try listen()
     for part in opened {
       part.loop.start()
@@ -45,16 +49,20 @@ public final class Server: Sendable {
   }
 
   private func listen() throws(HTTPError) -> [Running] {
-    let loops = service.configuration.loops
+    let loops = site.configuration.loops
     var opened: [Running] = []
-    if case .tcp = service.configuration.address {
+    if case .tcp = site.configuration.address {
       precondition((1...64).contains(loops), "1 to 64 loops")
     } else {
       precondition(loops == 1, "several loops need a TCP address")
     }
     for _ in 0..<loops {
       let loop = try EventLoop()
-      let listener = try Listener(service, loop: loop, port: opened.first?.listener.value.port)
+      site.memory.onShortage { [weak loop] in
+        guard let loop else { return }
+        loop.run { loop.forEachConnection { $0.memoryIsShort() } }
+      }
+      let listener = try Listener(site, loop: loop, port: opened.first?.listener.value.port)
       opened.append(Running(loop: loop, listener: LoopBound(listener)))
     }
     return opened
@@ -63,7 +71,7 @@ public final class Server: Sendable {
   /// Reads the TLS files again, for new connections; those under way keep what they have.
   ///
   /// - Throws: `HTTPError` when the files are not sound; the certificate in force then stays.
-  public func reloadCertificate() throws(HTTPError) { try service.loadTLS() }
+  public func reloadCertificate() throws(HTTPError) { try site.loadTLS() }
 
   /// How many connections are open; 0 when the server is not running.
   public func connectionCount() async -> Int {
@@ -76,9 +84,14 @@ public final class Server: Sendable {
     return count
   }
 
+  /// Bytes of `Limits.bodyMemoryBytes` that no body holds.
+  public var freeBodyMemory: Int { site.memory.free }
+
   /// Stops accepting, closes idle connections, answers what is in flight with `Connection: close`, ends event
-  /// streams, and returns when all connections are gone; those left after `deadline` are cut off.
-  public func drain(deadline: Duration) async {
+  /// streams, and returns when all connections are gone. Requests that are still coming in have
+  /// `Limits.drainBodyTimeout`; what is left after `deadline`, or `Limits.drainTimeout`, is cut off.
+  public func drain(deadline: Duration? = nil) async {
+    let deadline = deadline ?? site.limits.drainTimeout
     let running = running.withLock { running in
       defer { running = [] }
       return running

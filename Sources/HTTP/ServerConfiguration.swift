@@ -23,10 +23,9 @@ public struct ServerConfiguration: Sendable {
   public var proxyProtocol = false
   /// The limits every client is held to.
   public var limits = Limits()
-  /// Host names served besides IP addresses, `localhost` and `*.localhost`; `*` serves all.
+  /// Host names served besides IP addresses, `localhost` and `*.localhost`; `*` serves all. A server with a name that
+  /// `faultOfHostName` objects to does not start.
   public var allowedHosts: [String] = []
-  /// Origins, such as `https://example.org`, that may use unsafe methods besides the server's own.
-  public var allowedOrigins: [String] = []
   /// The Content-Security-Policy of every response.
   public var contentSecurityPolicy =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -36,6 +35,27 @@ public struct ServerConfiguration: Sendable {
   /// Creates a configuration with all limits on.
   public init(host: String = "127.0.0.1", port: Int = 8080) {
     address = .tcp(host: host, port: port)
+  }
+}
+
+extension ServerConfiguration {
+  /// What is wrong with an entry of `allowedHosts`, as a sentence, or nil: such an entry could never match.
+  public static func faultOfHostName(_ text: String) -> String? {
+    if text == "*" || IPAddress(text[...]) != nil { return nil }
+    if text.contains(":") {
+      return "a host name is given without scheme and port; it is served on every port."
+    }
+    let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+    let isName = labels.allSatisfy { label in
+      (1...63).contains(label.utf8.count)
+        && label.utf8.allSatisfy {
+          isDigit($0) || $0 == 0x2D || $0 == 0x5F || lowercase($0) &- 0x61 < 26
+        }
+    }
+    guard isName, text.utf8.count <= 253 else {
+      return "that is no host name such as pictures.example.org, and not * for all names."
+    }
+    return nil
   }
 }
 

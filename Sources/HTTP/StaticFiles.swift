@@ -28,17 +28,19 @@ public final class StaticFiles: Sendable {
       throw HTTPError.notFound
     }
     let file = try OpenFile(descriptor: unsafe byol_open_beneath(folder, path))
-    var response = Response.file(file, contentType: contentType(ofPath: path), for: request)
+    var response = try Response.file(file, contentType: contentType(ofPath: path), for: request)
     if response.status < 400 { response.headers["Cache-Control"] = cacheControl }
     return response
   }
 }
 
 extension Response {
-  /// A file, or the part, the 304, the 412 or the 416 that the request's conditions ask for.
+  /// A file, or the part or the 304 that the request's conditions ask for.
+  ///
+  /// - Throws: `HTTPError` 412 or 416 by these conditions.
   public static func file(
     _ file: OpenFile, contentType: String, for request: Request, etag: String? = nil
-  ) -> Response {
+  ) throws(HTTPError) -> Response {
     var response = Response()
     response.headers.reserve(6)
     if let etag {
@@ -66,12 +68,28 @@ extension Response {
     case .notModified:
       response.status = 304
       return response
-    case .failed: return Response(status: 412)
+    case .failed: throw .preconditionFailed
     case .unsatisfiable:
-      return Response(status: 416, headers: ["Content-Range": "bytes */\(file.size)"])
+      throw HTTPError(
+        .rangeNotSatisfiable, "The file has \(file.size) bytes; the range begins beyond them.",
+        headers: ["Content-Range": "bytes */\(file.size)"])
     }
     response.headers.append("Content-Type", contentType)
     return response
+  }
+}
+
+extension Request {
+  /// Whether the client has what the quoted tag stands for already, so that 304 is the answer.
+  ///
+  /// - Throws: `HTTPError` 412 where `If-Match` names other tags only.
+  public func has(etag: String) throws(HTTPError) -> Bool {
+    // Ranges are for files: what has no length yet is sent whole.
+    switch Conditional(method: method, headers: headers, etag: etag, modified: nil, size: 0) {
+    case .failed: throw .preconditionFailed
+    case .notModified: return true
+    case .whole, .part, .unsatisfiable: return false
+    }
   }
 }
 

@@ -56,6 +56,10 @@ import Yams
       let etag = try #require(first.headers["ETag"], "\(path)")
       let again = try await world.call("GET", path, headers: ["If-None-Match": etag])
       #expect(again.status == 304 && again.headers["ETag"] == etag, "\(path)")
+      let other = try await world.call("GET", path, headers: ["If-Match": "\"other\""])
+      #expect(other.status == 412, "\(path)")
+      let same = try await world.call("GET", path, headers: ["If-Match": etag])
+      #expect(same.status == 200, "\(path)")
     }
   }
 

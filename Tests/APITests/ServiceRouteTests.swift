@@ -74,6 +74,24 @@ import Testing
     }
   }
 
+  @Test
+  func
+    `every refusal of the server has its status in the head and in the body, and a code of that status`()
+    throws
+  {
+    for code in HTTPError.Code.allCases {
+      let response = problemResponse(
+        HTTPError(status: code.status, code: code.rawValue, detail: "x"), requestID: "r")
+      let known = try #require(ProblemCode(rawValue: try response.problemCode()))
+      #expect(response.status == code.status && known.status == code.status, "\(code)")
+      #expect(try response.object()["status"] == .integer(Int64(code.status)))
+    }
+    // A handler may throw a status that has no code: its body does not contradict it.
+    let odd = problemResponse(HTTPError(status: 418, code: "teapot", detail: "x"), requestID: "r")
+    #expect(odd.status == 418)
+    #expect(try odd.object()["status"] == 418)
+  }
+
   @Test func `an error of the server keeps its status and headers and gets a code`() throws {
     let error = HTTPError(
       status: 405, code: "wrong_method", detail: "No.", headers: ["Allow": "GET"])

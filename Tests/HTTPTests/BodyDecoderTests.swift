@@ -9,6 +9,8 @@ import Testing
     ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
     ("a;x\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
     ("1;a=b;c=\"d;e\\\"f\";g\r\nx\r\n0;last\r\n\r\n", "x"), ("00000001\r\nx\r\n000\r\n\r\n", "x"),
+    ("1 ;a\r\nx\r\n0\r\n\r\n", "x"), ("1\t; a\r\nx\r\n0 ;b\r\n\r\n", "x"),
+    ("1 \t ; a = b ; c =\t\"d\" ;e\r\nx\r\n0\r\n\r\n", "x"), ("1;a ;b\r\nx\r\n0\r\n\r\n", "x"),
     ("1\r\nx\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n", "x"), ("0000000000000001\r\nx\r\n0\r\n\r\n", "x"),
   ])
   func `chunks are joined and nothing beyond them is taken`(coded: String, plain: String) {
@@ -24,8 +26,12 @@ import Testing
     "1\r\nx\r0\r\n\r\n", "00000000000000001\r\nx\r\n0\r\n\r\n",
     "FFFFFFFFFFFFFFFF\r\nx\r\n0\r\n\r\n",
     "8000000000000000\r\nx\r\n0\r\n\r\n", "1;\r\nx\r\n0\r\n\r\n", "1;a b\r\nx\r\n0\r\n\r\n",
-    "1 ;a\r\nx\r\n0\r\n\r\n",
-    "1;a=\r\nx\r\n0\r\n\r\n", "1;a=\"b\r\nx\r\n0\r\n\r\n", "1;a\nx\r\n0\r\n\r\n",
+    "1 ; \r\nx\r\n0\r\n\r\n", "1 x;a\r\nx\r\n0\r\n\r\n", "1;a \r\nx\r\n0\r\n\r\n",
+    "1;a=b \r\nx\r\n0\r\n\r\n",
+    "1;a=b c\r\nx\r\n0\r\n\r\n", "1;a=\"b\" \r\nx\r\n0\r\n\r\n", "1\u{B};a\r\nx\r\n0\r\n\r\n",
+    " 1;a\r\nx\r\n0\r\n\r\n",
+    "1;a= \r\nx\r\n0\r\n\r\n", "1;a=\r\nx\r\n0\r\n\r\n", "1;a=\"b\r\nx\r\n0\r\n\r\n",
+    "1;a\nx\r\n0\r\n\r\n",
     "1;a\rb\r\nx\r\n0\r\n\r\n",
     "1;a=\"b\"c\r\nx\r\n0\r\n\r\n", "1;\u{0}\r\nx\r\n0\r\n\r\n", "0\r\n\n", "0\n\n",
     "0\r\nX : y\r\n\r\n",
@@ -48,8 +54,6 @@ import Testing
     #expect(
       unanimous("5\r\nhello\r\n5\r\nhello\r\n0\r\n\r\n", { bodyVerdict($0, limit: 10) })
         == .accepted(Array("hellohello".utf8), taken: 25))
-    #expect(
-      bodyVerdict([], .length(11), limit: 10) == .refused(status: 413, code: "body_too_large"))
   }
 
   @Test func `a declared length is taken exactly`() {
@@ -73,6 +77,7 @@ import Testing
       }
       return status
     }
+    #expect(status("1" + String(repeating: " ", count: 70) + ";a\r\nx\r\n0\r\n\r\n") == 400)
     #expect(status("1;\(long)\r\nx\r\n0\r\n\r\n") == 400)
     #expect(status("0\r\nX: \(long)\r\n\r\n") == 431)
     #expect(status("0\r\n" + String(repeating: "X: y\r\n", count: 20) + "\r\n") == 431)

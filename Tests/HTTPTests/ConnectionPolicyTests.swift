@@ -77,10 +77,87 @@ private func at(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
   @Test func `a client that does not read is cut off`() {
     var policy = policy { $0.writeProgressTimeout = .seconds(3) }
     policy.headFinished(persists: true)
-    policy.waitsForClientToTake(at(1))
-    policy.waitsForClientToTake(at(2))
+    policy.kernelTook(bytes: 1 << 20, at(0))
+    policy.waitsForClientToTake(unacknowledged: 1 << 20, at(1))
+    policy.waitsForClientToTake(unacknowledged: 1 << 20, at(2))
     #expect(policy.expire(at(3.9)) == .none)
     #expect(policy.expire(at(4)) == .abort)
+  }
+
+  /// Seconds until a client is cut that the kernel tells of once per second; nil when it is not within an hour.
+  private func cut(_ limits: (inout Limits) -> Void = { _ in }, acknowledged: (Int) -> Int) -> Int?
+  {
+    var policy = policy(limits)
+    policy.headFinished(persists: true)
+    let taken = 1 << 30
+    policy.kernelTook(bytes: taken, at(0))
+    policy.waitsForClientToTake(unacknowledged: taken, at(0))
+    for second in 1..<3600 {
+      policy.clientHolds(allBut: taken - acknowledged(second), at(Double(second)))
+      if policy.expire(at(Double(second))) == .abort { return second }
+    }
+    return nil
+  }
+
+  @Test(arguments: [1024, 2048, 60_000])
+  func `a reader at the least rate is never cut, however its system lumps what it acknowledges`(
+    rate: Int
+  ) {
+    // A receive buffer that is full at once, and tells of room only when that much of it has been read.
+    for (buffer, step) in [
+      (0, 1), (65_536, 1), (65_536, 32_768), (400_000, 100_000), (6 << 20, 400_000),
+    ] {
+      let isCut = cut { second in buffer + second * rate / step * step }
+      #expect(isCut == nil, "cut after \(isCut ?? 0) s with \(buffer) and \(step)")
+    }
+  }
+
+  @Test func `a reader below the least rate is cut, the later the more it took at once`() throws {
+    let slow = try #require(cut { 65_536 + $0 * 500 })
+    #expect((60...200).contains(slow))
+    let drip = try #require(cut { $0 * 100 })
+    #expect((10...30).contains(drip))
+    let silent = try #require(cut { _ in 65_536 })
+    #expect((64...100).contains(silent))
+    let deaf = try #require(cut { _ in 0 })
+    #expect((10...20).contains(deaf))
+    // One that took much and then nothing is not waited for as if all of that were in its buffer.
+    let stalled = try #require(cut { _ in 100 << 20 })
+    #expect((512...700).contains(stalled))
+  }
+
+  @Test func `while memory is short a slow client has to be faster, and an honest one stays`() {
+    func end(_ rate: Int) -> ConnectionPolicy.Expiry {
+      var policy = policy()
+      policy.headFinished(persists: true)
+      policy.memoryIsShort = true
+      for second in stride(from: 0.0, to: 60, by: 1) {
+        policy.waitsForBody(at(second))
+        let expiry = policy.expire(at(second + 1))
+        if expiry != .none { return expiry }
+        policy.bodyArrived(bytes: rate, at(second + 1))
+      }
+      return .none
+    }
+    #expect(end(20_000) == .failBody)
+    #expect(end(100_000) == .none)
+  }
+
+  @Test func `a drain gives up bodies and heads that are still coming in`() {
+    var body = policy { $0.drainBodyTimeout = .seconds(2) }
+    body.headFinished(persists: true)
+    body.waitsForBody(at(1))
+    _ = body.drain(at(3))
+    #expect(body.deadline == at(5))
+    body.bodyArrived(bytes: 1 << 20, at(4))
+    #expect(body.deadline == nil)
+    body.waitsForBody(at(4.5))
+    #expect(body.expire(at(4.9)) == .none)
+    #expect(body.expire(at(5)) == .failBody)
+    var head = policy { $0.drainBodyTimeout = .seconds(2) }
+    head.headProgressed(at(1))
+    _ = head.drain(at(3))
+    #expect(head.expire(at(5)) == .answerTimeout)
   }
 
   @Test func `a response is followed by the next request, or by the end`() {
@@ -100,7 +177,7 @@ private func at(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
     #expect(!asked.mayPersist)
     var drained = policy()
     drained.headFinished(persists: true)
-    let closesAtOnce = drained.drain()
+    let closesAtOnce = drained.drain(at(1))
     #expect(!closesAtOnce)
     #expect(!drained.mayPersist)
     var counted = policy { $0.requestsPerConnection = 2 }
@@ -112,11 +189,11 @@ private func at(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
 
   @Test func `drain closes an idle connection at once and lets a begun head finish`() {
     var idle = policy()
-    let idleCloses = idle.drain()
+    let idleCloses = idle.drain(at(1))
     #expect(idleCloses)
     var begun = policy()
     begun.headProgressed(at(1))
-    let begunCloses = begun.drain()
+    let begunCloses = begun.drain(at(1))
     #expect(!begunCloses)
   }
 
@@ -130,7 +207,7 @@ private func at(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
   @Test func `a response begun before a drain is the last although it announced no end`() {
     var policy = policy()
     policy.headFinished(persists: true)
-    _ = policy.drain()
+    _ = policy.drain(at(1))
     #expect(policy.responseFinished(persisting: true, bodyConsumed: true, at(1)) == .linger)
   }
 
@@ -168,11 +245,11 @@ private func at(_ seconds: Double) -> UInt64 { UInt64(seconds * 1e9) }
     for second in stride(from: 0.0, to: 99, by: 1) {
       body.waitsForBody(at(2 * second))
       body.bodyArrived(bytes: 1 << 20, at(2 * second + 1))
-      response.waitsForClientToTake(at(2 * second))
-      response.clientTook(bytes: 1 << 20, at(2 * second + 1))
+      response.waitsForClientToTake(unacknowledged: 0, at(2 * second))
+      response.kernelTook(bytes: 1 << 20, at(2 * second + 1))
     }
     body.waitsForBody(at(200))
-    response.waitsForClientToTake(at(200))
+    response.waitsForClientToTake(unacknowledged: 0, at(200))
     #expect(body.expire(at(200.9)) == .none && response.expire(at(200.9)) == .none)
     #expect(body.expire(at(201)) == .failBody && response.expire(at(201)) == .abort)
   }

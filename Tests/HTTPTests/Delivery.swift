@@ -62,7 +62,7 @@ func bodyVerdict(
   limits: Limits = Limits()
 ) -> Verdict<[UInt8]> {
   do throws(HTTPError) {
-    var decoder = try BodyDecoder(framing, limit: limit, limits: limits)
+    var decoder = BodyDecoder(framing, limit: limit, limits: limits)
     var output: [UInt8] = []
     var taken = 0
     for piece in pieces where !decoder.isFinished {

@@ -65,7 +65,9 @@ private let laterDate = HTTPDate.text(then + 10)
 
 @Suite struct `Files of a folder` {
   /// A folder `public` with files, beside a secret that must stay unreachable.
-  private func withFolder(_ body: (Int) async throws -> Void) async throws {
+  private func withFolder(
+    _ routes: [Route] = [], _ body: (Int) async throws -> Void
+  ) async throws {
     let root = "/tmp/http-files-\(getpid())-\(UInt32.random(in: 0 ... .max))"
     try #require(unsafe mkdir(root, 0o700) == 0)
     defer { removeTree(root) }
@@ -79,7 +81,7 @@ private let laterDate = HTTPDate.text(then + 10)
     unsafe symlink(root + "/secret.txt", root + "/public/link.txt")
     unsafe symlink(root + "/outside", root + "/public/way")
     unsafe mkfifo(root + "/public/fifo", 0o644)
-    try await withServer([], files: try StaticFiles(folder: root + "/public")) { _, port in
+    try await withServer(routes, files: try StaticFiles(folder: root + "/public")) { _, port in
       try await body(port)
     }
   }
@@ -96,11 +98,32 @@ private let laterDate = HTTPDate.text(then + 10)
       #expect(part.status == 206 && part.text == "234" && part["Content-Range"] == "bytes 2-4/10")
       let beyond = try await exchange(port, get("/sub/ten.bin", ["Range: bytes=10-"]))
       #expect(beyond.status == 416 && beyond["Content-Range"] == "bytes */10")
+      #expect(beyond.text == "range_not_satisfiable")
       let head = try await exchange(port, get("/sub/ten.bin", method: "HEAD"))
       #expect(head["Content-Length"] == "10" && head["Content-Type"] == "application/octet-stream")
       let large = try await exchange(port, get("/large.txt"))
       #expect(large.body.count == 1_200_000 && large.text.hasSuffix("large large "))
     }
+  }
+
+  @Test func `a path that routes have for another method is 405, whether or not there is a folder`()
+    async throws
+  {
+    try await withFolder([Route("POST", "/v1/things") { _ in .text("made") }]) { port in
+      let wrong = try await exchange(port, get("/v1/things"))
+      #expect(wrong.status == 405 && wrong["Allow"] == "OPTIONS, POST")
+      #expect(try await exchange(port, get("/v1/others")).status == 404)
+      #expect(try await exchange(port, get("/sub/ten.bin")).status == 200)
+    }
+  }
+
+  @Test func `a tag that the client has is told from one that it requires`() throws {
+    func has(_ name: String, _ value: String) throws -> Bool {
+      try Request(method: "GET", path: "/", headers: [name: value]).has(etag: tag)
+    }
+    #expect(try has("If-None-Match", "W/\"v1\"") && !has("If-None-Match", "\"v2\""))
+    #expect(try !has("If-Match", tag) && !has("If-Match", "*") && !has("Range", "bytes=5-"))
+    #expect(throws: HTTPError.self) { try has("If-Match", "\"v2\"") }
   }
 
   @Test(arguments: [

@@ -11,6 +11,9 @@ func withServer<Result: Sendable>(
   body: (Server, Int) async throws -> Result
 ) async throws -> Result {
   var configuration = ServerConfiguration(port: 0)
+  // Tests take the threads of the pool from the handlers of others: a client that has stopped sending is not asked
+  // whether it is still there, unless a test wants that.
+  configuration.limits.departureProbe = .seconds(600)
   configure(&configuration)
   var logger = Logger(label: "test")
   logger.logLevel = .critical
@@ -57,7 +60,7 @@ struct ClientFault: Error {
 ///
 /// It waits `patience` seconds for a byte: only a server that hangs takes so long.
 final class RawClient {
-  private let descriptor: Int32
+  private var descriptor: Int32
   private var buffer: [UInt8] = []
   private(set) var sawReset = false
 
@@ -74,7 +77,12 @@ final class RawClient {
     setTimeout(SO_RCVTIMEO, patience)
   }
 
-  deinit { _ = byol_close(descriptor) }
+  deinit { close() }
+
+  func close() {
+    if descriptor >= 0 { _ = byol_close(descriptor) }
+    descriptor = -1
+  }
 
   func setTimeout(_ option: Int32, _ seconds: Double) {
     var value = timeval(tv_sec: Int(seconds), tv_usec: Int(seconds * 1e6) % 1_000_000)
@@ -103,8 +111,24 @@ final class RawClient {
   func finishSending() { _ = byol_shutdown_write(descriptor) }
   func resetOnClose() { byol_reset_on_close(descriptor) }
 
-  private func fill() -> Int {
-    var chunk = [UInt8](repeating: 0, count: 65536)
+  /// Reads a response with a body of `size` bytes, some bytes at a time with a pause of microseconds between; returns
+  /// the bytes of body that came.
+  func readSlowly(_ size: Int, bytes: Int, pause: UInt32) throws -> Int {
+    let head = try read(through: "\r\n\r\n")
+    guard head.hasPrefix("HTTP/1.1 200 ") else { throw ClientFault(what: head) }
+    var count = buffer.count
+    while count < size {
+      buffer = []
+      guard fill(bytes) > 0 else { break }
+      count += buffer.count
+      usleep(pause)
+    }
+    buffer = []
+    return count
+  }
+
+  private func fill(_ capacity: Int = 65536) -> Int {
+    var chunk = [UInt8](repeating: 0, count: capacity)
     let count = unsafe byol_receive(descriptor, &chunk, chunk.count)
     if count > 0 { buffer += chunk[..<count] }
     if count == -Int(ECONNRESET) { sawReset = true }

@@ -99,8 +99,9 @@ private let ignore = Route("POST", "/ignore", bodyLimit: 1 << 30) { _ in .text("
       try await blocking {
         let first = try RawClient(port)
         let second = try RawClient(port)
+        // Both are busy: the beginning of their next request is there.
         for client in [first, second] {
-          try client.send(get("/"))
+          try client.send(get("/") + "GET ")
           #expect(try client.readResponse().status == 200)
         }
         let third = try RawClient(port)
@@ -108,7 +109,7 @@ private let ignore = Route("POST", "/ignore", bodyLimit: 1 << 30) { _ in .text("
         try third.send(get("/"))
         #expect(throws: ClientFault.self) { try third.readResponse() }
         third.setTimeout(SO_RCVTIMEO, 60)
-        try first.send(get("/", ["Connection: close"]))
+        try first.send(get("/", ["Connection: close"]).dropFirst(4) + "")
         _ = try first.readToEnd()
         #expect(try third.readResponse().status == 200)
       }

@@ -9,6 +9,7 @@ private let seeds = [
   "\r\nGET /a?b=c%20d HTTP/1.0\r\nConnection: keep-alive\r\nX: \ty \r\n\r\n",
   "POST /x HTTP/1.1\r\nHost: [::1]\r\nContent-Length: 5\r\n\r\nhello",
   "POST / HTTP/1.1\r\nhost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\nA;x=\"y\"\r\n0123456789\r\n0\r\nT: u\r\n\r\n",
+  "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1 ; a\t= b ;c\r\nx\r\n0\r\n\r\n",
   "OPTIONS * HTTP/1.1\r\nHost: example.org\r\nAccept: */*\r\n\r\n",
   "GET http://example.org/p?q HTTP/1.1\r\nHost: example.org\r\n\r\n",
   "PUT /f HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
@@ -22,10 +23,7 @@ private func judged(_ bytes: [UInt8]) -> Reference.Outcome {
     return .refused
   }
   let fields = head.headers.fields.map { field in
-    [
-      field.name.lowercased(),
-      String(decoding: field.valueBytes.map { UInt16($0) }, as: UTF16.self),
-    ]
+    [field.name.lowercased(), field.value]
   }
   switch bodyVerdict([bytes[taken...]], head.framing) {
   case .accepted(let body, let more):
@@ -130,7 +128,7 @@ private func judged(_ bytes: [UInt8]) -> Reference.Outcome {
       var parser = HeadParser(limits: Limits())
       var position = 0
       guard let head = try unsafe parser.parse(view.span, at: &position) else { continue }
-      var decoder = try BodyDecoder(head.framing, limit: 1000, limits: Limits())
+      var decoder = BodyDecoder(head.framing, limit: 1000, limits: Limits())
       var output: [UInt8] = []
       try unsafe decoder.decode(view.span, at: &position, into: &output)
       if count == bytes.count { #expect(decoder.isFinished) }

@@ -30,7 +30,7 @@ enum Reference {
       if !isSound(line, first: lines.count == 1) { return .refused }
     }
     return judge(
-      lines.map { String(decoding: $0.dropLast().map { UInt16($0) }, as: UTF16.self) }, bytes, at)
+      lines.map { String(decoding: $0.dropLast(), as: UTF8.self) }, bytes, at)
   }
 
   /// A line by itself: ends with CR, holds none else, and has its kind's shape.
@@ -179,23 +179,26 @@ enum Reference {
   /// A size line without extensions; the seeds of the mutation test carry none on purpose, see `extensions`.
   private static func chunkSize(_ line: [UInt8]) -> Int? {
     guard line.last == 13 else { return nil }
-    let text = line.dropLast().prefix { $0 != 59 }
+    let text = line.dropLast().prefix { $0 != 59 && $0 != 32 && $0 != 9 }
     guard (1...16).contains(text.count), text.allSatisfy(isHex),
       let size = Int(String(decoding: text, as: UTF8.self), radix: 16)
     else { return nil }
     return extensions(Array(line.dropLast().dropFirst(text.count))) ? size : nil
   }
 
-  /// `;name`, `;name=token` or `;name="quoted"`, any number of times.
+  /// `;name`, `;name=token` or `;name="quoted"`, any number of times, with blanks around `;` and `=`.
   private static func extensions(_ text: [UInt8]) -> Bool {
+    func blanks(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+      bytes.drop { $0 == 32 || $0 == 9 }
+    }
     var rest = text[...]
-    while rest.first == 59 {
-      rest.removeFirst()
+    while blanks(rest).first == 59 {
+      rest = blanks(blanks(rest).dropFirst())
       let name = rest.prefix(while: isToken)
       if name.isEmpty { return false }
       rest = rest.dropFirst(name.count)
-      guard rest.first == 61 else { continue }
-      rest.removeFirst()
+      guard blanks(rest).first == 61 else { continue }
+      rest = blanks(blanks(rest).dropFirst())
       if rest.first == 34 {
         rest.removeFirst()
         while let byte = rest.first, byte != 34 {
@@ -221,7 +224,7 @@ enum Reference {
   private static func sizeLineMayBegin(_ bytes: [UInt8]) -> Bool {
     if bytes.isEmpty { return true }
     // Whatever completes it: nothing more, a return, a digit, a name, a value, the end of a quotation.
-    let endings = ["\r", "", "0\r", "x\r", "=x\r", "\"\r", "x\"\r"].map { Array($0.utf8) }
+    let endings = ["\r", "", "0\r", "x\r", "=x\r", ";x\r", "\"\r", "x\"\r"].map { Array($0.utf8) }
     return endings.contains { chunkSize(bytes + $0) != nil }
       && (chunkSize(bytes + [13]).map { $0 <= 1 << 20 } ?? true)
   }

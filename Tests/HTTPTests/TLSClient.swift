@@ -55,7 +55,7 @@ import CSystem
   var ticket: TLSTicket? { unsafe SSL_get1_session(session).map { unsafe TLSTicket($0) } }
 
   /// Whether the server said goodbye before it closed.
-  var sawGoodbye: Bool { unsafe SSL_get_shutdown(session) & SSL_RECEIVED_SHUTDOWN != 0 }
+  var sawCloseNotify: Bool { unsafe SSL_get_shutdown(session) & SSL_RECEIVED_SHUTDOWN != 0 }
 
   deinit {
     unsafe SSL_free(session)

@@ -92,7 +92,7 @@ private let count = Route("POST", "/count", bodyLimit: 8 << 20) { request in
 
 @Suite struct `TLS` {
   @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
-  func `requests and large bodies pass enciphered`(version: Int32) async throws {
+  func `requests and large bodies pass encrypted`(version: Int32) async throws {
     let files = try CertificateFiles()
     defer { files.remove() }
     try await withServer([echo], configure: { $0.tls = files.configuration }) { _, port in
@@ -106,26 +106,26 @@ private let count = Route("POST", "/count", bodyLimit: 8 << 20) { request in
         try client.send(get("/echo", ["Connection: close"]))
         #expect(try client.read(through: "method_not_allowed").contains("HTTP/1.1 405 "))
         #expect(throws: ClientFault.self) { try client.read(through: "more") }
-        #expect(client.sawGoodbye)
+        #expect(client.sawCloseNotify)
       }
     }
   }
 
   /// So many hops between handlers and the loop that one of them is cut short, with bytes arriving meanwhile.
   @Test(arguments: [false, true])
-  func `bodies that arrive at once all arrive`(enciphered: Bool) async throws {
+  func `bodies that arrive at once all arrive`(encrypted: Bool) async throws {
     let files = try CertificateFiles()
     defer { files.remove() }
     let body = String(repeating: "x", count: 2 << 20)
     try await withServer(
-      [count], configure: { if enciphered { $0.tls = files.configuration } }
+      [count], configure: { if encrypted { $0.tls = files.configuration } }
     ) { _, port in
       try await withThrowingTaskGroup(of: Void.self) { group in
         for _ in 0..<8 {
           group.addTask {
             try await blocking {
               for _ in 0..<4 {
-                if enciphered {
+                if encrypted {
                   let client = try TLSClient(port, version: TLS1_2_VERSION)
                   try client.send(post("/count", body))
                   #expect(try client.read(through: "END").hasSuffix("\r\n\r\n2097152END"))
@@ -144,8 +144,7 @@ private let count = Route("POST", "/count", bodyLimit: 8 << 20) { request in
   }
 
   @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
-  func `answers at once pass enciphered, in order, and with a goodbye`(version: Int32) async throws
-  {
+  func `answers at once pass encrypted, in order, and with a goodbye`(version: Int32) async throws {
     let files = try CertificateFiles()
     defer { files.remove() }
     let sized = Route.immediate("GET", "/{bytes}") { request in
@@ -166,12 +165,14 @@ private let count = Route("POST", "/count", bodyLimit: 8 << 20) { request in
         try client.send(get("/5", ["Connection: close"]))
         #expect(try client.read(through: "END").contains("Connection: close\r\n"))
         #expect(throws: ClientFault.self) { try client.read(through: "more") }
-        #expect(client.sawGoodbye)
+        #expect(client.sawCloseNotify)
       }
     }
   }
 
-  @Test func `older versions, plain HTTP and silence are refused`() async throws {
+  @Test func `older versions and silence are refused, and plain HTTP is told to speak TLS`()
+    async throws
+  {
     let files = try CertificateFiles()
     defer { files.remove() }
     try await withServer(
@@ -185,8 +186,12 @@ private let count = Route("POST", "/count", bodyLimit: 8 << 20) { request in
         #expect(throws: ClientFault.self) { try TLSClient(port, version: TLS1_1_VERSION) }
         let plain = try RawClient(port)
         try plain.send(get("/echo"))
-        let answer = (try? plain.readToEnd()) ?? "reset"
-        #expect(!answer.contains("HTTP/1.1"))
+        let answer = try plain.readToEnd()
+        #expect(answer.hasPrefix("HTTP/1.1 400 ") && answer.hasSuffix("plain_on_tls_port"))
+        #expect(answer.contains("Connection: close"))
+        let noise = try RawClient(port)
+        try noise.send([0, 1, 2, 3, 0xFF])
+        #expect((try? noise.readToEnd())?.contains("HTTP") != true)
         #expect(throws: ClientFault.self) { try RawClient(port).read(through: "x") }
       }
     }

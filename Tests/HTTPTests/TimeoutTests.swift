@@ -76,7 +76,11 @@ private let echo = Route("POST", "/echo") { request in
       Response(contentType: "text/plain", bytes: [UInt8](repeating: 1, count: 64 << 20))
     }
     try await withServer(
-      [large], configure: { $0.limits.writeProgressTimeout = .milliseconds(300) }
+      [large],
+      configure: {
+        $0.limits.writeProgressTimeout = .milliseconds(300)
+        $0.limits.peerBufferBytes = 0
+      }
     ) { server, port in
       // The server gives up by itself: nothing is read until it has.
       let mayRead = Flag()
@@ -90,6 +94,35 @@ private let echo = Route("POST", "/echo") { request in
       try await wait(for: 0, on: server)
       mayRead.set()
       #expect(try await isCut)
+    }
+  }
+}
+
+@Suite struct `Downloads` {
+  /// The client reads steadily, and by far too slowly for the kernel's buffer to take anything within the time that a
+  /// client may be silent: what counts is what its system acknowledges.
+  @Test(arguments: [false, true])
+  func `a slow but steady reader gets the whole`(unix: Bool) async throws {
+    let size = 3 << 20
+    let large = Route("GET", "/large") { _ in
+      Response(contentType: "application/octet-stream", bytes: [UInt8](repeating: 1, count: size))
+    }
+    let path = "/tmp/http-slow-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+    try await withServer(
+      [large],
+      configure: {
+        if unix { $0.address = .unix(path: path) }
+        $0.limits.writeProgressTimeout = .milliseconds(250)
+        $0.limits.rateGrace = .milliseconds(250)
+        $0.limits.minimumRate = 200_000
+      }
+    ) { _, port in
+      let count = try await blocking {
+        let client = unix ? try RawClient(path: path) : try RawClient(port)
+        try client.send(get("/large"))
+        return try client.readSlowly(size, bytes: 32 * 1024, pause: 40_000)
+      }
+      #expect(count == size)
     }
   }
 }

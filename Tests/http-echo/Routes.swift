@@ -30,7 +30,7 @@ func echoRoutes(file: OpenFile, folder: String) -> [Route] {
     Route.immediate(
       "GET", "/file",
       handler: { request in
-        .file(file, contentType: "application/octet-stream", for: request)
+        try .file(file, contentType: "application/octet-stream", for: request)
       }),
     Route("PUT", "/disk", bodyLimit: .max) { try await takeToDisk($0, folder: folder) },
     Route("POST", "/sink", bodyLimit: .max) { request in
@@ -54,7 +54,7 @@ private func listHeaders(_ request: Request) async throws -> Response {
   _ = try await request.body.collect()
   var bytes: [UInt8] = []
   for field in request.headers.fields {
-    bytes += Array(field.name.utf8) + [0x3A, 0x20] + field.valueBytes + [0x0A]
+    bytes += Array(field.name.utf8) + [0x3A, 0x20] + Array(field.value.utf8) + [0x0A]
   }
   return Response(contentType: "text/plain", bytes: bytes)
 }
@@ -70,7 +70,7 @@ private func listCookies(_ request: Request) async throws -> Response {
 private func describe(_ request: Request) async throws -> Response {
   let body = try await request.body.collect()
   let fields = request.headers.fields.map { field in
-    "[\"\(base64(Array(field.name.utf8)))\",\"\(base64(field.valueBytes))\"]"
+    "[\"\(base64(Array(field.name.utf8)))\",\"\(base64(Array(field.value.utf8)))\"]"
   }
   let members = [
     ("method", Array(request.method.utf8)),

@@ -92,7 +92,7 @@ struct DatasetHandlers: Sendable {
     let etag = "\"\(id)-\(index)-\(size ?? 0)\""
     var headers: Headers = ["ETag": etag, "Cache-Control": "private, max-age=86400"]
     _ = try library.record(id)
-    if request.alreadyHas(etag) { return Response(status: 304, headers: headers) }
+    if let answer = request.conditionalAnswer(etag: etag, headers: headers) { return answer }
     let picture = try library.picture(index, of: id)
     if let label = picture.label.map(percentEncoded) { headers.set("X-Image-Label", label) }
     headers.set("Content-Type", "image/png")

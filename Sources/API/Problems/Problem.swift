@@ -2,26 +2,31 @@ public import HTTP
 import JSONTree
 
 extension APIError {
-  /// The answer: `application/problem+json` with the `error` member of OpenAI's clients.
-  func response(requestID: String, headers: Headers = Headers()) -> Response {
+  /// The answer: `application/problem+json` with the `error` member of OpenAI's clients. Its status is the code's unless
+  /// another is given, and stands in the body too.
+  func response(
+    requestID: String, headers: Headers = Headers(), status: Int? = nil
+  ) -> Response {
+    let status = status ?? code.status
     var fields = headers
     fields.set("Content-Type", "application/problem+json")
     fields.set("Cache-Control", "no-store")
     if let retryAfter { fields.set("Retry-After", String(min(120, max(1, retryAfter)))) }
     return Response(
-      status: code.status, headers: fields, body: .bytes(body(requestID: requestID).encoded))
+      status: status, headers: fields,
+      body: .bytes(body(requestID: requestID, status: status).encoded))
   }
 
-  private func body(requestID: String) -> JSONValue {
+  private func body(requestID: String, status: Int) -> JSONValue {
     var problem: JSONObject = [
-      "type": "about:blank", "title": .string(code.title), "status": .integer(Int64(code.status)),
+      "type": "about:blank", "title": .string(code.title), "status": .integer(Int64(status)),
       "detail": .string(detail), "instance": .string("urn:request:\(requestID)"),
       "code": .string(code.rawValue),
     ]
     if !faults.isEmpty { problem["errors"] = .array(faults.map(\.json)) }
     problem["error"] = .object([
       "message": .string(detail),
-      "type": .string(code.status < 500 ? "invalid_request_error" : "server_error"),
+      "type": .string(status < 500 ? "invalid_request_error" : "server_error"),
       "param": faults.first?.field.map(JSONValue.string) ?? .null, "code": .string(code.rawValue),
     ])
     return .object(problem)
@@ -46,7 +51,5 @@ public func problemResponse(_ error: HTTPError, requestID: String) -> Response {
   let known = ProblemCode(rawValue: error.code)
   let code = known?.status == error.status ? known : nil
   let problem = APIError(code ?? .of(status: error.status), error.detail)
-  var response = problem.response(requestID: requestID, headers: error.headers)
-  response.status = error.status
-  return response
+  return problem.response(requestID: requestID, headers: error.headers, status: error.status)
 }

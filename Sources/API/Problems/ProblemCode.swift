@@ -36,6 +36,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   case internalError = "internal_error"
   case modelNotLoadable = "model_not_loadable"
   case notImplemented = "not_implemented"
+  case busy
   case draining
   case httpVersionNotSupported = "http_version_not_supported"
   case diskFull = "disk_full"
@@ -45,7 +46,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   public var status: Int {
     switch self {
     case .malformedRequest, .invalidJSON, .invalidParameter, .urlInputDisabled: 400
-    case .hostNotAllowed, .crossOrigin, .pathNotAllowed: 403
+    case .crossOrigin, .pathNotAllowed: 403
     case .notFound: 404
     case .methodNotAllowed: 405
     case .notAcceptable: 406
@@ -61,11 +62,12 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case .invalidField, .imageNotDecodable, .datasetRejected, .datasetTooSmall,
       .idempotencyConflict:
       422
+    case .hostNotAllowed: 421
     case .tooManyRequests: 429
     case .headersTooLarge: 431
     case .internalError, .modelNotLoadable: 500
     case .notImplemented: 501
-    case .draining: 503
+    case .busy, .draining: 503
     case .httpVersionNotSupported: 505
     case .diskFull, .storageNotWritable: 507
     }
@@ -81,7 +83,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   static func of(status: Int) -> ProblemCode {
     switch status {
     case 400: .malformedRequest
-    case 403: .hostNotAllowed
+    case 403: .crossOrigin
     case 404: .notFound
     case 405: .methodNotAllowed
     case 406: .notAcceptable
@@ -93,10 +95,11 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case 415: .unsupportedMediaType
     case 416: .rangeNotSatisfiable
     case 417: .expectationFailed
+    case 421: .hostNotAllowed
     case 429: .tooManyRequests
     case 431: .headersTooLarge
     case 501: .notImplemented
-    case 503: .draining
+    case 503: .busy
     case 505: .httpVersionNotSupported
     case 507: .diskFull
     default: status < 500 ? .malformedRequest : .internalError

@@ -4,23 +4,22 @@ import HTTP
 import JSONTree
 
 extension Request {
-  /// Whether `If-None-Match` holds the tag (weak comparison, RFC 9110 §13.1.2).
-  func alreadyHas(_ etag: String) -> Bool {
-    headers.all("If-None-Match").contains { field in
-      field.split(separator: ",").contains { candidate in
-        let tag = candidate.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed()
-        let text = String(tag)
-        return text == "*" || text == etag || text == "W/" + etag
-      }
+  /// The answer without a representation that the conditions ask for: 304 with `headers` where the client has it already,
+  /// 412 where `If-Match` names other tags only; nil where the whole is to be sent.
+  func conditionalAnswer(etag: String, headers: Headers) -> Response? {
+    do throws(HTTPError) {
+      return try has(etag: etag) ? Response(status: 304, headers: headers) : nil
+    } catch {
+      return problemResponse(error, requestID: id)
     }
   }
 
-  /// JSON with its tag, or 304 where the client has it already. The tag is a digest of the bytes if none is given.
+  /// JSON with its tag, or what the conditions ask for. The tag is a digest of the bytes if none is given.
   func conditionalJSON(_ value: JSONValue, etag given: String? = nil) -> Response {
     let bytes = value.encoded
     let etag = given ?? "\"\(SHA256.hexDigest(of: bytes).prefix(24))\""
     let headers: Headers = ["ETag": etag, "Cache-Control": "no-cache"]
-    if alreadyHas(etag) { return Response(status: 304, headers: headers) }
+    if let answer = conditionalAnswer(etag: etag, headers: headers) { return answer }
     var response = Response.json(bytes)
     for field in headers.fields { response.headers.set(field.name, field.value) }
     return response

@@ -51,7 +51,7 @@ extension Request {
     make: () async throws -> [UInt8]
   ) async rethrows -> Response {
     let headers: Headers = ["ETag": etag, "Cache-Control": "no-cache"]
-    if alreadyHas(etag) { return Response(status: 304, headers: headers) }
+    if let answer = conditionalAnswer(etag: etag, headers: headers) { return answer }
     let asked = query.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
     let reply = try await cache.reply(
       "\(format) \(path)?\(asked)", etag: etag, contentType: format, make: make)

@@ -78,7 +78,7 @@ struct CheckpointHandlers: Sendable {
     } catch {
       throw APIError.notFound("file", "\(step)/\(name)")
     }
-    return Response.file(
+    return try Response.file(
       file, contentType: "application/octet-stream", for: request,
       etag: "\"\(try await digests.digest(of: file))\"")
   }

@@ -32,7 +32,7 @@ int byol_eventfd_create(void);
 void byol_eventfd_signal(int fd);
 void byol_eventfd_clear(int fd);
 
-// A listening TCP socket, non-blocking. `host` is a numeric address or "localhost". port 0 takes a free one.
+// A listening TCP socket, non-blocking; its connections hold few bytes that they cannot send yet. `host` is a numeric address or "localhost". port 0 takes a free one.
 int byol_listen_tcp(const char *host, uint16_t port, int backlog, int reuse_port);
 // A listening Unix socket; a socket file at `path` that nobody listens on any more is replaced.
 int byol_listen_unix(const char *path, int backlog);
@@ -40,6 +40,8 @@ void byol_unlink(const char *path);
 // Takes over a listening stream socket that was opened before this process: non-blocking, close-on-exec.
 int byol_adopt_listener(int fd);
 int byol_local_port(int fd);
+// Whether a connection waits to be accepted, 0 or 1.
+int byol_awaits_accept(int listener);
 // Accepts one connection, non-blocking and close-on-exec, TCP_NODELAY as the listener's. The peer's numeric address (without
 // port) goes to `address`, empty for a Unix socket.
 int byol_accept(int listener, char *address, size_t capacity);
@@ -47,6 +49,11 @@ int byol_accept(int listener, char *address, size_t capacity);
 int byol_connect_tcp(const char *host, uint16_t port);
 int byol_connect_unix(const char *path);
 
+// Bytes written to a socket that the peer's system has not acknowledged, sent or not; of a Unix socket those that the peer
+// has not read, with the kernel's own overhead. 0 where the kernel does not tell.
+int byol_unacknowledged(int fd);
+// Bytes that a receive would return now.
+int byol_unread(int fd);
 ssize_t byol_receive(int fd, void *buffer, size_t capacity);
 // One or two runs of bytes in one segment where they fit; never raises SIGPIPE. `more` lets the last segment wait for
 // the bytes that follow at once.

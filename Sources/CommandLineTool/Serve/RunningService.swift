@@ -75,7 +75,7 @@ final class RunningService: Sendable {
   func stop(within limit: Duration) async {
     readiness.isReady = false
     let began = ContinuousClock.now
-    await server.drain(deadline: limit / 3)
+    await server.drain(deadline: min(limit / 3, Limits().drainTimeout))
     await coordinator.end(within: limit - began.duration(to: .now))
   }
 }

@@ -92,6 +92,11 @@ struct ServeCommand: AsyncParsableCommand {
       let words = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
       throw ValidationError("--log-level must be one of \(words).")
     }
+    for name in allowedHosts {
+      if let fault = ServerConfiguration.faultOfHostName(name) {
+        throw ValidationError("--allow-host \(name): \(fault)")
+      }
+    }
     guard insecure || isLoopback(host) || listen.unixSocket != nil else {
       throw ValidationError(
         "\(host) can be reached by other machines and there are no passwords; say --insecure if that is wanted."

@@ -8,26 +8,19 @@ struct BodyDecoder {
   }
 
   private var state: State
-  private let limit: Int
   /// Body bytes decoded so far.
   private(set) var decoded = 0
 
   /// Creates the decoder of no body.
   init() {
     state = .finished
-    limit = 0
   }
 
-  /// Creates a decoder for a checked head and at most `limit` body bytes.
-  ///
-  /// - Throws: 413 when the declared length is more than `limit`.
-  init(_ framing: RequestHead.Framing, limit: Int, limits: Limits) throws(HTTPError) {
-    self.limit = limit
+  /// Creates a decoder for a checked head: its declared length is within `limit`, which a chunked body is held to.
+  init(_ framing: RequestHead.Framing, limit: Int, limits: Limits) {
     switch framing {
     case .none: state = .finished
-    case .length(let length):
-      guard length <= limit else { throw .bodyTooLarge(limit: limit) }
-      state = .length(left: length)
+    case .length(let length): state = .length(left: length)
     case .chunked: state = .chunked(ChunkedDecoder(limit: limit, limits: limits))
     }
   }

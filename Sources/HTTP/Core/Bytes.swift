@@ -15,6 +15,10 @@ func isFieldValueByte(_ byte: UInt8) -> Bool {
   byte >= 0x20 && byte != 0x7F || byte == 0x09
 }
 
+/// SP or HTAB.
+@inline(__always)
+func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+
 @inline(__always)
 func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 

@@ -1,10 +1,15 @@
-/// The chunked transfer coding of RFC 9112 section 7.1, without any leniency.
+/// The chunked transfer coding of RFC 9112 section 7.1, read strictly.
 struct ChunkedDecoder {
   private enum State: Equatable {
     case size(digits: Int)
-    case extensionName(empty: Bool)
-    case extensionValueStart
-    case extensionValue
+    // The extensions of a size line, RFC 9112 section 7.1.1. "Bad whitespace" may stand around each `;` and `=`:
+    // it is read and means nothing, but a blank that no `;` follows is refused, as a size line may not end with one.
+    case beforeSemicolon
+    case beforeName
+    case name
+    case beforeEquals
+    case beforeValue
+    case value
     case quoted
     case quotedEscape
     case afterQuoted
@@ -29,7 +34,7 @@ struct ChunkedDecoder {
     self.limit = limit
     self.limits = limits
     trailers = FieldSection(
-      "trailers", line: limits.fieldLineBytes, section: limits.trailerSectionBytes,
+      .trailersTooLarge, line: limits.fieldLineBytes, section: limits.trailerSectionBytes,
       count: limits.fieldCount)
   }
 
@@ -69,7 +74,7 @@ struct ChunkedDecoder {
   private mutating func takeFraming(_ byte: UInt8) throws(HTTPError) {
     overheadBytes += 1
     if overheadBytes > limits.chunkOverheadBytes, overheadBytes > 4 * dataBytes {
-      throw .malformed("chunk_overhead", "The chunks are too small for what they carry.")
+      throw .malformed(.chunkOverhead, "The chunks are too small for what they carry.")
     }
     switch state {
     case .size(let digits): try takeSize(byte, digits)
@@ -85,7 +90,7 @@ struct ChunkedDecoder {
     default:
       extensionBytes += 1
       if extensionBytes > limits.chunkExtensionBytes {
-        throw .malformed("chunk_extensions", "The chunk extensions are longer than allowed.")
+        throw .malformed(.chunkExtensions, "The chunk extensions are longer than allowed.")
       }
       try takeExtension(byte)
     }
@@ -98,45 +103,57 @@ struct ChunkedDecoder {
       state = .size(digits: digits + 1)
       return
     }
-    try require(digits > 0 && (byte == 0x0D || byte == 0x3B))
+    try require(digits > 0 && (byte == 0x0D || byte == 0x3B || isBlank(byte)))
     try require(size <= UInt64(Int.max))
     guard Int(size) <= limit - dataBytes else { throw .bodyTooLarge(limit: limit) }
     left = Int(size)
-    state = byte == 0x0D ? .sizeLineFeed : .extensionName(empty: true)
+    switch byte {
+    case 0x0D: state = .sizeLineFeed
+    case 0x3B: state = .beforeName
+    default:
+      extensionBytes += 1
+      state = .beforeSemicolon
+    }
   }
 
   private mutating func takeExtension(_ byte: UInt8) throws(HTTPError) {
     switch (state, byte) {
-    case (.extensionName(false), 0x0D), (.extensionValue, 0x0D), (.afterQuoted, 0x0D):
-      state = .sizeLineFeed
-    case (.extensionName(false), 0x3B), (.extensionValue, 0x3B), (.afterQuoted, 0x3B):
-      state = .extensionName(empty: true)
-    case (.extensionName(false), 0x3D): state = .extensionValueStart
-    case (.extensionName, _):
-      try require(isTokenByte(byte))
-      state = .extensionName(empty: false)
-    case (.extensionValueStart, 0x22): state = .quoted
-    case (.extensionValueStart, _), (.extensionValue, _):
-      try require(isTokenByte(byte))
-      state = .extensionValue
+    case (.name, 0x0D), (.value, 0x0D), (.afterQuoted, 0x0D): state = .sizeLineFeed
+    case (.name, 0x3B), (.beforeEquals, 0x3B), (.value, 0x3B), (.afterQuoted, 0x3B),
+      (.beforeSemicolon, 0x3B):
+      state = .beforeName
+    case (.name, 0x3D), (.beforeEquals, 0x3D): state = .beforeValue
+    case (.beforeValue, 0x22): state = .quoted
     case (.quoted, 0x22): state = .afterQuoted
     case (.quoted, 0x5C): state = .quotedEscape
     case (.quoted, _), (.quotedEscape, _):
       try require(isFieldValueByte(byte))
       state = .quoted
+    case (.name, _) where isBlank(byte): state = .beforeEquals
+    case (.value, _) where isBlank(byte), (.afterQuoted, _) where isBlank(byte):
+      state = .beforeSemicolon
+    case (.beforeSemicolon, _) where isBlank(byte), (.beforeName, _) where isBlank(byte),
+      (.beforeEquals, _) where isBlank(byte), (.beforeValue, _) where isBlank(byte):
+      break
+    case (.beforeName, _), (.name, _):
+      try require(isTokenByte(byte))
+      state = .name
+    case (.beforeValue, _), (.value, _):
+      try require(isTokenByte(byte))
+      state = .value
     default: try require(false)
     }
   }
 
   private func judgeTrailers() throws(HTTPError) {
     for field in trailers.headers.fields where forbiddenTrailers.contains(field.name.lowercased()) {
-      throw .malformed("forbidden_trailer", "A trailer names a field that belongs in the head.")
+      throw .malformed(.forbiddenTrailer, "A trailer names a field that belongs in the head.")
     }
   }
 
   private func require(_ condition: Bool) throws(HTTPError) {
     if !condition {
-      throw .malformed("invalid_chunk", "The chunked body is not well formed.")
+      throw .malformed(.invalidChunk, "The chunked body is not well formed.")
     }
   }
 }

@@ -30,8 +30,8 @@ struct ConnectionPolicy {
 
   private enum Phase { case handshake, idle, head, exchange, linger, closed }
 
-  /// Time spent waiting for the client in one direction, and what came of it.
-  private struct Waiting {
+  /// Time spent waiting for a request's body, and what came of it.
+  private struct Receiving {
     var since: Instant?
     var total: Instant = 0
     var bytes = 0
@@ -45,13 +45,81 @@ struct ConnectionPolicy {
       self.since = nil
     }
 
-    /// Silence ends it after `progress`, a slow drip when the rate falls below the minimum, everything after `whole`.
-    func deadline(progress: Duration, whole: Duration, _ limits: Limits) -> Instant? {
+    /// Silence ends it after `bodyProgressTimeout`, a slow drip when the rate falls below `rate` bytes per second,
+    /// everything after `bodyTimeout`.
+    func deadline(_ limits: Limits, rate: Int) -> Instant? {
       guard let since else { return nil }
-      let paidFor = Double(bytes) / Double(max(1, limits.minimumRate)) * 1e9
-      let paid = max(nanoseconds(limits.rateGrace), Instant(min(paidFor, 1e18)))
-      let allowed = min(paid, nanoseconds(whole))
-      return since + min(nanoseconds(progress), allowed > total ? allowed - total : 0)
+      let allowed = min(
+        nanoseconds(limits.rateGrace) + timePaid(bytes, rate), nanoseconds(limits.bodyTimeout))
+      let left = allowed > total ? allowed - total : 0
+      return since + min(nanoseconds(limits.bodyProgressTimeout), left)
+    }
+  }
+
+  /// Time spent waiting for the client to take a response, and how much of it its system has acknowledged.
+  ///
+  /// What our kernel takes is no measure: its buffer holds megabytes, and takes nothing for minutes while a slow
+  /// client reads steadily.
+  private struct Sending {
+    var since: Instant?
+    var total: Instant = 0
+    /// Bytes that our kernel has taken.
+    var taken = 0
+    /// Those of them that the client's system has acknowledged.
+    var acknowledged = 0
+    /// When `acknowledged` was last seen to grow.
+    var progressed: Instant = 0
+    /// When the kernel was last asked.
+    var asked: Instant = 0
+
+    mutating func begin(unacknowledged: Int, _ now: Instant) {
+      note(unacknowledged: unacknowledged, now)
+      guard since == nil else { return }
+      since = now
+      progressed = now
+    }
+
+    mutating func end(bytes count: Int, _ now: Instant) {
+      taken += count
+      guard let since else { return }
+      total += now &- since
+      self.since = nil
+    }
+
+    mutating func note(unacknowledged: Int, _ now: Instant) {
+      // The kernel may still hold bytes of the response before this one.
+      taken = max(taken, unacknowledged)
+      if taken - unacknowledged > acknowledged {
+        acknowledged = taken - unacknowledged
+        progressed = now
+      }
+      asked = now
+    }
+
+    /// Longest time without an acknowledgement.
+    ///
+    /// The client's system acknowledges what arrives in its receive buffer, and when that is full tells us of room only
+    /// after a good part of it has been read. A client that reads steadily may therefore seem silent for as long as
+    /// it takes to read what its buffer holds: at most what was acknowledged.
+    func patience(_ limits: Limits, rate: Int) -> Instant {
+      max(
+        nanoseconds(limits.writeProgressTimeout),
+        timePaid(min(acknowledged, limits.peerBufferBytes), rate))
+    }
+
+    /// When the client has been too slow unless it acknowledges more until then.
+    func end(_ limits: Limits, rate: Int) -> Instant? {
+      guard let since else { return nil }
+      let allowed = min(
+        nanoseconds(limits.rateGrace) + timePaid(acknowledged, rate),
+        nanoseconds(limits.writeTimeout))
+      let left = allowed > total ? allowed - total : 0
+      return min(progressed + patience(limits, rate: rate), since + left)
+    }
+
+    /// When to look again: the kernel tells of acknowledgements only when asked.
+    func deadline(_ limits: Limits, rate: Int) -> Instant? {
+      end(limits, rate: rate).map { min($0, asked + patience(limits, rate: rate) / 4) }
     }
   }
 
@@ -61,12 +129,15 @@ struct ConnectionPolicy {
   private var since: Instant
   private var heard: Instant
   private var discardedBytes = 0
-  private var reading = Waiting()
-  private var writing = Waiting()
+  private var receiving = Receiving()
+  private var sending = Sending()
   private var requests = 0
   private var clientPersists = true
   private var wasRefused = false
-  private(set) var isDraining = false
+  /// Since when the server drains, if it does.
+  private var drainedSince: Instant?
+  /// Whether memory for bodies is short, so that slow clients that hold some are borne less.
+  var memoryIsShort = false
 
   /// `handshakes`: whether something comes before the first request, such as TLS or a proxy's header.
   init(limits: Limits, handshakes: Bool, now: Instant) {
@@ -82,6 +153,15 @@ struct ConnectionPolicy {
 
   /// Whether no request is under way, so that the connection may be closed at any moment.
   var isIdle: Bool { phase == .idle }
+
+  /// When the connection became idle; nil while it is not.
+  var idleSince: Instant? { phase == .idle ? since : nil }
+
+  /// Whether the server drains.
+  var isDraining: Bool { drainedSince != nil }
+
+  /// Whether a response waits for the client, so that `clientHolds` should be told before `expire`.
+  var waitsForClient: Bool { sending.since != nil }
 
   /// Whether something comes before the first request.
   var isInHandshake: Bool { phase == .handshake }
@@ -104,8 +184,9 @@ struct ConnectionPolicy {
     phase = .exchange
     clientPersists = persists
     requests += 1
-    reading = Waiting()
-    writing = Waiting()
+    receiving = Receiving()
+    sending = Sending()
+    memoryIsShort = false
   }
 
   /// A head was refused, or timed out; only an answer may follow.
@@ -114,10 +195,21 @@ struct ConnectionPolicy {
     wasRefused = true
   }
 
-  mutating func waitsForBody(_ now: Instant) { reading.begin(now) }
-  mutating func bodyArrived(bytes: Int, _ now: Instant) { reading.end(bytes: bytes, now) }
-  mutating func waitsForClientToTake(_ now: Instant) { writing.begin(now) }
-  mutating func clientTook(bytes: Int, _ now: Instant) { writing.end(bytes: bytes, now) }
+  mutating func waitsForBody(_ now: Instant) { receiving.begin(now) }
+  mutating func bodyArrived(bytes: Int, _ now: Instant) { receiving.end(bytes: bytes, now) }
+
+  /// Our kernel took bytes of a response.
+  mutating func kernelTook(bytes: Int, _ now: Instant) { sending.end(bytes: bytes, now) }
+
+  /// Our kernel takes no more; of what it has taken, the client's has not acknowledged `unacknowledged` bytes.
+  mutating func waitsForClientToTake(unacknowledged: Int, _ now: Instant) {
+    sending.begin(unacknowledged: unacknowledged, now)
+  }
+
+  /// The kernel was asked what the client's has not acknowledged.
+  mutating func clientHolds(allBut unacknowledged: Int, _ now: Instant) {
+    sending.note(unacknowledged: unacknowledged, now)
+  }
 
   /// A response is out, announced as `persisting` or closing, with the request's body consumed or not.
   mutating func responseFinished(persisting: Bool, bodyConsumed: Bool, _ now: Instant) -> Next {
@@ -131,9 +223,9 @@ struct ConnectionPolicy {
   }
 
   /// A response that was taken for finished has to wait for the client.
-  mutating func responseStalled(_ now: Instant) {
+  mutating func responseStalled(unacknowledged: Int, _ now: Instant) {
     phase = .exchange
-    waitsForClientToTake(now)
+    waitsForClientToTake(unacknowledged: unacknowledged, now)
   }
 
   /// Bytes were discarded while lingering; whether to go on.
@@ -144,8 +236,8 @@ struct ConnectionPolicy {
   }
 
   /// From now on every response closes; whether the connection is to be closed at once.
-  mutating func drain() -> Bool {
-    isDraining = true
+  mutating func drain(_ now: Instant) -> Bool {
+    if drainedSince == nil { drainedSince = now }
     return isIdle
   }
 
@@ -154,10 +246,14 @@ struct ConnectionPolicy {
   /// The next moment at which `expire` has something to say, or nil while only the server itself is waited for.
   var deadline: Instant? {
     switch phase {
-    case .handshake: due(after: limits.handshakeTimeout, silence: limits.handshakeProgressTimeout)
+    case .handshake:
+      earlier(
+        due(after: limits.handshakeTimeout, silence: limits.handshakeProgressTimeout), drainDeadline
+      )
     case .idle: due(after: limits.idleTimeout)
-    case .head: due(after: limits.headTimeout, silence: limits.headProgressTimeout)
-    case .exchange: earlier(readDeadline, writeDeadline)
+    case .head:
+      earlier(due(after: limits.headTimeout, silence: limits.headProgressTimeout), drainDeadline)
+    case .exchange: earlier(receiveDeadline, sending.deadline(limits, rate: leastRate))
     case .linger:
       // A server that drains has less patience.
       due(
@@ -171,13 +267,18 @@ struct ConnectionPolicy {
     earlier(since + nanoseconds(whole), silence.map { heard + nanoseconds($0) })
   }
 
-  private var readDeadline: Instant? {
-    reading.deadline(
-      progress: limits.bodyProgressTimeout, whole: limits.bodyTimeout, limits)
+  /// When a draining server gives up requests that are still coming in.
+  private var drainDeadline: Instant? {
+    drainedSince.map { $0 + nanoseconds(limits.drainBodyTimeout) }
   }
-  private var writeDeadline: Instant? {
-    writing.deadline(
-      progress: limits.writeProgressTimeout, whole: limits.writeTimeout, limits)
+
+  private var receiveDeadline: Instant? {
+    receiving.deadline(limits, rate: leastRate).flatMap { earlier($0, drainDeadline) }
+  }
+
+  /// The slowest rate that is borne, in bytes per second.
+  private var leastRate: Int {
+    memoryIsShort ? max(limits.minimumRate, limits.minimumRateWhenShort) : limits.minimumRate
   }
 
   /// What the passing of time asks for.
@@ -186,10 +287,17 @@ struct ConnectionPolicy {
     switch phase {
     case .handshake, .idle, .linger: return .closeSilently
     case .head: return .answerTimeout
-    case .exchange: return writeDeadline.map { $0 <= now } ?? false ? .abort : .failBody
+    case .exchange:
+      if let end = sending.end(limits, rate: leastRate), end <= now { return .abort }
+      return receiveDeadline.map { $0 <= now } ?? false ? .failBody : .none
     case .closed: return .none
     }
   }
+}
+
+/// The time in which `bytes` pass at `rate` bytes per second.
+private func timePaid(_ bytes: Int, _ rate: Int) -> UInt64 {
+  UInt64(min(Double(bytes) / Double(max(1, rate)) * 1e9, 1e18))
 }
 
 private func earlier(_ left: UInt64?, _ right: UInt64?) -> UInt64? {

@@ -6,12 +6,12 @@ struct FieldSection {
   private var lines = LineReader()
   private var bytes = 0
   private let limits: (line: Int, section: Int, count: Int)
-  private let name: String
+  private let tooLarge: HTTPError.Code
 
-  /// A section that is called `name` when it is refused with 431, for a line over `line` bytes without its end, for more
-  /// than `section` bytes in all, or for more than `count` lines.
-  init(_ name: String, line: Int, section: Int, count: Int = .max) {
-    self.name = name
+  /// A section that is refused with `tooLarge` for a line of more than `line` bytes without its end, or for more than
+  /// `section` bytes in all; more than `count` lines are refused too.
+  init(_ tooLarge: HTTPError.Code, line: Int, section: Int, count: Int = .max) {
+    self.tooLarge = tooLarge
     limits = (line, section, count)
   }
 
@@ -27,7 +27,10 @@ struct FieldSection {
       case .whole(let range): if try take(input.extracting(range)) { return true }
       case .joined(let line): if try take(line.span) { return true }
       case .tooLong:
-        throw .refusal(431, "\(name)_too_large", "The \(name), or a line of it, is too long.")
+        throw .refusal(
+          tooLarge,
+          "The section of fields may have \(limits.section) bytes, and a line \(limits.line) bytes."
+        )
       }
     }
     return false
@@ -37,7 +40,7 @@ struct FieldSection {
     if line.count == 1, line[0] == 0x0D { return true }
     bytes += line.count + 1
     guard headers.fields.count < limits.count else {
-      throw .refusal(431, "too_many_fields", "There are more fields in the \(name) than allowed.")
+      throw .refusal(.tooManyFields, "A section may have \(limits.count) fields.")
     }
     if headers.fields.isEmpty { headers.reserve(8) }
     try parseFieldLine(line, into: &headers)
@@ -51,33 +54,25 @@ struct FieldSection {
 func parseFieldLine(_ line: Span<UInt8>, into headers: inout Headers) throws(HTTPError) {
   let content = try withoutReturn(line)
   guard line[0] != 0x20, line[0] != 0x09 else {
-    throw .malformed("folded_field", "A field line begins with a blank.")
+    throw .malformed(.foldedField, "A field line begins with a blank.")
   }
   var colon = 0
   while colon < content.upperBound, isTokenByte(line[colon]) { colon += 1 }
   guard colon < content.upperBound, line[colon] == 0x3A, colon > 0 else {
     throw .malformed(
-      "invalid_field_name", "A field name is empty, no token, or not followed by a colon.")
+      .invalidFieldName, "A field name is empty, no token, or not followed by a colon.")
   }
   var start = colon + 1
   var end = content.upperBound
   while start < end, line[start] == 0x20 || line[start] == 0x09 { start += 1 }
   while end > start, line[end - 1] == 0x20 || line[end - 1] == 0x09 { end -= 1 }
-  var high: UInt8 = 0
   for index in start..<end {
     guard isFieldValueByte(line[index]) else {
-      throw .malformed("invalid_field_value", "A field value holds a control character.")
+      throw .malformed(.invalidFieldValue, "A field value holds a control character.")
     }
-    high |= line[index]
   }
-  let name = asciiText(line, 0..<colon)
-  let value = asciiText(line, start..<end)
-  // `value` repaired bytes that are no UTF-8; keep those as they came.
-  let repaired =
-    high >= 0x80
-    && (value.utf8.count != end - start || value.unicodeScalars.contains("\u{FFFD}"))
-  let raw = repaired ? (start..<end).map { line[$0] } : nil
-  headers.appendValid(name, value, rawBytes: raw)
+  // Bytes that are no UTF-8 become U+FFFD in the value.
+  headers.appendValid(asciiText(line, 0..<colon), text(line, start..<end))
 }
 
 /// The members of a comma-separated list over all fields of a name, without blanks and empty members.

@@ -13,7 +13,7 @@ struct HeadParser {
   init(limits: Limits) {
     self.limits = limits
     fields = FieldSection(
-      "header", line: limits.fieldLineBytes, section: limits.headerSectionBytes,
+      .headerTooLarge, line: limits.fieldLineBytes, section: limits.headerSectionBytes,
       count: limits.fieldCount)
   }
 
@@ -27,7 +27,15 @@ struct HeadParser {
   mutating func parse(_ bytes: Span<UInt8>, at position: inout Int) throws(HTTPError)
     -> RequestHead?
   {
-    if position < bytes.count { hasBegun = true }
+    if position < bytes.count, !hasBegun {
+      hasBegun = true
+      // The first byte of a TLS handshake record can begin no request line. Without this the client would wait
+      // in vain for a line end that its handshake may not hold.
+      if bytes[position] == 0x16 {
+        throw .malformed(
+          .tlsOnPlainPort, "This port speaks plain HTTP: use http:// instead of https://.")
+      }
+    }
     while position < bytes.count, !sawRequestLine {
       let start = position
       switch lines.next(in: bytes, at: &position, limit: limits.startLineBytes + 1) {
@@ -47,9 +55,9 @@ struct HeadParser {
     var beginning = Array(lines.beginning)
     for index in start..<min(start + 64, bytes.count) { beginning.append(bytes[index]) }
     guard beginning.prefix(limits.methodBytes + 1).contains(0x20) else {
-      return .malformed("invalid_method", "The method is longer than allowed.")
+      return .malformed(.invalidMethod, "The method is longer than allowed.")
     }
-    return .refusal(414, "target_too_long", "The request line is longer than allowed.")
+    return .refusal(.targetTooLong, "The request line is longer than allowed.")
   }
 
   private mutating func take(_ line: Span<UInt8>) throws(HTTPError) {
@@ -62,14 +70,14 @@ struct HeadParser {
     while index < content.upperBound, isTokenByte(line[index]) { index += 1 }
     guard index > 0, index <= limits.methodBytes, index < content.upperBound, line[index] == 0x20
     else {
-      throw .malformed("invalid_method", "The request line does not begin with a method.")
+      throw .malformed(.invalidMethod, "The request line does not begin with a method.")
     }
     head.method = asciiText(line, 0..<index)
     let targetStart = index + 1
     index = targetStart
     while index < content.upperBound, isTargetByte(line[index]) { index += 1 }
     guard index > targetStart, index < content.upperBound, line[index] == 0x20 else {
-      throw .malformed("invalid_target", "The request target is empty or holds a forbidden byte.")
+      throw .malformed(.invalidTarget, "The request target is empty or holds a forbidden byte.")
     }
     head.target = asciiText(line, targetStart..<index)
     head.minorVersion = try parseVersion(line, index + 1..<content.upperBound)
@@ -86,10 +94,10 @@ struct HeadParser {
       for index in 0..<5 where unsafe bytes[index] != text.utf8Start[index] { matches = false }
     }
     guard matches, isDigit(bytes[5]), bytes[6] == 0x2E, isDigit(bytes[7]), bytes[5] != 0x30 else {
-      throw .malformed("invalid_version", "The request line does not end with HTTP/1.1.")
+      throw .malformed(.invalidVersion, "The request line does not end with HTTP/1.1.")
     }
     guard bytes[5] == 0x31, bytes[7] <= 0x31 else {
-      throw .refusal(505, "version_not_supported", "This server speaks HTTP/1.1 and HTTP/1.0.")
+      throw .refusal(.versionNotSupported, "This server speaks HTTP/1.1 and HTTP/1.0.")
     }
     return Int(bytes[7] - 0x30)
   }

@@ -51,13 +51,16 @@ extension [UInt8] {
 /// - Throws: 400 when the CR is missing; a CR elsewhere is refused by the line's own grammar.
 func withoutReturn(_ line: Span<UInt8>) throws(HTTPError) -> Range<Int> {
   guard line.count > 0, line[line.count - 1] == 0x0D else {
-    throw .malformed("bare_line_feed", "A line ends with LF instead of CR LF.")
+    throw .malformed(.bareLineFeed, "A line ends with LF instead of CR LF.")
   }
   return 0..<line.count - 1
 }
 
 /// Text of bytes that are known to be ASCII.
-func asciiText(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
+func asciiText(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String { text(bytes, range) }
+
+/// Text of bytes that should be UTF-8; those that are not appear as U+FFFD.
+func text(_ bytes: Span<UInt8>, _ range: Range<Int>) -> String {
   unsafe bytes.extracting(range).withUnsafeBufferPointer {
     unsafe String(decoding: $0, as: UTF8.self)
   }

@@ -24,7 +24,7 @@ struct MultipartParser {
   }
 
   private static func header(_ limits: MultipartLimits) -> FieldSection {
-    FieldSection("part_header", line: limits.partHeaderBytes, section: limits.partHeaderBytes)
+    FieldSection(.partHeaderTooLarge, line: limits.partHeaderBytes, section: limits.partHeaderBytes)
   }
 
   /// Whether the closing delimiter has been seen.
@@ -104,7 +104,7 @@ struct MultipartParser {
     if tail.count >= 2, last == 0x0A, tail[tail.count - 2] == 0x0D {
       parts += 1
       guard parts <= limits.parts else {
-        throw .refusal(413, "too_many_parts", "There are more parts than allowed.")
+        throw .refusal(.tooManyParts, "There are more parts than allowed.")
       }
       header = MultipartParser.header(limits)
       state = .headers
@@ -117,7 +117,7 @@ struct MultipartParser {
   }
 
   static var malformed: HTTPError {
-    .malformed("invalid_multipart", "The multipart body is not well formed.")
+    .malformed(.invalidMultipart, "The multipart body is not well formed.")
   }
 }
 
@@ -178,8 +178,7 @@ public struct MultipartReader {
       (1...70).contains(boundary.utf8.count), boundary.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F })
     else {
       throw HTTPError(
-        status: 415, code: "unsupported_media_type",
-        detail: "A multipart/form-data body with a boundary is needed.")
+        .unsupportedMediaType, "A multipart/form-data body with a boundary is needed.")
     }
     parser = MultipartParser(boundary: boundary, limits: limits)
     body = request.body.makeAsyncIterator()

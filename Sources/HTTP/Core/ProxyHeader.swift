@@ -61,6 +61,6 @@ struct ProxyHeaderParser {
   }
 
   private func require(_ condition: Bool) throws(HTTPError) {
-    if !condition { throw .malformed("invalid_proxy_header", "The PROXY header is malformed.") }
+    if !condition { throw .malformed(.invalidProxyHeader, "The PROXY header is malformed.") }
   }
 }

@@ -38,19 +38,19 @@ extension RequestHead {
     let host = headers.first("Host")
     if let host {
       guard host.isOnly else {
-        throw .malformed("duplicate_host", "There is more than one Host field.")
+        throw .malformed(.duplicateHost, "There is more than one Host field.")
       }
       guard isValidAuthority(host.value) else {
-        throw .malformed("invalid_host", "The Host field is no host with an optional port.")
+        throw .malformed(.invalidHost, "The Host field is no host with an optional port.")
       }
     } else if minorVersion == 1 {
-      throw .malformed("missing_host", "An HTTP/1.1 request needs a Host field.")
+      throw .malformed(.missingHost, "An HTTP/1.1 request needs a Host field.")
     }
     let form = try TargetForm(target, method: method)
     pathAndQuery = form.pathAndQuery
     authority = host?.value ?? form.authority ?? ""
     if let named = form.authority, let host, !equalIgnoringCase(named, host.value) {
-      throw .malformed("contradicting_host", "The target and the Host field name different hosts.")
+      throw .malformed(.contradictingHost, "The target and the Host field name different hosts.")
     }
   }
 
@@ -58,7 +58,7 @@ extension RequestHead {
     let length = headers.first("Content-Length")
     if let (coding, isOnly) = headers.first("Transfer-Encoding") {
       guard isOnly, length == nil, minorVersion == 1 else {
-        throw .malformed("ambiguous_framing", "The body's end is described in more than one way.")
+        throw .malformed(.ambiguousFraming, "The body's end is described in more than one way.")
       }
       if equalIgnoringCase(coding, "chunked") {
         framing = .chunked
@@ -67,13 +67,13 @@ extension RequestHead {
       let isToken = !coding.isEmpty && coding.utf8.allSatisfy(isTokenByte)
       if isToken, !equalIgnoringCase(coding, "identity") {
         throw .refusal(
-          501, "unknown_transfer_coding", "The only transfer coding understood is chunked.")
+          .unknownTransferCoding, "The only transfer coding understood is chunked.")
       }
-      throw .malformed("invalid_transfer_encoding", "Transfer-Encoding is not exactly chunked.")
+      throw .malformed(.invalidTransferEncoding, "Transfer-Encoding is not exactly chunked.")
     }
     guard let length else { return }
     guard length.isOnly, let value = decimal(length.value.utf8) else {
-      throw .malformed("invalid_content_length", "Content-Length is not one decimal number.")
+      throw .malformed(.invalidContentLength, "Content-Length is not one decimal number.")
     }
     framing = value == 0 ? .none : .length(value)
   }
@@ -92,7 +92,7 @@ extension RequestHead {
   private mutating func judgeExpectation() throws(HTTPError) {
     guard minorVersion == 1, let expectation = headers["Expect"] else { return }
     guard equalIgnoringCase(expectation, "100-continue") else {
-      throw .refusal(417, "unknown_expectation", "The only expectation met is 100-continue.")
+      throw .refusal(.unknownExpectation, "The only expectation met is 100-continue.")
     }
     expectsContinue = framing != .none
   }

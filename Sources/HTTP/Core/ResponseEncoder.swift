@@ -78,6 +78,9 @@ struct ResponseEncoder {
   /// The chunk that ends a body.
   static let lastChunk = Array("0\r\n\r\n".utf8)
   /// The interim response that asks for the body.
+  /// Says that the answer is still being worked on.
+  static let processingHead = Array("HTTP/1.1 102 Processing\r\n\r\n".utf8)
+
   static let continueHead = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
   private func appendField(_ name: String, _ value: String, to out: inout [UInt8]) {
@@ -122,6 +125,6 @@ private let reasonPhrases: [Int: String] = [
   416: "Range Not Satisfiable", 417: "Expectation Failed", 421: "Misdirected Request",
   422: "Unprocessable Content", 428: "Precondition Required", 429: "Too Many Requests",
   431: "Request Header Fields Too Large", 500: "Internal Server Error", 501: "Not Implemented",
-  502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout",
+  502: "Bad Gateway", 503: "Site Unavailable", 504: "Gateway Timeout",
   505: "HTTP Version Not Supported", 507: "Insufficient Storage",
 ]

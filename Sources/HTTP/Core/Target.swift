@@ -10,7 +10,7 @@ struct TargetForm {
   /// - Throws: 400 for a form that does not fit the method, 501 for CONNECT.
   init(_ target: String, method: String) throws(HTTPError) {
     if method == "CONNECT" {
-      throw .refusal(501, "method_not_implemented", "This server is no proxy.")
+      throw .refusal(.methodNotImplemented, "This server is no proxy.")
     }
     if target.utf8.first == 0x2F {
       pathAndQuery = target
@@ -35,7 +35,7 @@ struct TargetForm {
   }
 
   private static var invalid: HTTPError {
-    .malformed("invalid_target", "The request target has no valid form.")
+    .malformed(.invalidTarget, "The request target has no valid form.")
   }
 }
 
@@ -94,8 +94,7 @@ func isPlainPath(_ target: String) -> Bool {
 /// - Throws: 400 for a bad escape, an escaped slash, a backslash, NUL or another control character, a dot segment, or
 ///   bytes that are no UTF-8.
 func decodePath(_ path: Substring) throws(HTTPError) -> String {
-  let invalid = HTTPError(
-    status: 400, code: "invalid_path", detail: "The path is not well formed or leaves its folder.")
+  let invalid = HTTPError(.invalidPath, "The path is not well formed or leaves its folder.")
   if isPlainPath(String(path)) { return String(path) }
   guard let bytes = decodePercent(path.utf8, plusIsSpace: false),
     let text = String(validating: bytes, as: UTF8.self)

@@ -1,13 +1,20 @@
-/// What the short way has begun and the connection's task ends.
+internal import CSystem
+
+/// What the loop's turn has begun and the connection's task goes on with.
 enum Unfinished {
+  /// A request that cannot be answered within the turn.
+  case arrival(Arrival)
+  /// A head that is refused.
+  case refused(HTTPError)
   /// A response that is too large, or streamed, or the last one before the server closes.
   case response(Response, to: RequestHead, closes: Bool)
   /// Answers in `outgoing`, of which the kernel has not taken all.
   case sending(persists: Bool)
 }
 
-// The short way: requests without a body, for routes that answer without waiting, are read, answered and put into the
-// loop's outbox while the connection's task sleeps on. What does not fit wakes the task, which takes the long way.
+// Requests without a body, for routes that answer without waiting, are read, answered and put into the loop's outbox
+// within the loop's turn, while the connection has no task or its task sleeps on. A request that this does not fit is
+// handed to the task as far as it has come: nothing is parsed or looked up twice.
 extension Connection {
   /// Receives, and answers what can be answered at once.
   ///
@@ -21,13 +28,14 @@ extension Connection {
       let start = loop.outbox.bytes.count
       var position = 0
       var persists = true
-      while persists, position < count, !loop.outbox.isFull {
+      // A client that sends requests and reads no answers may not make us hold more than this of them.
+      while persists, position < count, loop.outbox.bytes.count - start < Connection.mostUnsent {
         guard let answered = answerNext(&position, before: count) else { break }
         persists = answered
       }
       keep(position..<count)
       if loop.outbox.bytes.count > start {
-        if let tls { encipherOutbox(tls, from: start, isLast: !persists) }
+        if let tls { encryptOutbox(tls, from: start, isLast: !persists) }
         let range = start..<loop.outbox.bytes.count
         loop.outbox.parcels.append(
           Outbox.Parcel(
@@ -35,57 +43,67 @@ extension Connection {
       }
       // More may be here already, the client's end too: no new event would tell of it.
       return !persists
-        || unfinished == nil && inbox.isEmpty && !readable && tls?.holdsMore != true
+        || unfinished == nil && begunHead == nil && inbox.isEmpty && !readable
+          && tls?.holdsMore != true
     }
   }
 
-  /// Answers the request that begins at `position` of the scratch buffer, which moves past it.
+  /// Most bytes of answers that wait for a client's kernel before its next request is read.
+  static let mostUnsent = 64 * 1024
+
+  /// Answers the request that begins at `position` of the scratch buffer, which moves past its head.
   ///
-  /// - Returns: whether the connection goes on, or nil when the task has to take the request, or its response.
+  /// - Returns: whether the connection goes on, or nil when the task has to go on with the request, or its response.
   private func answerNext(_ position: inout Int, before end: Int) -> Bool? {
-    var parser = HeadParser(limits: service.limits)
-    var next = position
-    // The long way finds the same faults, and says what was wrong.
-    guard let head = try? unsafe parser.parse(scratch(end).span, at: &next), head.framing == .none,
-      var request = try? request(
-        head, id: service.requestID(head.headers), body: RequestBody([])),
-      case .route(let index, _) = try? service.admit(head, &request),
-      let handler = service.router.routes[index].immediate
-    else { return nil }
-    position = next
-    policy.headFinished(persists: head.persists)
-    exchanges += 1
-    var response: Response
-    var closes = false
-    do {
-      response = try handler(request)
+    var parser = HeadParser(limits: site.limits)
+    let arrival: Arrival
+    do throws(HTTPError) {
+      guard let head = try unsafe parser.parse(scratch(end).span, at: &position) else {
+        policy.headProgressed(loop.now)
+        begunHead = parser
+        return nil
+      }
+      arrival = arrive(head)
     } catch {
-      (response, closes) = refusal(of: error, request.id)
+      unfinished = .refused(error)
+      return nil
     }
+    guard let handler = arrival.immediateHandler(site.router) else {
+      unfinished = .arrival(arrival)
+      return nil
+    }
+    let (response, closes) = answer(arrival, with: handler)
     let persists = policy.mayPersist
     let start = loop.outbox.bytes.count
     // A server that closes first has to linger: that takes time.
     let isIn =
-      (persists || !head.persists) && !closes
-      && put(response, for: head, id: request.id, persists: persists)
+      (persists || !arrival.head.persists) && !closes
+      && put(response, for: arrival.head, id: arrival.id, persists: persists)
     if isIn {
       // The deadline that is noted comes before the next one.
       _ = policy.responseFinished(persisting: persists, bodyConsumed: true, loop.now)
-      if service.configuration.observer == nil { return persists }
+      loop.connectionBecameIdle()
+      if site.configuration.observer == nil { return persists }
     }
-    exchange = OpenExchange(
-      method: head.method, id: request.id, client: request.remoteAddress, begun: loop.now)
-    exchange?.record.path = request.path
-    exchange?.record.route = service.router.routes[index].pattern
+    open(arrival)
     if isIn {
       exchange?.record.bytesOut = loop.outbox.bytes.count - start
-      observe(status: response.status)
-      exchange = nil
+      finishExchange(status: response.status)
       return persists
     }
     loop.outbox.bytes.removeSubrange(start...)
-    unfinished = .response(response, to: head, closes: closes)
+    unfinished = .response(response, to: arrival.head, closes: closes)
     return nil
+  }
+
+  private func answer(
+    _ arrival: Arrival, with handler: (Route.ImmediateHandler, Request)
+  ) -> (Response, closes: Bool) {
+    do {
+      return (try handler.0(handler.1), false)
+    } catch {
+      return refusal(of: error, arrival.id)
+    }
   }
 
   /// Puts a response into the outbox; whether it is small and all there. If not, what was put there is void.
@@ -114,7 +132,7 @@ extension Connection {
       return close()
     }
     outgoing += rest
-    policy.responseStalled(loop.now)
+    policy.responseStalled(unacknowledged: Int(byol_unacknowledged(descriptor)), loop.now)
     if unfinished == nil { unfinished = .sending(persists: persists) }
     resumeReader()
   }
@@ -122,6 +140,8 @@ extension Connection {
   /// Brings to its end, at the client's pace, what was begun.
   func finish(_ begun: Unfinished) async -> ConnectionPolicy.Next {
     switch begun {
+    case .arrival(let arrival): return await serve(arrival)
+    case .refused(let error): return await refuse(error)
     case .response(let response, let head, let closes):
       return await conclude(response, to: head, closes: closes)
     case .sending(let persists):

@@ -10,28 +10,21 @@ extension Connection {
     case failed
   }
 
-  /// How the wait for a head ended.
-  enum HeadOutcome {
-    case head(RequestHead)
-    case unfinished(Unfinished)
-    case refused(HTTPError)
-    case closed
-  }
-
   /// Receives once, without waiting.
   func receive() -> Received {
     if let tls { return receiveSecurely(tls) }
     return unsafe receiveRaw(into: loop.scratch)
   }
 
-  /// Receives once what the socket has, enciphered or not.
+  /// Receives once what the socket has, encrypted or not.
   func receiveRaw(into buffer: UnsafeMutableRawBufferPointer) -> Received {
     guard !isClosed else { return .failed }
     guard readable else { return .wouldBlock }
     let capacity = buffer.count
     let count = unsafe byol_receive(descriptor, buffer.baseAddress, capacity)
     if count > 0 {
-      // A short read has emptied the socket: new bytes make a new edge. An end already seen makes none.
+      // A short read has emptied the socket, and new bytes will make a new edge. But if the peer's end was seen already,
+      // no edge will come for it: then the flag stays, so that the next receive finds the end.
       if count < capacity, !peerClosed { readable = false }
       return .bytes(count)
     }
@@ -44,17 +37,21 @@ extension Connection {
     return .failed
   }
 
-  /// Waits for the next request's head.
-  func nextHead() async -> HeadOutcome {
-    var parser = HeadParser(limits: service.limits)
+  /// Waits for the next request, or for what the loop's turn has begun; nil when the connection has ended.
+  func nextToDo() async -> Unfinished? {
+    var parser = HeadParser(limits: site.limits)
     headTimedOut = false
     do throws(HTTPError) {
       while true {
         if let begun = unfinished {
           unfinished = nil
-          return .unfinished(begun)
+          return begun
         }
-        if let head = try parseInbox(&parser) { return .head(head) }
+        if let begun = begunHead {
+          parser = begun
+          begunHead = nil
+        }
+        if let head = try parseInbox(&parser) { return .arrival(arrive(head)) }
         switch receive() {
         case .bytes(let count):
           keep(0..<count)
@@ -63,9 +60,9 @@ extension Connection {
           await waitReadable()
           awaitsHead = false
           if headTimedOut {
-            throw .refusal(408, "head_timeout", "The request did not arrive in time.")
+            throw .refusal(.headTimeout, "The request did not arrive in time.")
           }
-        case .end, .failed: return .closed
+        case .end, .failed: return nil
         }
       }
     } catch {
@@ -89,7 +86,7 @@ extension Connection {
     unsafe UnsafeBufferPointer(rebasing: loop.scratch.bindMemory(to: UInt8.self).prefix(count))
   }
 
-  /// Puts received bytes that belong to what comes later aside.
+  /// Keeps received bytes that belong to a later part of the input.
   func keep(_ range: Range<Int>) {
     if !range.isEmpty { unsafe inbox.append(contentsOf: scratch(range.upperBound)[range]) }
   }
@@ -101,8 +98,7 @@ extension Connection {
   /// - Throws: `HTTPError` 400, 408, 413 or 431; afterwards the connection closes.
   func nextBody(_ serial: Int) async throws -> [UInt8]? {
     guard serial == exchanges, exchange != nil, exchange?.isReading == false else {
-      throw HTTPError(
-        status: 500, code: "body_out_of_turn", detail: "The request's body is no longer there.")
+      throw HTTPError(.bodyOutOfTurn, "The request's body is no longer there.")
     }
     exchange?.isReading = true
     defer { exchange?.isReading = false }
@@ -128,11 +124,9 @@ extension Connection {
       case .wouldBlock:
         policy.waitsForBody(loop.now)
         await waitReadable()
-        if exchange?.bodyTimedOut == true {
-          throw HTTPError.refusal(408, "body_timeout", "The body did not arrive in time.")
-        }
+        if let fault = exchange?.bodyFault { throw fault }
       case .end:
-        throw HTTPError.malformed("incomplete_body", "The connection ended inside the body.")
+        throw HTTPError.malformed(.incompleteBody, "The connection ended inside the body.")
       case .failed: throw CancellationError()
       }
     }
@@ -164,10 +158,15 @@ extension Connection {
       }
     }
     exchange?.body.skip(chunk.count)
-    if chunk.count == open.chunkBytes {
-      exchange?.chunkBytes = min(4 * open.chunkBytes, Connection.largestChunk)
-    }
+    if chunk.count == open.chunkBytes { growChunk(from: open.chunkBytes) }
     return received
+  }
+
+  /// Receives more at once from a client that fills what is received, as far as there is memory.
+  private func growChunk(from count: Int) {
+    let larger = min(4 * count, Connection.largestChunk)
+    guard larger > count, (try? holdAtOnce(larger)) != nil else { return }
+    exchange?.chunkBytes = larger
   }
 
   /// Most bytes of a body that are received, and handed to its handler, at once.
@@ -182,7 +181,7 @@ extension Connection {
 
   /// Reads what a handler left of its body and throws it away; whether the body's end was reached.
   func discardBody() async -> Bool {
-    var left = service.limits.discardBytes
+    var left = site.limits.discardBytes
     do {
       while let chunk = try await nextBody(exchanges) {
         left -= chunk.count

@@ -29,76 +29,91 @@ extension Connection {
     return false
   }
 
-  /// Shakes hands; whether that succeeded.
-  func shakeHands(_ tls: TLSSession) async -> Bool {
-    while !isClosed {
-      let outcome = tls.handshake()
-      do { try await sendEnciphered(tls) } catch { return false }
-      switch outcome {
-      case .count: return true
-      case .ended, .failed: return false
-      case .needsBytes: break
-      }
-      switch receiveEnciphered(tls) {
-      case .bytes: policy.handshakeProgressed(loop.now)
-      case .wouldBlock: await waitReadable()
-      case .end, .failed: return false
-      }
-    }
-    return false
+  /// How a handshake ended.
+  enum Handshake {
+    case done
+    case failed
+    /// The client speaks plain HTTP.
+    case plain
   }
 
-  /// Receives and deciphers once, without waiting; the plain bytes lie in the loop's scratch buffer.
+  /// Does the TLS handshake.
+  func doHandshake(_ tls: TLSSession) async -> Handshake {
+    while !isClosed {
+      if tls.beganPlain { return .plain }
+      let outcome = tls.handshake()
+      do { try await sendEncrypted(tls) } catch { return .failed }
+      switch outcome {
+      case .count: return .done
+      case .ended, .failed: return .failed
+      case .needsBytes: break
+      }
+      switch receiveEncrypted(tls) {
+      case .bytes: policy.handshakeProgressed(loop.now)
+      case .wouldBlock: await waitReadable()
+      case .end, .failed: return .failed
+      }
+    }
+    return .failed
+  }
+
+  static let plainOnTLSPort = HTTPError.refusal(
+    .plainOnTLSPort, "This port speaks TLS: use https:// instead of http://.")
+
+  /// Receives and decrypts once, without waiting; the plain bytes lie in the loop's scratch buffer.
   func receiveSecurely(_ tls: TLSSession) -> Received {
     while true {
       let outcome = unsafe tls.read(into: loop.scratch)
-      flushEnciphered(tls)
+      flushEncrypted(tls)
       switch outcome {
       case .count(let count): return .bytes(count)
       case .ended: return .end
       case .failed: return .end
       case .needsBytes: break
       }
-      let received = receiveEnciphered(tls)
+      let received = receiveEncrypted(tls)
       guard case .bytes = received else { return received }
     }
   }
 
-  private func receiveEnciphered(_ tls: TLSSession) -> Received {
-    let received = unsafe receiveRaw(into: loop.enciphered)
+  private func receiveEncrypted(_ tls: TLSSession) -> Received {
+    let received = unsafe receiveRaw(into: loop.encrypted)
     if case .bytes(let count) = received {
-      unsafe tls.takeIn(UnsafeRawBufferPointer(rebasing: loop.enciphered[..<count]))
+      unsafe tls.takeIn(UnsafeRawBufferPointer(rebasing: loop.encrypted[..<count]))
     }
     return received
   }
 
-  /// Enciphers and sends bytes at the client's pace, 16 KiB at a time.
-  func transmitSecurely(_ tls: TLSSession, _ bytes: [UInt8]) async throws {
+  /// Encrypts and sends bytes at the client's pace, 16 KiB at a time.
+  ///
+  /// Small writes share a segment as long as more is to come: what is not the last stays in the session.
+  func transmitSecurely(_ tls: TLSSession, _ bytes: [UInt8], isLast: Bool) async throws {
     var position = 0
     while position < bytes.count {
       guard !isClosed, case .count(let count) = tls.write(bytes[position...]) else {
         throw CancellationError()
       }
       position += count
-      // Small writes share a segment as long as more is to come.
-      if position == bytes.count || tls.owes > 48 * 1024 { try await sendEnciphered(tls) }
+      if (isLast && position == bytes.count) || tls.owes > 48 * 1024 {
+        try await sendEncrypted(tls)
+      }
     }
   }
 
-  private func sendEnciphered(_ tls: TLSSession) async throws {
+  private func sendEncrypted(_ tls: TLSSession) async throws {
     tls.takeOut(into: &outgoing)
     try await sendOutgoing()
   }
 
-  /// Enciphers this connection's part of the outbox, from `start` to the end, where it is.
-  func encipherOutbox(_ tls: TLSSession, from start: Int, isLast: Bool) {
+  /// Encrypts this connection's part of the outbox, from `start` to the end, where it is.
+  func encryptOutbox(_ tls: TLSSession, from start: Int, isLast: Bool) {
     var position = start
     while position < loop.outbox.bytes.count,
       case .count(let count) = tls.write(loop.outbox.bytes[position...])
     {
       position += count
     }
-    // A part of an answer is none.
+    // A part of an answer must not look like an answer.
     if position < loop.outbox.bytes.count { abort() }
     if isLast { tls.shutdown() }
     loop.outbox.bytes.removeSubrange(start...)
@@ -106,19 +121,19 @@ extension Connection {
   }
 
   /// Sends what can be sent without waiting; the rest goes with the next bytes.
-  func flushEnciphered(_ tls: TLSSession) {
+  func flushEncrypted(_ tls: TLSSession) {
     tls.takeOut(into: &outgoing)
-    // A client that makes us answer and never reads is none to wait for.
-    if outgoing.count > 256 * 1024 { abort() }
+    // A client that sends requests and never reads the answers would make us buffer without bound.
+    if outgoing.count > 2 * Connection.mostUnsent { abort() }
     guard !outgoing.isEmpty, !isClosed, !sending else { return }
     let sent = sendOnce(outgoing.span)
     if sent > 0 { outgoing.removeFirst(sent) }
   }
 
-  /// Tells the client that nothing more will come.
-  func sayGoodbye() {
+  /// Sends TLS's close_notify: nothing more will come.
+  func sendCloseNotify() {
     guard let tls, !isClosed else { return }
     tls.shutdown()
-    flushEnciphered(tls)
+    flushEncrypted(tls)
   }
 }

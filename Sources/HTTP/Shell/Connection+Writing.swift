@@ -35,7 +35,7 @@ extension Connection {
     let framing = ResponseEncoder.framing(
       response.body.length, status: response.status, minorVersion: head.minorVersion)
     out.reserveCapacity(out.count + 768)
-    service.encoder.encode(
+    site.encoder.encode(
       status: response.status, headers: response.headers, framing: framing,
       persists: persists && framing != .untilClose, minorVersion: head.minorVersion,
       date: loop.date, requestID: id, into: &out)
@@ -53,7 +53,7 @@ extension Connection {
     if open.owesContinue { return false }
     var ignored: [UInt8] = []
     do throws(HTTPError) { try decodeInbox(into: &ignored) } catch { return false }
-    return exchange?.body.remaining.map { $0 <= service.limits.discardBytes } ?? false
+    return exchange?.body.remaining.map { $0 <= site.limits.discardBytes } ?? false
   }
 
   private func send(_ head: [UInt8], _ body: Response.Body) async throws {
@@ -120,7 +120,10 @@ extension Connection {
     await takeSendTurn()
     defer { endSendTurn() }
     try await sendOutgoing()
-    if let tls { return try await transmitSecurely(tls, first + second) }
+    if let tls {
+      try await transmitSecurely(tls, first, isLast: second.isEmpty)
+      return try await transmitSecurely(tls, second, isLast: true)
+    }
     let total = first.count + second.count
     var sent = 0
     while sent < total {
@@ -159,7 +162,7 @@ extension Connection {
     }
   }
 
-  /// Sends a part of a file through memory, where TLS has to encipher it.
+  /// Sends a part of a file through memory, where TLS has to encrypt it.
   private func copy(_ file: OpenFile, _ range: Range<Int>) async throws {
     var offset = range.lowerBound
     while offset < range.upperBound {
@@ -190,12 +193,13 @@ extension Connection {
   func judge(_ result: Int) async throws -> Int {
     if result > 0 {
       exchange?.record.bytesOut += result
-      policy.clientTook(bytes: result, loop.now)
+      policy.kernelTook(bytes: result, loop.now)
       return result
     }
     guard result == -11, !isClosed else { throw CancellationError() }  // EAGAIN
     writable = false
-    policy.waitsForClientToTake(loop.now)
+    policy.waitsForClientToTake(
+      unacknowledged: Int(byol_unacknowledged(descriptor)), loop.now)
     await waitWritable()
     return 0
   }

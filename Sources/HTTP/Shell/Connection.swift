@@ -3,18 +3,18 @@ internal import Logging
 
 /// One client's connection: reads heads, runs handlers, writes responses, strictly one request after another.
 ///
-/// The actor runs on its loop's thread. `run` reads top to bottom as the life of a connection; it suspends only
-/// where the client or a handler is waited for. What the loop sees happen (`handle`, `expire`, `drain`) sets flags and
-/// resumes it.
+/// The actor runs on its loop's thread. `run` is the life of a connection from top to bottom. It suspends only
+/// where it waits for the client or a handler. The loop calls `handle`, `expire` and `drain`, which set flags and
+/// resume it.
 actor Connection {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-  let service: Service
+  let site: Site
   /// The client's address as far as the connection itself tells it.
   var address: String
   let descriptor: Int32
-  /// What the loop knows it by.
+  /// The name of the connection in the loop's events.
   let token: UInt64
   private var task: Task<Void, Never>?
 
@@ -30,7 +30,7 @@ actor Connection {
   var sendTurns: [CheckedContinuation<Void, Never>] = []
 
   private let expectsProxyHeader: Bool
-  let tls: TLSSession?
+  private(set) var tls: TLSSession?
   /// Bytes ready to be sent that the kernel has not taken yet.
   var outgoing: [UInt8] = []
 
@@ -38,10 +38,14 @@ actor Connection {
   var headTimedOut = false
   /// Whether the task sleeps until a request begins, so that `answerAtOnce` may take it.
   var awaitsHead = false
-  /// What `answerAtOnce` has begun for the task to end.
+  /// What `answerAtOnce` has begun and the task is to complete.
   var unfinished: Unfinished?
   /// Bytes received beyond what was asked for: the beginning of a pipelined request.
   var inbox: [UInt8] = []
+  /// A head of which `answerAtOnce` has parsed the beginning.
+  var begunHead: HeadParser?
+  /// The place of a body in the queue for memory.
+  var memoryTicket: MemoryQueue.Ticket?
   /// The host that was checked last: a client rarely changes it.
   var servedHost = ""
   var exchange: OpenExchange?
@@ -49,22 +53,22 @@ actor Connection {
   /// The task of an event stream, which drain cancels.
   var events: Task<Void, any Error>?
 
-  init(service: Service, loop: EventLoop, descriptor: Int32, token: UInt64, address: String) {
-    self.service = service
+  init(site: Site, loop: EventLoop, descriptor: Int32, token: UInt64, address: String) {
+    self.site = site
     self.loop = loop
     self.descriptor = descriptor
     self.token = token
     self.address = address
-    let tls = service.tls.flatMap { TLSSession($0) }
-    let configuration = service.configuration
+    let tls = site.tls.flatMap { TLSSession($0) }
+    let configuration = site.configuration
     let isProxied = configuration.proxyProtocol && configuration.proxies.contains(address)
     self.tls = tls
     expectsProxyHeader = isProxied
     policy = ConnectionPolicy(
-      limits: service.limits, handshakes: tls != nil || isProxied, now: loop.now)
+      limits: site.limits, handshakes: tls != nil || isProxied, now: loop.now)
   }
 
-  /// Begins to serve. Until something has to be waited for there is no task.
+  /// Begins to serve. The connection has no task until it has to wait for something.
   func start() {
     noteDeadline()
     awaitsHead = !policy.isInHandshake
@@ -76,28 +80,35 @@ actor Connection {
       guard await takeProxyHeader() else { return end() }
     }
     if let tls {
-      guard await shakeHands(tls) else { return end() }
+      switch await doHandshake(tls) {
+      case .done: break
+      case .failed: return end()
+      case .plain:
+        // The refusal goes out in plain HTTP, which is what the client understands.
+        self.tls = nil
+        unfinished = .refused(Connection.plainOnTLSPort)
+      }
     }
-    policy.handshakeFinished(loop.now)
+    // The task of a connection without a handshake begins in the middle of a request.
+    if policy.isInHandshake { policy.handshakeFinished(loop.now) }
     noteDeadline()
     while !isClosed {
-      let next: ConnectionPolicy.Next
-      switch await nextHead() {
-      case .closed: return end()
-      case .refused(let error): next = await refuse(error)
-      case .head(let head): next = await serve(head)
-      case .unfinished(let begun): next = await finish(begun)
-      }
+      guard let begun = await nextToDo() else { return end() }
+      let next = await finish(begun)
       noteDeadline()
-      if next == .awaitRequest { continue }
-      sayGoodbye()
+      if next == .awaitRequest {
+        loop.connectionBecameIdle()
+        continue
+      }
+      sendCloseNotify()
       if next == .linger { await linger() } else { discardUnread() }
       break
     }
     end()
   }
 
-  /// Reads what is there: closing over unread bytes would send a reset, which can cost the client the answer.
+  /// Reads what is there. Closing a socket with unread bytes sends a reset, and a reset can destroy the answer on its
+  /// way to the client.
   func discardUnread() {
     readable = true
     _ = receive()
@@ -108,7 +119,7 @@ actor Connection {
     loop.taskEnded()
   }
 
-  /// Reads and discards for a while, so that the answer is not lost to a reset.
+  /// Lingering close: reads and discards for a while, so that the answer is not lost to a reset.
   private func linger() async {
     guard !isClosed else { return }
     _ = byol_shutdown_write(descriptor)
@@ -127,7 +138,10 @@ actor Connection {
   /// Takes the events of one turn.
   func handle(_ bits: UInt32) {
     if bits & UInt32(BYOL_BROKEN) != 0 { return abort() }
-    if bits & UInt32(BYOL_PEER_CLOSED) != 0 { peerClosed = true }
+    if bits & UInt32(BYOL_PEER_CLOSED) != 0, !peerClosed {
+      peerClosed = true
+      watchForDeparture()
+    }
     if bits & UInt32(BYOL_READABLE | BYOL_PEER_CLOSED) != 0 {
       readable = true
       if !answerAtOnce() { resumeReader() }
@@ -142,6 +156,10 @@ actor Connection {
   ///
   /// - Returns: the next deadline.
   func expire() -> UInt64? {
+    if policy.waitsForClient {
+      policy.clientHolds(allBut: Int(byol_unacknowledged(descriptor)), loop.now)
+    }
+    if policy.memoryIsShort, !site.memory.isShort(loop.now) { policy.memoryIsShort = false }
     switch policy.expire(loop.now) {
     case .none: break
     case .closeSilently, .abort: abort()
@@ -149,16 +167,28 @@ actor Connection {
       headTimedOut = true
       resumeReader()
     case .failBody:
-      exchange?.bodyTimedOut = true
+      exchange?.bodyFault = slowBodyFault
       resumeReader()
     }
     return policy.deadline
   }
 
+  /// Why a body that does not come in time is given up.
+  private var slowBodyFault: HTTPError {
+    if policy.isDraining {
+      return HTTPError(
+        .draining, "The server is shutting down; send the request again in a few seconds.",
+        headers: ["Retry-After": "10"], closes: true)
+    }
+    if policy.memoryIsShort { return Connection.memoryShort }
+    return .refusal(.bodyTimeout, "The body did not arrive in time.")
+  }
+
   /// From now on: idle connections close, responses announce the close, event streams end.
   func drain() {
-    if policy.drain() { return abort() }
+    if policy.drain(loop.now) { return abort() }
     events?.cancel()
+    noteDeadline()
   }
 
   /// Gives the connection up at once, whatever it is doing.
@@ -179,8 +209,15 @@ actor Connection {
     policy.closed()
     loop.remove(token)
     _ = byol_close(descriptor)
+    if let memoryTicket { site.memory.withdraw(memoryTicket) }
     resumeReader()
     resumeWriter()
+  }
+
+  /// Whether the connection may be closed without a loss: nothing has come from the client that is not answered in full.
+  var isSpare: Bool {
+    policy.isIdle && inbox.isEmpty && outgoing.isEmpty && !sending && unfinished == nil
+      && tls?.holdsMore != true && byol_unread(descriptor) == 0
   }
 
   func resumeReader() {
@@ -199,12 +236,12 @@ actor Connection {
     writeWaiter = nil
   }
 
-  // A task that does not prefer the loop comes back to it with a job of its own at every call: what is asked before
-  // a continuation's body may be untrue in it, so each asks there.
-
   /// Suspends until there may be something to receive, or the connection or its patience has ended.
   func waitReadable() async {
     await withCheckedContinuation { waiter in
+      // The condition is checked here and not before the call. A task of another executor, such as a handler's, reaches
+      // the continuation by a second hop to the loop, and bytes or the end may arrive between the two hops: a
+      // waiter that is stored after them would never be resumed.
       guard !readable, !isClosed, readWaiter == nil else { return waiter.resume() }
       noteDeadline()
       readWaiter = waiter
@@ -214,6 +251,7 @@ actor Connection {
   /// Suspends until the kernel may take bytes again, or the connection has ended.
   func waitWritable() async {
     await withCheckedContinuation { waiter in
+      // Checked here for the reason that `waitReadable` gives.
       guard !writable, !isClosed, writeWaiter == nil else { return waiter.resume() }
       noteDeadline()
       writeWaiter = waiter

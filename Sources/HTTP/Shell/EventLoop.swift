@@ -4,10 +4,10 @@ internal import Synchronization
 
 /// One thread that waits for sockets and runs the actors of their connections.
 ///
-/// It is those actors' executor: their code never leaves this thread, so it needs no locks. It is their tasks'
-/// preferred executor too, without which every resumed continuation would pass through the global pool. Other threads reach
-/// it only through `enqueue` and `run`. Every connection is registered once, edge-triggered, under a token that carries a
-/// generation, so that an event of a closed connection never reaches the next one with its descriptor.
+/// It is the executor of those actors: their code runs on this thread only, so it needs no locks. It is also the preferred
+/// executor of their tasks; otherwise every resumed continuation would pass through the global pool. Other threads use
+/// only `enqueue` and `run`. Every connection is registered once, edge-triggered, under a token that carries a
+/// generation number. An event of a closed connection therefore never reaches the next connection with the same descriptor.
 @safe final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
   private struct Inbound {
     var jobs: [UnownedJob] = []
@@ -40,24 +40,29 @@ internal import Synchronization
   var connectionClosed: () -> Void = {}
   /// Told when the listener has a connection to accept.
   var listenerReady: () -> Void = {}
+  /// Whether a client waits for a place, so that the listener is to be told of connections that become idle.
+  var newcomerWaits = false
+  private var hasIdle = false
+  /// Connections that were idle when a place was last looked for, the one that became idle first at the end.
+  private var spare: [(since: UInt64, token: UInt64)] = []
   /// The monotonic clock as of this turn, in nanoseconds.
   private(set) var now = byol_monotonic_ns()
   /// The `Date` field's value, renewed every second.
   private(set) var date: [UInt8] = []
   private var dateSecond: Int64 = -1
-  /// Where bytes are received before it is known what they are.
-  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 64)
-  /// What this turn's answers come to.
+  /// The buffer that bytes are received into. Valid until the next suspension of whoever received.
+  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 64)
+  /// The answers of this turn, not yet sent.
   var outbox = Outbox()
-  /// Where bytes of TLS are received before they are deciphered into `scratch`.
-  let enciphered = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 64)
+  /// The buffer that TLS records are received into before they are decrypted into `scratch`.
+  let encrypted = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 64)
 
   /// - Throws: `HTTPError` when the system gives no descriptors.
   init() throws(HTTPError) {
     epoll = byol_epoll_create()
     wake = byol_eventfd_create()
     guard epoll >= 0, wake >= 0, byol_epoll_add_source(epoll, wake, EventLoop.wakeToken) == 0 else {
-      throw HTTPError(status: 500, code: "no_descriptors", detail: "No event queue can be made.")
+      throw HTTPError(.noDescriptors, "No event queue can be made.")
     }
   }
 
@@ -65,7 +70,7 @@ internal import Synchronization
     _ = byol_close(epoll)
     _ = byol_close(wake)
     unsafe scratch.deallocate()
-    unsafe enciphered.deallocate()
+    unsafe encrypted.deallocate()
   }
 
   /// Starts the thread; it holds the loop until `stop`.
@@ -113,6 +118,9 @@ internal import Synchronization
     while true {
       tick()
       runJobs()
+      // Before the loop sleeps: no event tells of a connection that has become idle.
+      if newcomerWaits, hasIdle { listenerReady() }
+      hasIdle = false
       if stopping, liveTasks == 0, connectionCount == 0 { break }
       let count = unsafe byol_epoll_wait(epoll, &events, 256, sleepTime())
       inbound.withLock { $0.asleep = false }
@@ -184,7 +192,7 @@ internal import Synchronization
     slots[index(token)].generation == UInt32(token >> 32)
   }
 
-  /// Sends the answers of this turn. A connection hears of it again where they are its last, or not taken whole.
+  /// Sends the answers of this turn. A connection is told if it closes after them, or if the kernel took only a part.
   private func emptyOutbox() {
     guard !outbox.parcels.isEmpty else { return }
     var full = Outbox()
@@ -261,6 +269,39 @@ internal import Synchronization
     free.append(index(token))
     connectionCount -= 1
     connectionClosed()
+  }
+
+  /// Takes note that a connection may now be closed for a newcomer.
+  func connectionBecameIdle() { hasIdle = true }
+
+  /// Closes the connection that has been idle longest; whether there was one.
+  func closeLongestIdle() -> Bool {
+    // A connection whose answer still lies here has not given it yet.
+    emptyOutbox()
+    // Listed once for many newcomers. The order holds although time goes on: a connection that has been in use since
+    // has become idle after all that are listed, and is not that entry any more.
+    if closeFirstSpare() { return true }
+    for slot in slots {
+      guard let connection = slot.connection else { continue }
+      let since = connection.assumeIsolated { $0.policy.idleSince }
+      if let since { spare.append((since, connection.token)) }
+    }
+    spare.sort { $0.since > $1.since }
+    return closeFirstSpare()
+  }
+
+  private func closeFirstSpare() -> Bool {
+    while let (since, token) = spare.popLast() {
+      guard isLive(token), let connection = slots[index(token)].connection else { continue }
+      let isClosed = connection.assumeIsolated { connection in
+        guard connection.policy.idleSince == since, connection.isSpare else { return false }
+        connection.sendCloseNotify()
+        connection.abort()
+        return true
+      }
+      if isClosed { return true }
+    }
+    return false
   }
 
   func taskBegan() { liveTasks += 1 }

@@ -5,7 +5,7 @@ internal import Logging
 final class Listener {
   private let descriptor: Int32
   private let loop: EventLoop
-  private let service: Service
+  private let site: Site
   private var armed = true
   private var open = true
   private var exhausted = false
@@ -14,13 +14,13 @@ final class Listener {
   /// `port`: the one that the first of several loops got.
   ///
   /// - Throws: `HTTPError` when the address cannot be listened on.
-  init(_ service: Service, loop: EventLoop, port: Int? = nil) throws(HTTPError) {
-    self.service = service
+  init(_ site: Site, loop: EventLoop, port: Int? = nil) throws(HTTPError) {
+    self.site = site
     self.loop = loop
-    let loops = service.configuration.loops
-    connectionLimit = max(1, service.limits.connections / loops)
-    let backlog = Int32(service.limits.backlog)
-    switch service.configuration.address {
+    let loops = site.configuration.loops
+    connectionLimit = max(1, site.limits.connections / loops)
+    let backlog = Int32(site.limits.backlog)
+    switch site.configuration.address {
     case .tcp(let host, let configured):
       descriptor = unsafe byol_listen_tcp(
         host, UInt16(clamping: port ?? configured), backlog, loops > 1 ? 1 : 0)
@@ -28,9 +28,7 @@ final class Listener {
     case .inherited(let inherited): descriptor = byol_adopt_listener(inherited)
     }
     guard descriptor >= 0 else {
-      throw HTTPError(
-        status: 500, code: "cannot_listen",
-        detail: "The address cannot be listened on (errno \(-descriptor)).")
+      throw HTTPError(.cannotListen, "The address cannot be listened on (errno \(-descriptor)).")
     }
   }
 
@@ -52,13 +50,13 @@ final class Listener {
   func close() {
     guard open, descriptor >= 0 else { return }
     open = false
-    if case .unix(let path) = service.configuration.address { unsafe byol_unlink(path) }
+    if case .unix(let path) = site.configuration.address { unsafe byol_unlink(path) }
     _ = byol_close(descriptor)
   }
 
   private func accept() {
-    while open, armed {
-      guard loop.connectionCount < connectionLimit else { return disarm() }
+    while open {
+      if loop.connectionCount >= connectionLimit, !makePlace() { return }
       var name = [CChar](repeating: 0, count: 64)
       let accepted = unsafe byol_accept(descriptor, &name, 64)
       if accepted >= 0 {
@@ -70,16 +68,33 @@ final class Listener {
       switch -accepted {
       case 11:  // EAGAIN: the queue is empty
         exhausted = false
-        return
+        return rearm()
       case 4, 71, 92, 95, 100, 101, 103, 112, 113: continue  // concerns that one connection
-      default: return runShort()  // EMFILE, ENFILE, ENOBUFS, ENOMEM and what nobody foresaw
+      default:  // EMFILE, ENFILE, ENOBUFS, ENOMEM and what nobody foresaw
+        // Without a descriptor to give, the kernel does not look whether anybody waits.
+        guard byol_awaits_accept(descriptor) == 1, loop.closeLongestIdle() else {
+          return runShort()
+        }
       }
     }
   }
 
+  /// Closes an idle connection if a client waits for a place; whether there is a place then.
+  private func makePlace() -> Bool {
+    guard byol_awaits_accept(descriptor) == 1 else {
+      arm()
+      return false
+    }
+    if loop.closeLongestIdle() { return true }
+    // All are busy: the loop tells when one becomes idle or ends.
+    disarm()
+    loop.newcomerWaits = true
+    return false
+  }
+
   private func begin(_ accepted: Int32, _ address: String) {
     let connection = loop.add(accepted) { token in
-      Connection(service: service, loop: loop, descriptor: accepted, token: token, address: address)
+      Connection(site: site, loop: loop, descriptor: accepted, token: token, address: address)
     }
     guard let connection else {
       _ = byol_close(accepted)
@@ -93,21 +108,24 @@ final class Listener {
     loop.armListener(descriptor, false)
   }
 
-  private func rearm() {
-    guard open, !armed, !exhausted, loop.connectionCount < connectionLimit else { return }
+  private func arm() {
+    loop.newcomerWaits = false
+    guard !armed else { return }
     armed = true
     loop.armListener(descriptor, true)
   }
 
-  /// No descriptor is left: said once, tried again in a while; the waiting clients stay in the kernel's queue.
+  private func rearm() {
+    if open, !exhausted, loop.connectionCount < connectionLimit { arm() }
+  }
+
+  /// No descriptor is left. Logs it once, and tries again after 200 ms; the clients wait in the kernel's queue.
   private func runShort() {
-    if !exhausted { service.logger.error("out of descriptors or memory; accepting pauses") }
+    if !exhausted { site.logger.error("out of descriptors or memory; accepting pauses") }
     exhausted = true
     disarm()
     loop.after(.milliseconds(200)) { [self] in
-      guard open, !armed else { return }
-      armed = true
-      loop.armListener(descriptor, true)
+      if open { arm() }
     }
   }
 }

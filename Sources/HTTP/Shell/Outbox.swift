@@ -1,5 +1,5 @@
-/// Answers made in one turn of the loop. They leave at the turn's end, one send a connection: a client of many
-/// connections is then woken once, not by each of them.
+/// Answers made in one turn of the loop. They are sent at the end of the turn, with one `send` per connection, so that a
+/// client with many connections is woken once instead of once per connection.
 struct Outbox {
   /// What one connection has to send.
   struct Parcel {
@@ -12,7 +12,7 @@ struct Outbox {
     let persists: Bool
   }
 
-  /// With this many bytes or more, what is there is sent before anything is added.
+  /// Number of bytes from which on the outbox is sent before anything is added.
   static let capacity = 256 * 1024
 
   /// The answers as they go on the wire.

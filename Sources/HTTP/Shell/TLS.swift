@@ -48,7 +48,7 @@ public struct TLSConfiguration: Sendable {
 
   private static func fault(_ detail: String) -> HTTPError {
     ERR_clear_error()
-    return HTTPError(status: 500, code: "tls_configuration", detail: detail)
+    return HTTPError(.tlsConfiguration, detail)
   }
 }
 
@@ -63,6 +63,9 @@ public struct TLSConfiguration: Sendable {
   }
 
   private let session: OpaquePointer
+  private var hasBegun = false
+  /// Whether the client's first byte is a letter, as a request line's is: a TLS record begins with 22.
+  private(set) var beganPlain = false
 
   /// Returns nil when memory is short.
   init?(_ context: TLSContext) {
@@ -77,15 +80,19 @@ public struct TLSConfiguration: Sendable {
 
   /// Takes bytes as they came from the client.
   func takeIn(_ bytes: UnsafeRawBufferPointer) {
+    if !hasBegun, let first = unsafe bytes.first {
+      hasBegun = true
+      beganPlain = (0x41...0x5A).contains(first) || (0x61...0x7A).contains(first)
+    }
     _ = unsafe byol_tls_take_in(session, bytes.baseAddress, Int32(bytes.count))
   }
 
-  /// Deciphers into a buffer.
+  /// Decrypts into a buffer.
   func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
     outcome(unsafe byol_tls_read(session, buffer.baseAddress, Int32(buffer.count)))
   }
 
-  /// Enciphers the first of these bytes, 16 KiB at most.
+  /// Encrypts the first of these bytes, 16 KiB at most.
   func write(_ bytes: ArraySlice<UInt8>) -> Outcome {
     unsafe bytes.withUnsafeBytes {
       outcome(unsafe byol_tls_write(session, $0.baseAddress, Int32(min(16 * 1024, $0.count))))

@@ -3,12 +3,14 @@ internal import Logging
 internal import Synchronization
 
 /// What all connections share and none changes: configuration, routes and the rules before a handler runs.
-final class Service: Sendable {
+final class Site: Sendable {
   let configuration: ServerConfiguration
   let router: Router
   let logger: Logger
   let errorResponse: Server.ErrorResponse
   let encoder: ResponseEncoder
+  /// The memory for bodies of all connections.
+  let memory: MemoryBudget
   private let tlsContext: Mutex<TLSContext?>
   private let idPrefix: String
   private let idCounter = Atomic<UInt64>(0)
@@ -21,6 +23,7 @@ final class Service: Sendable {
   ) {
     self.configuration = configuration
     limits = configuration.limits
+    memory = MemoryBudget(bytes: limits.bodyMemoryBytes, patience: limits.memoryWait)
     self.router = router
     self.logger = logger
     self.errorResponse = errorResponse
@@ -55,7 +58,7 @@ final class Service: Sendable {
   ///
   /// - Throws: 400 for a path that is not well formed.
   func request(
-    _ head: RequestHead, id: String, address: String, body: RequestBody
+    _ head: RequestHead, id: String, address: String
   ) throws(HTTPError) -> Request {
     var path = head.pathAndQuery
     var query: Substring?
@@ -66,8 +69,7 @@ final class Service: Sendable {
       query = mark.map { target[target.utf8.index(after: $0)...] }
     }
     var request = Request(
-      method: head.method, path: path, headers: head.headers, body: body, remoteAddress: address,
-      id: id)
+      method: head.method, path: path, headers: head.headers, remoteAddress: address, id: id)
     request.rawTarget = head.target
     request.minorVersion = head.minorVersion
     if let query { request.query = parseQuery(query) }
@@ -75,22 +77,31 @@ final class Service: Sendable {
   }
 
   /// Judges everything that can be judged before the body is read, and gives the request its path parameters.
-  func admit(_ head: RequestHead, _ request: inout Request) throws -> Router.Match {
+  func route(_ head: RequestHead, _ request: inout Request) throws(HTTPError) -> Router.Match {
     guard isKnownMethod(request.method) else {
-      throw HTTPError(
-        status: 501, code: "method_not_implemented",
-        detail: "The method is not one this server knows.")
+      throw HTTPError(.methodNotImplemented, "The method is not one this server knows.")
     }
     try checkOrigin(head)
     let match = router.match(method: request.method, path: request.path)
-    var index: Int?
-    if case .route(let found, let parameters) = match {
-      index = found
+    if case .route(_, let parameters) = match {
       request.pathParameters = parameters
-      if head.framing != .none { try checkContent(head, router.routes[found]) }
+      if head.framing != .none { try checkCoding(head) }
     }
-    if let admit = router.admit { try admit(request, index.map { router.routes[$0] }) }
     return match
+  }
+
+  /// Only one layer of gzip is taken off a body.
+  ///
+  /// - Throws: 415 with `Accept-Encoding`.
+  private func checkCoding(_ head: RequestHead) throws(HTTPError) {
+    let codings = listMembers(head.headers, "Content-Encoding").map { $0.lowercased() }
+    guard codings.isEmpty || codings == ["gzip"] || codings == ["x-gzip"] || codings == ["identity"]
+    else {
+      throw HTTPError(
+        .unsupportedContentCoding,
+        "A body may come as it is or with Content-Encoding: gzip, in no other coding.",
+        headers: ["Accept-Encoding": "gzip"])
+    }
   }
 
   /// A refusal as the response the client sees.
@@ -127,19 +138,19 @@ final class Service: Sendable {
       return
     }
     throw HTTPError(
-      status: 421, code: "host_not_allowed",
-      detail: "This server does not answer for that host name.")
+      .hostNotAllowed,
+      "This server answers for addresses, localhost and the names it was started with: ask for one of these, or "
+        + "start it with --allow-host and the name.")
   }
 
   /// A page of another site may not change anything here.
   private func checkOrigin(_ head: RequestHead) throws(HTTPError) {
     if head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS" { return }
     let refusal = HTTPError(
-      status: 403, code: "cross_site", detail: "Another site's page may not use this method here.")
+      .crossSite,
+      "A page of another site may not use this method here: open this server's own page. Behind a proxy, the Host field "
+        + "must be the one that the browser sent.")
     let origin = head.headers["Origin"]
-    if let origin, configuration.allowedOrigins.contains(where: { equalIgnoringCase($0, origin) }) {
-      return
-    }
     if let site = head.headers["Sec-Fetch-Site"] {
       guard site == "same-origin" || site == "none" else { throw refusal }
     } else if let origin {
@@ -148,19 +159,6 @@ final class Service: Sendable {
           || equalIgnoringCase(origin, "https://" + head.authority)
       else { throw refusal }
     }
-  }
-
-  private func checkContent(_ head: RequestHead, _ route: Route) throws(HTTPError) {
-    let refusal = HTTPError(
-      status: 415, code: "unsupported_media_type",
-      detail: "The body's media type or encoding is not accepted here.")
-    if let coding = head.headers["Content-Encoding"], !equalIgnoringCase(coding, "identity") {
-      throw refusal
-    }
-    guard !route.accepts.isEmpty else { return }
-    let type = head.headers["Content-Type"] ?? ""
-    let essence = String(trimBlanks(type.prefix { $0 != ";" }))
-    guard route.accepts.contains(where: { equalIgnoringCase($0, essence) }) else { throw refusal }
   }
 }
 
