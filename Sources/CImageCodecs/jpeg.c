@@ -147,6 +147,7 @@ int byol_jpeg_header(const uint8_t *bytes, size_t count, int eighths, byol_image
                    : d->picture.num_components == 4 ? BYOL_KIND_CMYK
                                                     : BYOL_KIND_RGB;
     header->progressive = d->picture.progressive_mode;
+    header->bits = 8;
   }
   jpeg_destroy_decompress(&d->picture);
   free(d);
