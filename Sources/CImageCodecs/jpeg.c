@@ -146,7 +146,8 @@ int byol_jpeg_header(const uint8_t *bytes, size_t count, int eighths, byol_image
     header->kind = d->picture.num_components == 1   ? BYOL_KIND_GRAY
                    : d->picture.num_components == 4 ? BYOL_KIND_CMYK
                                                     : BYOL_KIND_RGB;
-    header->progressive = d->picture.progressive_mode;
+    // Several scans of a baseline picture are held as coefficients too.
+    header->progressive = jpeg_has_multiple_scans(&d->picture);
     header->bits = 8;
   }
   jpeg_destroy_decompress(&d->picture);

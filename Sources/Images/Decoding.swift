@@ -37,7 +37,7 @@ public struct ImageHeader: Hashable, Sendable {
   public let kind: ChannelKind
   /// True where the picture has an alpha channel or a transparent colour.
   public let hasAlpha: Bool
-  /// True for a progressive JPEG and an interlaced PNG or GIF.
+  /// True for a JPEG of several scans (progressive, or baseline in parts) and an interlaced PNG or GIF.
   public let isProgressive: Bool
   /// Bits of a sample as stored: 1, 2, 4, 8 or 16. Those of 16 lose their low byte in decoding.
   public let bitsPerSample: Int
