@@ -1,3 +1,25 @@
+import Threads
+
+/// A bound on the bytes that decoding holds at once, over all threads that share it: who wants more waits.
+public final class DecodingMemory: Sendable {
+  private let byteLimit: Int
+  private let held = Monitor(0)
+
+  /// Memory of `byteLimit` bytes.
+  public init(byteLimit: Int) { self.byteLimit = byteLimit }
+
+  /// Runs `body` while `byteCount` bytes are held for it, waiting until there is room. More than there are in all are given
+  /// when nobody else holds any. `body` must not ask for more of the same memory: it could wait for itself.
+  public func hold<Result, Failure: Error>(
+    _ byteCount: Int, _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let wanted = min(byteCount, byteLimit)
+    held.wait(until: { $0 + wanted <= self.byteLimit }) { $0 += wanted }
+    defer { held.withLock { $0 -= wanted } }
+    return try body()
+  }
+}
+
 extension ImageHeader {
   /// The most bytes that decoding the picture holds at once: pixels, their copy turned upright, and the codec's own
   /// memory. Judged from the header alone; the encoded bytes are not counted.
