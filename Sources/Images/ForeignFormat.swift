@@ -7,7 +7,7 @@ public struct ForeignFormat: Hashable, Sendable {
     case picture, video, archive, document
   }
 
-  /// The name of the format as people know it, after "a file of".
+  /// The name of the format as people know it.
   public let name: String
   /// What files of the format hold.
   public let content: Content
@@ -101,8 +101,7 @@ extension ForeignFormat {
   private static let magics: [Magic] = {
     let jpegXL = ForeignFormat("JPEG XL", convert: "djxl picture.jxl picture.png")
     let jpeg2000 = ForeignFormat("JPEG 2000", convert: "opj_decompress -i picture.jp2 -o out.png")
-    // Raw photos of many cameras begin as TIFF does.
-    let tiff = magick("TIFF, or a raw photo built on it,", "tif")
+    let tiff = magick("TIFF (or a raw photo, which begins alike)", "tif")
     return [
       Magic("\0\0\0\u{C}JXL ", jpegXL), Magic([0xFF, 0x0A], jpegXL),
       Magic("\0\0\0\u{C}jP  ", jpeg2000), Magic([0xFF, 0x4F, 0xFF, 0x51], jpeg2000),

@@ -69,7 +69,7 @@ extension AdmissionReport {
     ]
   }
 
-  /// What a user may not expect to be left out. (Hidden and private files, and those that are no pictures, he does.)
+  /// Files that may hold pictures and are skipped all the same. (Of hidden and private files nobody expects more.)
   private var skippedAdvice: [String] {
     ["archive", "video"].compactMap { reason in
       skippedReasons[reason].map {

@@ -1,6 +1,6 @@
 /// What the folders in the pictures' paths stand for: labels, parts of the data set, or nothing.
 ///
-/// 1. Folders at the top that all pictures share mean nothing.
+/// 1. A folder at the top that all pictures share means nothing, nor do further ones as long as folders follow.
 /// 2. `train`, `val` and `test` (and their synonyms) are parts only where the layout shows parts: `train` beside another of
 ///    them, at the top, or deeper where nothing else stands at that depth (`cat/train/1.png`). Elsewhere they are names like
 ///    others, as in a set whose classes are called valid and invalid.
@@ -43,7 +43,13 @@ struct FolderLayout {
 
   private static func dropCommonTop(_ folders: inout [ArraySlice<String>], _ notes: inout [String])
   {
+    var isFirst = true
     while let top = folders.first?.first, folders.allSatisfy({ $0.first == top }) {
+      // The one folder of pictures that are all in one is their label, unless nothing else stands above it.
+      guard isFirst || Split(folder: top) != nil || folders.contains(where: { $0.count > 1 }) else {
+        return
+      }
+      isFirst = false
       folders = folders.map { $0.dropFirst() }
       if let split = Split(folder: top), split != .train {
         notes.append(
