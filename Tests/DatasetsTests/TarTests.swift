@@ -1,3 +1,4 @@
+import Foundation
 import Images
 import Testing
 
@@ -12,6 +13,7 @@ import Testing
   func admitted(_ bytes: [UInt8]) throws -> (AdmissionReport, [String]) {
     let path = try directory.write(bytes, to: "source.tar")
     let into = directory.path + "/admitted"
+    try? FileManager.default.removeItem(atPath: into)
     let report = try admit(source: DatasetSource(path: path), into: into, threads: 2)
     let pack = try Pack(directory: into)
     return (report, (0..<pack.count).map { pack[$0].name })
@@ -64,7 +66,10 @@ import Testing
   @Test func `bytes behind a tar's end, packed or not, are told`() throws {
     let whole = tar(try entries("a", 3))
     let other = [UInt8](repeating: 7, count: 5000)
-    #expect(try admitted(whole + other).0.archiveFaults.map(\.code).contains(.damagedHeader))
+    let plain = try admitted(whole + other).0
+    #expect(plain.accepted == 3 && plain.archiveFaults.map(\.code) == [.damagedHeader])
+    let few = try admitted(whole + other.prefix(100)).0
+    #expect(few.accepted == 3 && few.archiveFaults.map(\.code) == [.bytesAfterEnd])
     let packed = try admitted(piped(whole, through: "gzip") + other).0
     #expect(packed.accepted == 3 && packed.archiveFaults.map(\.code) == [.bytesAfterEnd])
     let zeros = [UInt8](repeating: 0, count: 8192)
@@ -73,9 +78,12 @@ import Testing
 
   @Test func `an archive that ends within a picture is refused with the place`() throws {
     let all = tar(try entries("a", 3))
-    let error = #expect(throws: AdmissionError.self) { try admitted(Array(all.prefix(2000))) }
-    #expect(error?.code == "broken_archive")
-    #expect(error?.description.contains("train/a/0.png") == true, "\(String(describing: error))")
+    // Within the first picture's bytes, and within the second one's header.
+    for count in [1000, tar([try entries("a", 1)[0]], hasEnd: false).count + 100] {
+      let error = #expect(throws: AdmissionError.self) { try admitted(Array(all.prefix(count))) }
+      #expect(error?.code == "broken_archive")
+      #expect(error?.description.contains("train/a/0.png") == true, "\(String(describing: error))")
+    }
   }
 
   @Test func `names are bytes: what looks the same is two, what is no UTF-8 is kept`() throws {

@@ -1,3 +1,4 @@
+import Foundation
 import Images
 import Testing
 
@@ -12,6 +13,7 @@ import Testing
   func admitted(_ bytes: [UInt8], threads: Int = 2) throws -> (AdmissionReport, [String]) {
     let path = try directory.write(bytes, to: "source.zip")
     let into = directory.path + "/admitted"
+    try? FileManager.default.removeItem(atPath: into)
     let report = try admit(source: DatasetSource(path: path), into: into, threads: threads)
     let pack = try Pack(directory: into)
     return (report, (0..<pack.count).map { pack[$0].name })

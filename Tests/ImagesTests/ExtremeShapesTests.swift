@@ -70,7 +70,7 @@ import Testing
         var square: Raster?
         let cost = DecodingCost { square = transform.square(of: image) }
         #expect(square?.pixels.allSatisfy { $0 == 77 } == true)
-        #expect(cost.byteCount < 64 << 20 && cost.seconds < 2, "\(side): \(cost)")
+        #expect(cost.byteCount < 64 << 20, "\(side): \(cost)")
       }
     }
   }
@@ -133,7 +133,7 @@ import Testing
         var image: Raster?
         let cost = DecodingCost { image = try? decode(bytes) }
         #expect(try image == decode(one))
-        #expect(cost.byteCount < 64 << 20 && cost.seconds < 2, "\(bytes.count): \(cost)")
+        #expect(cost.byteCount < 64 << 20, "\(bytes.count): \(cost)")
       }
     }
   }

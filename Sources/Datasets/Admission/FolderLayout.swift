@@ -113,7 +113,7 @@ struct FolderLayout {
   ) {
     while let last = folders.first(where: { !$0.isEmpty })?.last,
       folders.allSatisfy({ $0.isEmpty || $0.last == last }),
-      Set(folders.compactMap { $0.dropLast().last }).count > 1
+      Set(folders.map { $0.dropLast() }.filter { !$0.isEmpty }).count > 1
     {
       folders = folders.map { $0.dropLast() }
       notes.append(

@@ -16,6 +16,8 @@ final class TarReader: EntryReader {
   private var readByteCount = 0
   private var damage: Range<Int>?
   private var lastName: String?
+  /// Where the data of the last entry ends by its header.
+  private var dataEnd = 0
   private(set) var faults: [ArchiveFault] = []
   private static let blockByteCount = 1 << 16
   /// Bytes of a tar's header, and what its entries are padded to.
@@ -72,6 +74,7 @@ final class TarReader: EntryReader {
         }
         continue
       }
+      if code == ARCHIVE_FATAL, noteOddEnd() { return nil }
       noteDamage()
       if code == ARCHIVE_EOF {
         noteEnd(after: start)
@@ -89,6 +92,8 @@ final class TarReader: EntryReader {
     }
     let name = EntryName.text(bytes, otherwise: .percent)
     lastName = name
+    let padded = (Int(unsafe archive_entry_size(entry)) + TarReader.recordByteCount - 1)
+    dataEnd = position + padded / TarReader.recordByteCount * TarReader.recordByteCount
     let kind = unsafe archive_entry_filetype(entry)
     if kind == 0o040000 { return nil }
     let isLink = unsafe archive_entry_hardlink(entry) != nil || archive_entry_symlink(entry) != nil
@@ -159,6 +164,19 @@ extension TarReader {
     if left > 0 {
       note(.bytesAfterEnd, "\(left) bytes follow the end of the compressed archive and are not read.")
     }
+  }
+
+  /// True where the file ends within a record, after bytes that are no header or after the end mark: then nothing of the
+  /// archive is missing. libarchive tells no place of a header then.
+  private func noteOddEnd() -> Bool {
+    if damage != nil {
+      damage = damage.map { $0.lowerBound..<max($0.upperBound, position) }
+      noteDamage()
+      return true
+    }
+    guard position - dataEnd >= TarReader.recordByteCount else { return false }
+    note(.bytesAfterEnd, "Bytes follow the archive's end, from byte \(position) on, and are not read.")
+    return true
   }
 
   private func note(_ code: ArchiveFault.Code, _ detail: String) {
