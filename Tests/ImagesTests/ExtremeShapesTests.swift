@@ -126,10 +126,9 @@ import Testing
     }
   }
 
-  @Test(arguments: [20_000])
-  func `of a GIF and a WebP of very many frames the first is decoded`(count: Int) async throws {
-    await #expect(processExitsWith: .success) { [count = count as Int] in
-      for (bytes, one) in [try manyFrameGIF(count), try manyFrameWebP(count)] {
+  @Test func `of a GIF and a WebP of very many frames the first is decoded`() async throws {
+    await #expect(processExitsWith: .success) {
+      for (bytes, one) in [try manyFrameGIF(), try manyFrameWebP()] {
         var image: Raster?
         let cost = DecodingCost { image = try? decode(bytes) }
         #expect(try image == decode(one))
@@ -139,22 +138,27 @@ import Testing
   }
 }
 
-/// A GIF whose one frame stands there `count` times, and the GIF itself.
-private func manyFrameGIF(_ count: Int) throws -> ([UInt8], [UInt8]) {
+/// The bytes that the frames of an animation fill.
+private let frameByteCount = 16 << 20
+
+/// A GIF whose one frame stands there many times, and the GIF itself.
+private func manyFrameGIF() throws -> ([UInt8], [UInt8]) {
   let bytes = try Fixture.bytes("gif.plain.gif")
   let table = bytes[10] & 0x80 == 0 ? 0 : 3 << (Int(bytes[10] & 7) + 1)
   let frames = bytes[(13 + table)..<(bytes.count - 1)]
-  return (Array(bytes.prefix(13 + table)) + repeatElement(frames, count: count).joined() + [0x3B], bytes)
+  let many = repeatElement(frames, count: frameByteCount / frames.count).joined()
+  return (Array(bytes.prefix(13 + table)) + many + [0x3B], bytes)
 }
 
-/// An animation whose last frame stands there `count` times more, and the animation itself.
-private func manyFrameWebP(_ count: Int) throws -> ([UInt8], [UInt8]) {
+/// An animation whose last frame stands there many times more, and the animation itself.
+private func manyFrameWebP() throws -> ([UInt8], [UInt8]) {
   let bytes = try Fixture.bytes("webp.animated.webp")
   let name = Array("ANMF".utf8)
   let last = try #require(bytes.indices.last { bytes[$0...].starts(with: name) })
   let length = bytes[(last + 4)..<(last + 8)].reversed().reduce(0) { $0 << 8 | Int($1) }
   let frame = bytes[last..<(last + 8 + length + length % 2)]
-  var many = bytes[..<frame.endIndex] + repeatElement(frame, count: count).joined()
+  var many =
+    bytes[..<frame.endIndex] + repeatElement(frame, count: frameByteCount / frame.count).joined()
   let size = many.count - 8
   many.replaceSubrange(4..<8, with: (0..<4).map { UInt8(size >> (8 * $0) & 255) })
   return (Array(many), bytes)

@@ -92,8 +92,10 @@ final class TarReader: EntryReader {
     }
     let name = EntryName.text(bytes, otherwise: .percent)
     lastName = name
-    let padded = (Int(unsafe archive_entry_size(entry)) + TarReader.recordByteCount - 1)
-    dataEnd = position + padded / TarReader.recordByteCount * TarReader.recordByteCount
+    // A header may claim any size; what no file has needs no exact sum.
+    let size = min(max(0, Int(unsafe archive_entry_size(entry))), 1 << 60)
+    let records = (size + TarReader.recordByteCount - 1) / TarReader.recordByteCount
+    dataEnd = position + records * TarReader.recordByteCount
     let kind = unsafe archive_entry_filetype(entry)
     if kind == 0o040000 { return nil }
     let isLink = unsafe archive_entry_hardlink(entry) != nil || archive_entry_symlink(entry) != nil
