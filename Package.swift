@@ -52,7 +52,7 @@ let package = Package(
     .target(name: "Images", dependencies: ["Randomness", "Threads", "CImageCodecs"]),
     .target(
       name: "Datasets",
-      dependencies: ["Images", "Randomness", "Durability", "Threads", "CArchive", "CZlib"]),
+      dependencies: ["Images", "Randomness", "Durability", "Threads", "CArchive"]),
     .target(name: "Checkpoints", dependencies: ["Durability", "Tensors", "JSONTree"]),
 
     // Learning.

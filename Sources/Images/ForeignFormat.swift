@@ -62,7 +62,8 @@ extension ForeignFormat {
     } else if text.hasPrefix("<!doctype html") || text.hasPrefix("<html") {
       self.init(
         "HTML", .document,
-        "A download probably went wrong and a page was stored in place of the picture: fetch it again.")
+        "A download probably went wrong and a page was stored in place of the picture: fetch it again."
+      )
     } else if text.hasPrefix("version https://git-lfs") {
       self.init(
         "a pointer of Git LFS", .document, "The picture itself is elsewhere: run `git lfs pull`.")
@@ -117,7 +118,8 @@ extension ForeignFormat {
       Magic(
         "%PDF-",
         ForeignFormat(
-          "PDF", .document, "Draw its pages first, for example with `pdftoppm -png file.pdf page`.")),
+          "PDF", .document, "Draw its pages first, for example with `pdftoppm -png file.pdf page`.")
+      ),
       Magic("PK\u{3}\u{4}", packed("a zip archive")), Magic([0x1F, 0x8B], packed("a gzip file")),
       Magic("7z".utf8 + [0xBC, 0xAF], packed("a 7-Zip archive")),
       Magic("Rar!", packed("a RAR archive")),

@@ -67,7 +67,8 @@ extension Raster {
     let part = part ?? PixelBox(x: 0, y: 0, width: width, height: height)
     precondition(
       box.isInside(width: self.width, height: self.height)
-        && part.isInside(width: width, height: height), "\(part) of \(box) at \(width) x \(height).")
+        && part.isInside(width: width, height: height), "\(part) of \(box) at \(width) x \(height)."
+    )
     if box.width == self.width, box.height == self.height, width == self.width,
       height == self.height
     {

@@ -110,7 +110,8 @@ func zip(
     let packed = form.method == 8 ? try deflated(entry.bytes) : entry.bytes
     let flags = (form.isUTF8 ? 1 << 11 : 0) | (form.isEncrypted ? 1 : 0)
     let sum = Int(crc32(entry.bytes))
-    let long = little(1, 2) + little(24, 2) + little(entry.bytes.count, 8) + little(packed.count, 8)
+    let long =
+      little(1, 2) + little(24, 2) + little(entry.bytes.count, 8) + little(packed.count, 8)
       + little(archive.count, 8)
     let extra = isLarge ? long + form.extra : form.extra
     func common(_ sizes: [UInt8], _ extra: [UInt8]) -> [UInt8] {

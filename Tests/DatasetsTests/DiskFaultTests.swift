@@ -39,7 +39,9 @@ import Testing
       let left = try directory.names().filter { $0.hasPrefix("d") }
       // A disk that stays full may keep what was begun, under the other name; one that is lost after the last
       // renaming keeps the whole pack.
-      #expect(recovers ? left.isEmpty : left.allSatisfy { isWholeOrPartial($0) }, "change \(failing): \(left)")
+      #expect(
+        recovers ? left.isEmpty : left.allSatisfy { isWholeOrPartial($0) },
+        "change \(failing): \(left)")
       try? DiskFileSystem().removeAll(into)
       failing += 1
     }

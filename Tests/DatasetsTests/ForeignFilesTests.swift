@@ -18,7 +18,8 @@ import Testing
   }
 
   static let systems: [(name: String, reason: String)] = [
-    ("@eaDir/1.png/SYNOPHOTO_THUMB_M.png", "Synology metadata"), ("__MACOSX/1.png", "macOS metadata"),
+    ("@eaDir/1.png/SYNOPHOTO_THUMB_M.png", "Synology metadata"),
+    ("__MACOSX/1.png", "macOS metadata"),
     ("._1.png", "macOS metadata"), (".DS_Store", "macOS metadata"),
     ("Thumbs.db", "Windows metadata"), ("System Volume Information/1.png", "Windows metadata"),
     ("$RECYCLE.BIN/S-1-5/1.png", "trash"), (".Trashes/501/1.png", "trash"),

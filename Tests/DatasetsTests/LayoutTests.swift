@@ -41,7 +41,8 @@ import Testing
     Case(
       names: ["test/cat/1", "test/dog/2"], expected: ["cat train", "dog train"],
       note: "All pictures are in the folder test"),
-    Case(names: ["test/1", "test/2"], expected: ["- train", "- train"], note: "in the folder test"),
+    Case(
+      names: ["test/1", "test/2"], expected: ["- train", "- train"], note: "in the folder test"),
     Case(
       names: ["val/cat/1", "test/dog/2"], expected: ["cat train", "dog train"],
       note: "test, val are taken as any other folder"),
@@ -66,7 +67,8 @@ import Testing
       names: ["Caf\u{E9}/1", "Cafe\u{301}/1", "Tee/1"],
       expected: ["Caf\u{E9} train", "Caf\u{E9} train", "Tee train"],
       note: "different code points that look the same"),
-    Case(names: ["a/\u{301}x/1", "b/\u{301}x/2"], expected: ["a train", "b train"], note: "above"),
+    Case(
+      names: ["a/\u{301}x/1", "b/\u{301}x/2"], expected: ["a train", "b train"], note: "above"),
   ]
 
   @Test(arguments: cases)

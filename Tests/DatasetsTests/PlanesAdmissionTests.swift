@@ -73,7 +73,9 @@ import Testing
     }
     let (report, pack) = try admitted([npy(100, channels: 4)] + colour, threads: threads)
     #expect(report.accepted == 9 && report.channels == 3 && pack.channels == 3)
-    #expect(report.rejected.map { "\($0.name) \($0.code.rawValue)" } == ["train/0/100.npy other_channels"])
+    #expect(
+      report.rejected.map { "\($0.name) \($0.code.rawValue)" } == ["train/0/100.npy other_channels"]
+    )
     #expect(report.advice.contains { $0.contains("left out: 1 of 4") })
     // The same as if the other had come last.
     let (last, _) = try admitted(colour + [npy(100, channels: 4)], threads: threads + 10)

@@ -45,7 +45,8 @@ struct RealDataTests {
         let margin = (Double(transform.resizedSide - side) / 2).rounded(.toNearestOrEven)
         let box = PixelBox(x: Int(margin), y: Int(margin), width: side, height: side)
         #expect(image.width == image.height)
-        #expect(transform.square(of: image) == whole.cropped(to: box), "\(pack[index].name) \(side)")
+        #expect(
+          transform.square(of: image) == whole.cropped(to: box), "\(pack[index].name) \(side)")
       }
     }
   }

@@ -60,7 +60,8 @@ import Testing
     #expect(report.archiveFaults.map(\.code) == [.damagedHeader])
     let lost = tar([all[3]], hasEnd: false).count
     let detail = try #require(report.archiveFaults.first).detail
-    #expect(detail.contains("\(lost) bytes from byte \(start) on, after train/a/2.png"), "\(detail)")
+    #expect(
+      detail.contains("\(lost) bytes from byte \(start) on, after train/a/2.png"), "\(detail)")
   }
 
   @Test func `bytes behind a tar's end, packed or not, are told`() throws {
@@ -88,7 +89,9 @@ import Testing
 
   @Test func `names are bytes: what looks the same is two, what is no UTF-8 is kept`() throws {
     func name(_ bytes: [UInt8]) -> [UInt8] { Array("train/a/".utf8) + bytes + Array(".png".utf8) }
-    let names = [Array("\u{E9}".utf8), Array("e\u{301}".utf8), [0xE9], [0x95, 0x5C], [0xE9, 0xE8]]
+    let names = [
+      Array("\u{E9}".utf8), Array("e\u{301}".utf8), [0xE9], [0x95, 0x5C], [0xE9, 0xE8],
+    ]
     let (report, found) = try admitted(
       tar(
         try names.enumerated().map {

@@ -131,7 +131,8 @@ import Testing
     case .header: bytes[start] ^= 1
     case .checksum, .length:
       let record = try #require(
-        bytes.indices.filter { bytes[$0...].starts(with: little(0x0201_4B50, 4)) }.dropFirst(4).first)
+        bytes.indices.filter { bytes[$0...].starts(with: little(0x0201_4B50, 4)) }.dropFirst(4)
+          .first)
       bytes[record + (damage == .checksum ? 16 : 24)] ^= 1
     }
     let (report, names) = try admitted(bytes)
@@ -174,7 +175,9 @@ import Testing
     #expect(try directory.names() == ["source.zip"])
   }
 
-  @Test func `every cut and every flipped bit of a small zip ends in pictures or in an error`() throws {
+  @Test func `every cut and every flipped bit of a small zip ends in pictures or in an error`()
+    throws
+  {
     let whole = try zip(entries(["a/1.png", "b/2.png"]), ZipForm(method: 8), isLarge: true)
     let limits = AdmissionLimits()
     for place in stride(from: 0, to: whole.count, by: 13) {

@@ -34,7 +34,8 @@ import Testing
     for side in shape.0 + shape.1 > 1000 ? [8, 21] : [8, 32, 113, 224] {
       for resized in [side, side * 8 / 7, side + 1] {
         let transform = EvaluationTransform(side: side, resizedSide: resized)
-        #expect(transform.square(of: image) == Self.slowSquare(image, transform), "\(side) \(resized)")
+        #expect(
+          transform.square(of: image) == Self.slowSquare(image, transform), "\(side) \(resized)")
       }
     }
   }
@@ -94,7 +95,8 @@ import Testing
 
 /// What decoding holds, against what the header says of it.
 @Suite struct DecodingMemoryTests {
-  @Test func `a picture is refused by the bytes that decoding would hold, from its header`() throws {
+  @Test func `a picture is refused by the bytes that decoding would hold, from its header`() throws
+  {
     let bytes = try samplePicture(width: 40, height: 30).png()
     let needed = try readHeader(of: bytes).decodingByteCount
     var limits = ImageLimits()
@@ -176,7 +178,8 @@ private func manyFrameWebP() throws -> ([UInt8], [UInt8]) {
     (Array("\u{FEFF} <svg xmlns=".utf8), "SVG"),
     (Array("<?xml version='1.0'?>\n<svg>".utf8), "SVG"), (Array("<?xml?><rss>".utf8), "XML"),
     (Array("  <!doctype HTML>".utf8), "HTML"), (Array("<html><body>".utf8), "HTML"),
-    (Array("PK\u{3}\u{4}".utf8), "zip"), ([0x1F, 0x8B, 8], "gzip"), (Array("8BPS".utf8), "Photoshop"),
+    (Array("PK\u{3}\u{4}".utf8), "zip"), ([0x1F, 0x8B, 8], "gzip"),
+    (Array("8BPS".utf8), "Photoshop"),
     (Array("version https://git-lfs.github.com/spec/v1".utf8), "git lfs pull"),
     (Array("{\"error\":\"not found\"}".utf8), "JSON"), (Array("P6\n64 64".utf8), "PNM"),
     ([0, 0, 1, 0, 1, 0], "ICO"), ([0x1A, 0x45, 0xDF, 0xA3], "Matroska"),

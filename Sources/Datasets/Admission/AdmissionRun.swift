@@ -142,7 +142,8 @@ final class Admission: @unchecked Sendable {
     while state.taken < state.done.count {
       guard let entry = try reader.next() else { return false }
       let name = state.done[state.taken]
-      guard entry.name.utf8.elementsEqual(name.utf8) || entry.name.utf8.count > limits.pathByteCount else { return false }
+      guard entry.name.utf8.elementsEqual(name.utf8) || entry.name.utf8.count > limits.pathByteCount
+      else { return false }
       state.taken += 1
     }
     return true

@@ -65,7 +65,8 @@ struct PackWriter: ~Copyable {
     }
     var writer = PackWriter(
       directory: directory,
-      file: try OutputFile(continuing: "pack", in: directory, at: byteCount, fileSystem), fileSystem)
+      file: try OutputFile(continuing: "pack", in: directory, at: byteCount, fileSystem), fileSystem
+    )
     var end = PackFormat.packHeaderByteCount
     for (index, picture) in pictures.enumerated() {
       let start = end + writer.gap(after: end)

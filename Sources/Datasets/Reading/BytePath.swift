@@ -7,7 +7,9 @@ struct BytePath: Hashable, Sendable {
   private init(bytes: [UInt8]) { self.bytes = bytes }
 
   /// The path of something in this folder.
-  func appending(_ name: [UInt8]) -> BytePath { BytePath(bytes: bytes + [UInt8(ascii: "/")] + name) }
+  func appending(_ name: [UInt8]) -> BytePath {
+    BytePath(bytes: bytes + [UInt8(ascii: "/")] + name)
+  }
 
   /// Calls `body` with the bytes and a 0 behind them.
   func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {

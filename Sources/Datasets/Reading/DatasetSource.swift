@@ -48,7 +48,8 @@ extension DatasetSource {
 
   /// True for a zip that unpacks itself: a program with a zip behind it. A tar may hold a zip too, but does not end with it.
   private static func isProgramWithZip(_ file: ReadableFile, head: [UInt8]) -> Bool {
-    let isProgram = head.starts(with: "MZ".utf8) || head.starts(with: [0x7F] + "ELF".utf8)
+    let isProgram =
+      head.starts(with: "MZ".utf8) || head.starts(with: [0x7F] + "ELF".utf8)
       || head.starts(with: "#!".utf8)
     guard isProgram else { return false }
     let found = try? ZipDirectory(in: file, before: file.byteCount, entryLimit: .max)

@@ -1,4 +1,4 @@
-import CZlib
+import CArchive
 
 /// A part of a file, taken in pieces.
 struct PackedBytes {
@@ -30,26 +30,17 @@ struct Inflater: ~Copyable {
   private var ended = false
   private static let pieceByteCount = 1 << 16
 
-  /// zlib's state, at one address for as long as it lives, as zlib asks.
+  /// zlib's state.
   @safe
   private final class State {
     let stream: UnsafeMutablePointer<z_stream>
 
     init?() {
-      unsafe stream = .allocate(capacity: 1)
-      unsafe stream.initialize(to: z_stream())
-      // −15: Deflate alone, without zlib's head, in a window of 32 KiB.
-      let size = unsafe Int32(MemoryLayout<z_stream>.size)
-      guard unsafe inflateInit2_(stream, -15, ZLIB_VERSION, size) == Z_OK else {
-        unsafe stream.deallocate()
-        return nil
-      }
+      guard let stream = unsafe byol_inflater_new() else { return nil }
+      unsafe self.stream = stream
     }
 
-    deinit {
-      unsafe inflateEnd(stream)
-      unsafe stream.deallocate()
-    }
+    deinit { unsafe byol_inflater_free(stream) }
   }
 
   /// For a method of the zip format: 0 or 8. Nil where there is no memory.
@@ -85,25 +76,13 @@ struct Inflater: ~Copyable {
 
   /// One call of zlib; false for an error.
   private mutating func inflate(_ state: State, into bytes: inout [UInt8]) -> Bool {
-    let room = Inflater.pieceByteCount
-    var code = Z_OK
-    var left = 0
-    let packed = input.count - taken
-    let piece = unsafe [UInt8](unsafeUninitializedCapacity: room) { output, filled in
-      unsafe input.withUnsafeMutableBufferPointer { input in
-        unsafe state.stream.pointee.next_in = input.baseAddress.map { unsafe $0 + taken }
-        unsafe state.stream.pointee.avail_in = UInt32(packed)
-        unsafe state.stream.pointee.next_out = output.baseAddress
-        unsafe state.stream.pointee.avail_out = UInt32(room)
-        code = unsafe CZlib.inflate(state.stream, Z_NO_FLUSH)
-        left = unsafe Int(state.stream.pointee.avail_in)
-        filled = unsafe room - Int(state.stream.pointee.avail_out)
-      }
-    }
-    taken += packed - left
-    bytes += piece
-    ended = code == Z_STREAM_END
-    // No progress without input is not an error yet: the next piece may bring it.
-    return [Z_OK, Z_STREAM_END, Z_BUF_ERROR].contains(code)
+    let packed = Array(input[taken...])
+    var (packedCount, count) = (UInt32(packed.count), UInt32(Inflater.pieceByteCount))
+    var piece = [UInt8](repeating: 0, count: Inflater.pieceByteCount)
+    let code = unsafe byol_inflate(state.stream, packed, &packedCount, &piece, &count)
+    taken += Int(packedCount)
+    bytes += piece.prefix(Int(count))
+    ended = code == 1
+    return code >= 0
   }
 }

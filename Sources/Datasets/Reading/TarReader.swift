@@ -164,7 +164,8 @@ extension TarReader {
     }
     let left = fileByteCount - Int(unsafe archive_filter_bytes(archive, -1))
     if left > 0 {
-      note(.bytesAfterEnd, "\(left) bytes follow the end of the compressed archive and are not read.")
+      note(
+        .bytesAfterEnd, "\(left) bytes follow the end of the compressed archive and are not read.")
     }
   }
 
@@ -177,7 +178,8 @@ extension TarReader {
       return true
     }
     guard position - dataEnd >= TarReader.recordByteCount else { return false }
-    note(.bytesAfterEnd, "Bytes follow the archive's end, from byte \(position) on, and are not read.")
+    note(
+      .bytesAfterEnd, "Bytes follow the archive's end, from byte \(position) on, and are not read.")
     return true
   }
 

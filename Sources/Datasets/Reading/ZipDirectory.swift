@@ -43,9 +43,12 @@ struct ZipDirectory {
         end = first + at + ZipDirectory.endByteCount + found.commentByteCount
         guard !found.isPart else {
           throw .unsupportedArchive(
-            "The file is one part of a split zip. Join the parts first, for example with `zip -s 0 in.zip --out one.zip`.")
+            "The file is one part of a split zip. Join the parts first, for example with `zip -s 0 in.zip --out one.zip`."
+          )
         }
-        guard start >= 0 else { throw .brokenArchive("The zip's directory points before the file.") }
+        guard start >= 0 else {
+          throw .brokenArchive("The zip's directory points before the file.")
+        }
         records = try ZipDirectory.records(of: found, in: file, start: start, limit: entryLimit)
         return
       }
@@ -170,7 +173,9 @@ struct ZipRecord {
     let raw = Array(texts.prefix(Int(nameCount)))
     let extra = ZipExtra(Array(texts.dropFirst(Int(nameCount))))
     let sizes = extra.sizes(whole: whole, packed: packed, offset: offset)
-    guard let entryOffset = sizes?.offset, let sizes, entryOffset <= Int.max - start else { return nil }
+    guard let entryOffset = sizes?.offset, let sizes, entryOffset <= Int.max - start else {
+      return nil
+    }
     name = ZipRecord.name(raw, host: version >> 8, extra: extra)
     isEncrypted = flags & 1 != 0
     self.method = Int(method)
@@ -211,7 +216,9 @@ private struct ZipExtra {
   }
 
   /// Sizes and place, from the 64-bit field where the record's own are full; nil where they are missing there.
-  func sizes(whole: UInt32, packed: UInt32, offset: UInt32) -> (whole: Int, packed: Int, offset: Int)? {
+  func sizes(whole: UInt32, packed: UInt32, offset: UInt32) -> (
+    whole: Int, packed: Int, offset: Int
+  )? {
     var reader = ByteReader(bytes: large ?? [])
     func value(_ short: UInt32) -> Int? { Int(short) }
     var values: [Int] = []

@@ -44,7 +44,8 @@ final class ZipReader: EntryReader {
     }
     guard let first = directories.last else {
       throw .brokenArchive(
-        "A zip has its directory at its end, and there is none. The file was probably cut off: make or send it again.")
+        "A zip has its directory at its end, and there is none. The file was probably cut off: make or send it again."
+      )
     }
     if first.start > 0 { faults.append(.bytesBeforeStart(first.start)) }
     self.directories = directories.reversed()
@@ -88,7 +89,8 @@ final class ZipReader: EntryReader {
     guard record.method == 0 || record.method == 8 else {
       return .refused(
         .unreadable,
-        "It is compressed by method \(record.method); only Deflate (8) and none (0) are read. Make the zip with Deflate.")
+        "It is compressed by method \(record.method); only Deflate (8) and none (0) are read. Make the zip with Deflate."
+      )
     }
     guard let data = dataOffset(of: record) else {
       return .refused(.damagedEntry, "Its own header in the zip is damaged.")
@@ -119,7 +121,8 @@ final class ZipReader: EntryReader {
         "It has \(bytes.count) bytes; the zip's directory says \(record.entryByteCount).")
     }
     guard crc32(bytes) == record.checksum else {
-      return .refused(.damagedEntry, "Its bytes do not give the checksum (CRC-32) that the zip says.")
+      return .refused(
+        .damagedEntry, "Its bytes do not give the checksum (CRC-32) that the zip says.")
     }
     return .bytes(bytes)
   }
@@ -141,12 +144,15 @@ final class ZipReader: EntryReader {
 extension ArchiveFault {
   fileprivate static func bytesAfterEnd(_ count: Int, at end: Int) -> ArchiveFault {
     ArchiveFault(
-      code: .bytesAfterEnd, detail: "\(count) bytes from byte \(end) on follow the zip's end and are not read.")
+      code: .bytesAfterEnd,
+      detail: "\(count) bytes from byte \(end) on follow the zip's end and are not read.")
   }
 
   fileprivate static func bytesBeforeStart(_ count: Int) -> ArchiveFault {
     ArchiveFault(
       code: .bytesBeforeStart,
-      detail: "\(count) bytes stand before the zip and are not read: a program, or a file that was cut off.")
+      detail:
+        "\(count) bytes stand before the zip and are not read: a program, or a file that was cut off."
+    )
   }
 }
