@@ -7,10 +7,11 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-// A progressive picture may take this many scans; more is a way to burn time, not a picture.
+// A progressive picture may take this many scans. Each scan passes over all coefficients, so that more of them would only
+// burn time.
 #define MAX_SCANS 100
 
-// A progressive picture's coefficients, two bytes a sample, are all in memory before its first row is.
+// A progressive picture's coefficients, two bytes per sample, are all in memory before its first row is.
 #define MAX_COEFFICIENT_BYTES (240L << 20)
 
 typedef struct {

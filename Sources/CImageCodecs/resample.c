@@ -214,7 +214,8 @@ INLINE void clip8(const ints16 *sum, uint8_t *out) {
   *(bytes16 *)out = __builtin_convertvector(x, bytes16);
 }
 
-// Four rows side by side, 16 bytes a column: of each pixel `few` (four at most) channels and what nobody looks at.
+// Interleaves four rows: 16 bytes per column, of each pixel `few` (four at most) channels and bytes that nobody looks at.
+// One vector then holds the same column of four rows, so that the horizontal pass needs no gather.
 INLINE void put_side_by_side(const uint8_t *pixels, size_t stride, int rows, int width,
                              int channels, int few, uint8_t *out) {
   for (int row = 0; row < rows; row++) {
@@ -226,7 +227,8 @@ INLINE void put_side_by_side(const uint8_t *pixels, size_t stride, int rows, int
   }
 }
 
-// `few` channels of `rows` (four at most) rows, narrowed or widened; up to three bytes past a pixel are written.
+// The horizontal pass over `few` channels of `rows` (four at most) rows; up to three bytes past a pixel are written, which
+// the next pixel overwrites.
 INLINE void resample_rows(const uint8_t *columns, const axis *across, int out_width, int rows,
                           int channels, int few, uint8_t *out, size_t pitch) {
   for (int x = 0; x < out_width; x++) {

@@ -27,7 +27,7 @@ public enum ChannelKind: String, Sendable, CaseIterable, Codable {
 public struct ImageHeader: Hashable, Sendable {
   /// The format that the bytes are in.
   public let format: ImageFormat
-  /// Pixels a row as stored, before the orientation is applied.
+  /// Pixels per row as stored, before the orientation is applied.
   public let width: Int
   /// Rows as stored.
   public let height: Int

@@ -38,7 +38,7 @@ public struct ViewRenderer: Hashable, Sendable {
 
 extension ViewRenderer {
   /// The random changes of one view of a picture of `width` x `height` pixels. `epoch` counts from 0,
-  /// `picture` is its place in the pack, `view` is 0 or 1.
+  /// `picture` is its index in the pack, `view` is 0 or 1.
   public func parameters(
     width: Int, height: Int, seed: UInt64, epoch: Int, picture: Int, view: Int
   ) -> ViewParameters {

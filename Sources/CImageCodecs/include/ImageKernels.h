@@ -5,7 +5,7 @@
 
 enum { BYOL_BICUBIC = 0, BYOL_BILINEAR = 1 };
 
-// Pictures have `channels` interleaved bytes a pixel, 1...16.
+// Pictures have `channels` interleaved bytes per pixel, 1...16.
 
 // A part of a resampled picture: `width` x `height` pixels from column `x` and row `y` on.
 typedef struct {

@@ -177,7 +177,9 @@ final class Admission: @unchecked Sendable {
     let (ledger, state) = committing.withLock { ($0.ledger, $0) }
     tell(state)
     guard ledger.report.accepted > 0 else {
-      throw .noPictures(ledger.report(with: FolderLayout(names: []), faults: reader.faults))
+      var report = ledger.report
+      report.archiveFaults = reader.faults
+      throw .noPictures(report)
     }
     guard var writer = writer.take() else { preconditionFailure("An admission ends once.") }
     let layout = FolderLayout(names: ledger.names)

@@ -7,7 +7,7 @@
 /// 3. The last folder is the label. Where it is the same for all pictures and the folder above is not, the one above is, as
 ///    in `n01443537/images/1.png`.
 struct FolderLayout {
-  /// One picture's label, as a place in `labels`, and part.
+  /// One picture's label, as an index in `labels`, and part.
   struct Place: Hashable {
     var label: Int?
     var split: Split

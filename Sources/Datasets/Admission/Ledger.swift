@@ -25,8 +25,10 @@ struct Ledger {
     self.channels = channels
   }
 
-  /// The channels of most pictures, where those are others than were accepted; of equally many the accepted ones.
+  /// The channels of most pictures, where those are others than were accepted by the first picture; of equally many the
+  /// accepted ones. Nil where the channels were given, so that no source is read a third time.
   var otherMajority: Int? {
+    guard channels == nil else { return nil }
     let accepted = report.channels.flatMap { channelCounts[$0] } ?? 0
     let most = channelCounts.max { ($0.value, $1.key) < ($1.value, $0.key) }
     return most.flatMap { $0.value > accepted ? $0.key : nil }

@@ -46,7 +46,7 @@ func namesSorted(in directory: BytePath) -> [[UInt8]]? {
   return names.sorted { $0.lexicographicallyPrecedes($1) }
 }
 
-/// A regular file open for reading at any place; closed when let go.
+/// A regular file open for reading at any offset; closed when let go.
 final class ReadableFile {
   let byteCount: Int
   private let descriptor: Int32

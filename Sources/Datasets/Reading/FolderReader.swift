@@ -2,8 +2,9 @@
 final class FolderReader: EntryReader {
   private let root: BytePath
   private let limits: AdmissionLimits
-  /// Paths below the root still to visit, the next one last: their components as bytes.
-  private var waiting: [[[UInt8]]]
+  /// The folders on the way to the next entry: the names in each that are still to visit, the next one last. So only
+  /// one folder per level is held, however many there are.
+  private var levels: [(parts: [[UInt8]], waiting: [[UInt8]])]
   private(set) var byteCount = 0
 
   init(path: String, limits: AdmissionLimits) throws(AdmissionError) {
@@ -12,12 +13,17 @@ final class FolderReader: EntryReader {
     guard let names = namesSorted(in: root) else {
       throw .unreadableSource("The folder cannot be read.")
     }
-    waiting = names.reversed().map { [$0] }
+    levels = [([], names.reversed())]
   }
 
   func next() throws(AdmissionError) -> SourceEntry? {
-    while let parts = waiting.popLast() {
-      if let entry = visit(parts) { return entry }
+    while !levels.isEmpty {
+      // In place: a copy of the level would copy all of its names with each of them.
+      guard let name = levels[levels.count - 1].waiting.popLast() else {
+        levels.removeLast()
+        continue
+      }
+      if let entry = visit(levels[levels.count - 1].parts + [name]) { return entry }
     }
     return nil
   }
@@ -44,7 +50,7 @@ final class FolderReader: EntryReader {
       guard let names = namesSorted(in: path) else {
         return .refused(name, .unreadable, "It cannot be listed.")
       }
-      waiting += names.reversed().map { parts + [$0] }
+      levels.append((parts, names.reversed()))
       return nil
     case .file:
       byteCount += found.byteCount

@@ -1,19 +1,19 @@
 import CArchive
 
-/// A part of a file, taken in pieces.
+/// A range of a file, read block by block.
 struct PackedBytes {
   private let file: ReadableFile
   private var range: Range<Int>
-  private static let pieceByteCount = 1 << 16
+  private static let blockByteCount = 1 << 16
 
   init(file: ReadableFile, range: Range<Int>) {
     self.file = file
     self.range = range
   }
 
-  /// The next piece, empty at the end; nil where it cannot be read.
+  /// The next block, empty at the end; nil where it cannot be read.
   mutating func next() -> [UInt8]? {
-    let count = min(PackedBytes.pieceByteCount, range.count)
+    let count = min(PackedBytes.blockByteCount, range.count)
     guard let bytes = file.bytes(at: range.lowerBound, count: count), bytes.count == count else {
       return nil
     }
@@ -22,13 +22,13 @@ struct PackedBytes {
   }
 }
 
-/// Unpacks one entry of a zip, stored or packed with Deflate (RFC 1951), a piece at a time.
+/// Unpacks one entry of a zip, stored or packed with Deflate (RFC 1951), block by block.
 struct Inflater: ~Copyable {
   private let state: State?
   private var input: [UInt8] = []
   private var taken = 0
   private var ended = false
-  private static let pieceByteCount = 1 << 16
+  private static let blockByteCount = 1 << 16
 
   /// zlib's state.
   @safe
@@ -56,14 +56,14 @@ struct Inflater: ~Copyable {
   /// Appends the next bytes, none at the end; false where the packed bytes are damaged or end early.
   mutating func append(to bytes: inout [UInt8], from source: inout PackedBytes) -> Bool {
     guard let state else {
-      guard let piece = source.next() else { return false }
-      bytes += piece
+      guard let block = source.next() else { return false }
+      bytes += block
       return true
     }
     while !ended {
       if taken == input.count {
-        guard let piece = source.next() else { return false }
-        (input, taken) = (piece, 0)
+        guard let block = source.next() else { return false }
+        (input, taken) = (block, 0)
       }
       let before = bytes.count
       guard inflate(state, into: &bytes) else { return false }
@@ -77,11 +77,11 @@ struct Inflater: ~Copyable {
   /// One call of zlib; false for an error.
   private mutating func inflate(_ state: State, into bytes: inout [UInt8]) -> Bool {
     let packed = Array(input[taken...])
-    var (packedCount, count) = (UInt32(packed.count), UInt32(Inflater.pieceByteCount))
-    var piece = [UInt8](repeating: 0, count: Inflater.pieceByteCount)
-    let code = unsafe byol_inflate(state.stream, packed, &packedCount, &piece, &count)
+    var (packedCount, count) = (UInt32(packed.count), UInt32(Inflater.blockByteCount))
+    var block = [UInt8](repeating: 0, count: Inflater.blockByteCount)
+    let code = unsafe byol_inflate(state.stream, packed, &packedCount, &block, &count)
     taken += Int(packedCount)
-    bytes += piece.prefix(Int(count))
+    bytes += block.prefix(Int(count))
     ended = code == 1
     return code >= 0
   }

@@ -8,7 +8,7 @@ struct ZipDirectory {
   let start: Int
   /// The first byte behind the zip.
   let end: Int
-  /// Where each entry's record stands in the file, in the order of the entries' own places.
+  /// Where each entry's record stands in the file, in the order of the entries' own offsets.
   let records: [Int]
 
   private static let endByteCount = 22
@@ -62,7 +62,7 @@ struct ZipDirectory {
     var count: Int
     var recordsByteCount: Int
     var recordsOffset: Int
-    /// The place of the records in the file, reckoned from the end record, before which they stand.
+    /// The offset of the records in the file, reckoned from the end record, before which they stand.
     var recordsAt: Int
     var commentByteCount: Int
     var isPart: Bool
@@ -85,7 +85,7 @@ struct ZipDirectory {
         (self.count, recordsByteCount, recordsOffset, recordsEnd) = large
       }
       recordsAt = recordsEnd - recordsByteCount
-      // Where something was put before the file, its places are too small; where the directory itself is not right
+      // Where something was put before the file, its offsets are too small; where the directory itself is not right
       // before the end record, they must be taken at their word.
       if file.word32(at: recordsAt) != recordMagic, file.word32(at: recordsOffset) == recordMagic {
         recordsAt = recordsOffset
@@ -99,23 +99,23 @@ struct ZipDirectory {
       guard reader.take(UInt32.self) == locatorMagic, reader.take(UInt32.self) != nil,
         let told = reader.take(UInt64.self).flatMap(Int.init(exactly:))
       else { return nil }
-      // The locator's place is wrong where something stands before the file; then the record is right before it.
-      for place in [told, endAt - 20 - 56] {
-        guard place >= 0, let bytes = file.bytes(at: place, count: 56) else { continue }
+      // The locator's offset is wrong where something stands before the zip; then the record is right before it.
+      for at in [told, endAt - 20 - 56] {
+        guard at >= 0, let bytes = file.bytes(at: at, count: 56) else { continue }
         var reader = ByteReader(bytes: bytes)
         guard reader.take(UInt32.self) == end64Magic, reader.take(28) != nil,
           let count = reader.take(UInt64.self).flatMap(Int.init(exactly:)),
           let byteCount = reader.take(UInt64.self).flatMap(Int.init(exactly:)),
           let offset = reader.take(UInt64.self).flatMap(Int.init(exactly:)),
-          byteCount <= place, count <= byteCount / recordByteCount
+          byteCount <= at, count <= byteCount / recordByteCount
         else { continue }
-        return (count, byteCount, offset, place)
+        return (count, byteCount, offset, at)
       }
       return nil
     }
   }
 
-  /// The places of the records, sorted by the places of their entries.
+  /// The offsets of the records, sorted by the offsets of their entries.
   private static func records(
     of end: End, in file: ReadableFile, start: Int, limit: Int
   ) throws(AdmissionError) -> [Int] {
@@ -152,9 +152,9 @@ struct ZipRecord {
   let mode: UInt32
   let isFolder: Bool
 
-  /// The record at a place of the file, of a zip that begins at `start`; nil where there is none.
-  init?(in file: ReadableFile, at place: Int, start: Int) {
-    guard let head = file.bytes(at: place, count: ZipDirectory.recordByteCount) else { return nil }
+  /// The record at an offset of the file, of a zip that begins at `start`; nil where there is none.
+  init?(in file: ReadableFile, at position: Int, start: Int) {
+    guard let head = file.bytes(at: position, count: ZipDirectory.recordByteCount) else { return nil }
     var reader = ByteReader(bytes: head)
     guard reader.take(UInt32.self) == 0x0201_4B50, let version = reader.take(UInt16.self),
       reader.take(UInt16.self) != nil, let flags = reader.take(UInt16.self),
@@ -165,7 +165,7 @@ struct ZipRecord {
       reader.take(UInt16.self) != nil, reader.take(UInt16.self) != nil,
       let attributes = reader.take(UInt32.self), let offset = reader.take(UInt32.self),
       let texts = file.bytes(
-        at: place + ZipDirectory.recordByteCount, count: Int(nameCount) + Int(extraCount)),
+        at: position + ZipDirectory.recordByteCount, count: Int(nameCount) + Int(extraCount)),
       texts.count == Int(nameCount) + Int(extraCount)
     else { return nil }
     byteCount =
@@ -215,12 +215,11 @@ private struct ZipExtra {
     }
   }
 
-  /// Sizes and place, from the 64-bit field where the record's own are full; nil where they are missing there.
+  /// Sizes and offset, from the 64-bit field where the record's own are full; nil where they are missing there.
   func sizes(whole: UInt32, packed: UInt32, offset: UInt32) -> (
     whole: Int, packed: Int, offset: Int
   )? {
     var reader = ByteReader(bytes: large ?? [])
-    func value(_ short: UInt32) -> Int? { Int(short) }
     var values: [Int] = []
     for short in [whole, packed, offset] {
       if short < .max {
@@ -244,8 +243,8 @@ private struct ZipExtra {
 }
 
 extension ReadableFile {
-  fileprivate func word32(at place: Int) -> UInt32? {
-    guard place >= 0, let bytes = bytes(at: place, count: 4) else { return nil }
+  fileprivate func word32(at offset: Int) -> UInt32? {
+    guard offset >= 0, let bytes = bytes(at: offset, count: 4) else { return nil }
     var reader = ByteReader(bytes: bytes)
     return reader.take(UInt32.self)
   }

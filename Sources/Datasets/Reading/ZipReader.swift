@@ -8,7 +8,7 @@ final class ZipReader: EntryReader {
   private let file: ReadableFile
   private let limits: AdmissionLimits
   private let directories: [ZipDirectory]
-  private var place = (directory: 0, record: 0)
+  private var position = (directory: 0, record: 0)
   private(set) var byteCount = 0
   let faults: [ArchiveFault]
   /// Zips in one file at most: each costs a search for its directory.
@@ -53,14 +53,14 @@ final class ZipReader: EntryReader {
   }
 
   func next() throws(AdmissionError) -> SourceEntry? {
-    while place.directory < directories.count {
-      let directory = directories[place.directory]
-      guard place.record < directory.records.count else {
-        place = (place.directory + 1, 0)
+    while position.directory < directories.count {
+      let directory = directories[position.directory]
+      guard position.record < directory.records.count else {
+        position = (position.directory + 1, 0)
         continue
       }
-      let at = directory.records[place.record]
-      place.record += 1
+      let at = directory.records[position.record]
+      position.record += 1
       guard let record = ZipRecord(in: file, at: at, start: directory.start) else {
         throw .unreadableSource("The archive was altered while it was read.")
       }
