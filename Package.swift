@@ -49,8 +49,10 @@ let package = Package(
 
     // Networks and pictures.
     .target(name: "NeuralNetworks", dependencies: ["TensorGraph", "Tensors", "Randomness"]),
-    .target(name: "Images", dependencies: ["Randomness", "CImageCodecs"]),
-    .target(name: "Datasets", dependencies: ["Images", "Randomness", "Threads", "CArchive"]),
+    .target(name: "Images", dependencies: ["Randomness", "Threads", "CImageCodecs"]),
+    .target(
+      name: "Datasets",
+      dependencies: ["Images", "Randomness", "Durability", "Threads", "CArchive"]),
     .target(name: "Checkpoints", dependencies: ["Durability", "Tensors", "JSONTree"]),
 
     // Learning.
@@ -152,7 +154,9 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(
       name: "ImagesTests", dependencies: ["Images", "Randomness", "Tensors"], exclude: ["Fixtures"]),
-    .testTarget(name: "DatasetsTests", dependencies: ["Datasets", "Images", "Randomness"]),
+    .testTarget(
+      name: "DatasetsTests",
+      dependencies: ["Datasets", "Images", "Randomness", "Durability", "FaultyDisk"]),
     .testTarget(name: "HouseTests"),
     .testTarget(
       name: "EncodersTests",

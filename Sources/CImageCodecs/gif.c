@@ -71,6 +71,7 @@ static GifFileType *opened(gif_source *source, byol_image_header *header, int *t
   header->kind =
       gif->Image.ColorMap || gif->SColorMap ? BYOL_KIND_PALETTE : BYOL_KIND_GRAY;
   header->progressive = gif->Image.Interlace;
+  header->bits = 8;
   *code = BYOL_IMAGE_OK;
   return gif;
 }

@@ -7,10 +7,11 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-// A progressive picture may take this many scans; more is a way to burn time, not a picture.
+// A progressive picture may take this many scans. Each scan passes over all coefficients, so that more of them would only
+// burn time.
 #define MAX_SCANS 100
 
-// A progressive picture's coefficients, two bytes a sample, are all in memory before its first row is.
+// A progressive picture's coefficients, two bytes per sample, are all in memory before its first row is.
 #define MAX_COEFFICIENT_BYTES (240L << 20)
 
 typedef struct {
@@ -146,7 +147,9 @@ int byol_jpeg_header(const uint8_t *bytes, size_t count, int eighths, byol_image
     header->kind = d->picture.num_components == 1   ? BYOL_KIND_GRAY
                    : d->picture.num_components == 4 ? BYOL_KIND_CMYK
                                                     : BYOL_KIND_RGB;
-    header->progressive = d->picture.progressive_mode;
+    // Several scans of a baseline picture are held as coefficients too.
+    header->progressive = jpeg_has_multiple_scans(&d->picture);
+    header->bits = 8;
   }
   jpeg_destroy_decompress(&d->picture);
   free(d);

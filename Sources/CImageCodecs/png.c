@@ -79,6 +79,7 @@ int byol_png_header(const uint8_t *bytes, size_t count, byol_image_header *heade
                    : type & PNG_COLOR_MASK_COLOR ? BYOL_KIND_RGB
                                                  : BYOL_KIND_GRAY;
     header->progressive = png_get_interlace_type(png, info) != PNG_INTERLACE_NONE;
+    header->bits = png_get_bit_depth(png, info);
     header->channels = convert(png, info);
   }
   png_destroy_read_struct(&png, &info, NULL);

@@ -32,6 +32,7 @@ int byol_webp_header(const uint8_t *bytes, size_t count, byol_image_header *head
   header->channels = features.has_alpha || features.has_animation ? 4 : 3;
   header->kind = BYOL_KIND_RGB;
   header->progressive = 0;
+  header->bits = 8;
   return BYOL_IMAGE_OK;
 }
 

@@ -17,12 +17,13 @@ public enum Split: UInt8, Sendable, CaseIterable, Codable {
     }
   }
 
-  /// The split that a folder's name stands for, in any case of letters; nil for other names.
+  /// The split that a folder's name can stand for, in any case of letters; nil for other names. Whether it does, the whole
+  /// layout tells (`FolderLayout`).
   public init?(folder: String) {
     switch folder.lowercased() {
-    case "train": self = .train
+    case "train", "training": self = .train
     case "val", "valid", "validation": self = .validation
-    case "test": self = .test
+    case "test", "testing": self = .test
     default: return nil
     }
   }

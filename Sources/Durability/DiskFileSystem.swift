@@ -23,6 +23,21 @@ public struct DiskFileSystem: FileSystem {
     return DiskFile(descriptor: descriptor, path: path)
   }
 
+  /// Opens a file for writing behind its first `byteCount` bytes. A link at the end of the path is refused.
+  public func openFile(
+    _ path: String, keeping byteCount: Int
+  ) throws(FileSystemError) -> any WritableFile {
+    let descriptor = unsafe open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else {
+      throw FileSystemError(operation: "open", path: path, code: errno)
+    }
+    let file = DiskFile(descriptor: descriptor, path: path)
+    guard ftruncate(descriptor, byteCount) == 0, lseek(descriptor, 0, SEEK_END) == byteCount else {
+      throw FileSystemError(operation: "truncate", path: path, code: errno)
+    }
+    return file
+  }
+
   /// Flushes a folder's entries.
   public func synchronizeDirectory(_ path: String) throws(FileSystemError) {
     let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -121,6 +136,12 @@ private final class DiskFile: WritableFile {
       if count < 0 && errno == EINTR { continue }
       guard count >= 0 else { throw FileSystemError(operation: "write", path: path, code: errno) }
       written += count
+    }
+  }
+
+  func overwriteStart(_ bytes: UnsafeRawBufferPointer) throws(FileSystemError) {
+    guard unsafe pwrite(descriptor, bytes.baseAddress, bytes.count, 0) == bytes.count else {
+      throw FileSystemError(operation: "write", path: path, code: errno)
     }
   }
 

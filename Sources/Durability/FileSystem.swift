@@ -8,6 +8,8 @@ public protocol FileSystem: Sendable {
   func createDirectory(_ path: String) throws(FileSystemError)
   /// Makes an empty file for writing; an existing one is cut to nothing.
   func createFile(_ path: String) throws(FileSystemError) -> any WritableFile
+  /// Opens a file for writing behind its first `byteCount` bytes; what it has beyond them is cut off.
+  func openFile(_ path: String, keeping byteCount: Int) throws(FileSystemError) -> any WritableFile
   /// Flushes a folder's own entries to the disk.
   func synchronizeDirectory(_ path: String) throws(FileSystemError)
   /// Gives a file or folder another name; replaces a file of that name.
@@ -22,10 +24,12 @@ public protocol FileSystem: Sendable {
   func read(_ path: String) throws(FileSystemError) -> [UInt8]
 }
 
-/// A file that is being written; closed by `close`, or when it is released.
+/// A file that is being written, from one thread at a time; closed by `close`, or when it is released.
 public protocol WritableFile {
   /// Appends bytes.
   func append(_ bytes: UnsafeRawBufferPointer) throws(FileSystemError)
+  /// Puts bytes in place of the file's first ones, which must be there.
+  func overwriteStart(_ bytes: UnsafeRawBufferPointer) throws(FileSystemError)
   /// Flushes what was appended to the disk.
   func synchronize() throws(FileSystemError)
   /// Closes the file.
@@ -101,6 +105,21 @@ extension WritableFile {
   /// - Throws: `FileSystemError`.
   public func append(_ bytes: [UInt8]) throws(FileSystemError) {
     try append(elements: bytes)
+  }
+
+  /// Puts bytes in place of the file's first ones, which must be there.
+  ///
+  /// - Throws: `FileSystemError`.
+  public func overwriteStart(_ bytes: [UInt8]) throws(FileSystemError) {
+    let result: Result<Void, FileSystemError> = unsafe bytes.withUnsafeBytes { bytes in
+      do throws(FileSystemError) {
+        try unsafe overwriteStart(bytes)
+        return .success(())
+      } catch {
+        return .failure(error)
+      }
+    }
+    try result.get()
   }
 
   /// Appends the bytes of plain numbers as they lie in memory.

@@ -27,7 +27,7 @@ public enum ChannelKind: String, Sendable, CaseIterable, Codable {
 public struct ImageHeader: Hashable, Sendable {
   /// The format that the bytes are in.
   public let format: ImageFormat
-  /// Pixels a row as stored, before the orientation is applied.
+  /// Pixels per row as stored, before the orientation is applied.
   public let width: Int
   /// Rows as stored.
   public let height: Int
@@ -37,8 +37,10 @@ public struct ImageHeader: Hashable, Sendable {
   public let kind: ChannelKind
   /// True where the picture has an alpha channel or a transparent colour.
   public let hasAlpha: Bool
-  /// True for a progressive JPEG and an interlaced PNG or GIF.
+  /// True for a JPEG of several scans (progressive, or baseline in parts) and an interlaced PNG or GIF.
   public let isProgressive: Bool
+  /// Bits of a sample as stored: 1, 2, 4, 8 or 16. Those of 16 lose their low byte in decoding.
+  public let bitsPerSample: Int
   /// The channels that the codec delivers: 3, or 4 with alpha; of NumPy's planes as many as there are.
   let channels: Int
 }
@@ -54,7 +56,7 @@ public enum AlphaConversion: Sendable {
 /// Reads the header of `bytes` and holds it against `limits`; decodes no pixel.
 ///
 /// - Throws: `empty`, `tooManyBytes`, `unsupportedFormat`, `tooLargeSide`, `tooManyPixels`,
-///   `truncated` or `corrupt`.
+///   `tooCostly`, `truncated` or `corrupt`.
 public func readHeader(
   of bytes: [UInt8], limits: ImageLimits = ImageLimits()
 ) throws(ImageError) -> ImageHeader {
@@ -64,16 +66,20 @@ public func readHeader(
       .tooManyBytes, "\(bytes.count) encoded bytes; \(limits.encodedByteCount) at most.")
   }
   guard let format = ImageFormat(sniffing: bytes) else {
-    throw ImageError(.unsupportedFormat, unsupportedDetail)
+    throw ImageError(
+      .unsupportedFormat, ForeignFormat(sniffing: bytes)?.sentence ?? unknownFormatDetail(bytes))
   }
   if format == .npy { return try ImageHeader(PlanesFile(bytes), limits) }
   let stored = try storedHeader(of: bytes, format: format, eighths: 8)
   try limits.check(width: Int(stored.width), height: Int(stored.height))
-  return ImageHeader(
+  let header = ImageHeader(
     format: format, width: Int(stored.width), height: Int(stored.height),
     orientation: Orientation(of: bytes, format: format),
     kind: ChannelKind(stored.kind), hasAlpha: stored.channels == 4,
-    isProgressive: stored.progressive != 0, channels: Int(stored.channels))
+    isProgressive: stored.progressive != 0, bitsPerSample: Int(stored.bits),
+    channels: Int(stored.channels))
+  try limits.check(header)
+  return header
 }
 
 extension ImageHeader {
@@ -87,13 +93,18 @@ extension ImageHeader {
       }
     self.init(
       format: .npy, width: planes.width, height: planes.height, orientation: .upright, kind: kind,
-      hasAlpha: false, isProgressive: false, channels: planes.channels)
+      hasAlpha: false, isProgressive: false, bitsPerSample: 8, channels: planes.channels)
   }
 }
 
-private let unsupportedDetail =
-  "The bytes begin like none of "
-  + ImageFormat.allCases.map { $0.rawValue.uppercased() }.joined(separator: ", ") + "."
+private func unknownFormatDetail(_ bytes: [UInt8]) -> String {
+  let read = ImageFormat.allCases.map { $0.rawValue.uppercased() }.joined(separator: ", ")
+  // What a full disk, or a download that was reserved and never written, leaves.
+  if bytes.allSatisfy({ $0 == 0 }) {
+    return "All \(bytes.count) bytes are zero: the file was never written. Fetch it again."
+  }
+  return "The bytes begin like none of \(read). Convert the picture to one of these first."
+}
 
 /// Decodes a picture to 8-bit RGB, turned upright, its format judged by its bytes; NumPy's planes keep their channels.
 ///

@@ -29,14 +29,18 @@ public struct EvaluationTransform: Hashable, Sendable {
   public var elementCount: Int { side * side * channels }
 
   /// The square of `side` pixels before it is normalised.
+  ///
+  /// Takes no more memory than the picture's centre square and the result do, whatever the picture's aspect.
   public func square(of image: Raster, scratch: ViewScratch = ViewScratch()) -> Raster {
     let short = min(image.width, image.height)
     let width = image.width * resizedSide / short
     let height = image.height * resizedSide / short
-    let resized = image.resized(width: width, height: height, scratch: scratch)
-    return resized.cropped(
-      to: PixelBox(
-        x: centred(width), y: centred(height), width: side, height: side))
+    // The resized picture is never made as a whole: with a short side of one pixel and a long one of 16,384 it would
+    // have `resizedSide` squared times as many pixels as the picture.
+    return image.resized(
+      width: width, height: height,
+      part: PixelBox(x: centred(width), y: centred(height), width: side, height: side),
+      scratch: scratch)
   }
 
   /// Half of what is left over, rounded half to even as torchvision does.

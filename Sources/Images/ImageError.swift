@@ -45,11 +45,25 @@ public struct ImageLimits: Hashable, Sendable {
   public var encodedByteCount = 20 * 1024 * 1024
   /// Pixels at most; 50 million by default.
   public var pixelCount = 50_000_000
-  /// Pixels a side at most; 16,384 by default.
+  /// Pixels per side at most; 16,384 by default.
   public var side = 16_384
+  /// Bytes that decoding may hold at once, by `ImageHeader.decodingByteCount`; 640 MiB by default, which every picture
+  /// within the other limits keeps to.
+  public var decodingByteCount = 640 * 1024 * 1024
 
   /// The defaults.
   public init() {}
+
+  /// - Throws: `tooCostly`.
+  func check(_ header: ImageHeader) throws(ImageError) {
+    let needed = header.decodingByteCount
+    guard needed <= decodingByteCount else {
+      throw ImageError(
+        .tooCostly,
+        "Decoding it would hold \(needed) bytes; \(decodingByteCount) at most. Make the picture smaller, or store it as "
+          + "a baseline JPEG.")
+    }
+  }
 
   /// - Throws: `tooLargeSide` or `tooManyPixels`.
   func check(width: Int, height: Int) throws(ImageError) {

@@ -141,7 +141,7 @@ extension Raster {
     return Raster(width: w, height: h, channels: channels, pixels: turned)
   }
 
-  /// The stored place of the displayed pixel (x, y).
+  /// The stored position of the displayed pixel (x, y).
   private func source(_ x: Int, _ y: Int, _ orientation: Orientation) -> (Int, Int) {
     switch orientation {
     case .upright: (x, y)

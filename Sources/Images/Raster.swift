@@ -1,15 +1,15 @@
-/// A decoded picture: 8 bits a channel, row by row from the top, the channels of a pixel side by side, no padding.
+/// A decoded picture: 8 bits per channel, row by row from the top, the channels of a pixel side by side, no padding.
 ///
 /// Three channels are red, green and blue; of other numbers nothing is known but that one is light.
 public struct Raster: Hashable, Sendable {
   /// The numbers of channels that pictures may have.
   public static let channelCounts = 1...16
 
-  /// Pixels a row, at least 1.
+  /// Pixels per row, at least 1.
   public let width: Int
   /// Rows, at least 1.
   public let height: Int
-  /// Bytes a pixel, within `channelCounts`.
+  /// Bytes per pixel, within `channelCounts`.
   public let channels: Int
   /// `height · width · channels` bytes.
   public let pixels: [UInt8]
@@ -41,11 +41,11 @@ public struct Raster: Hashable, Sendable {
 public struct PixelView {
   /// The first byte of the first row.
   public let pixels: UnsafePointer<UInt8>
-  /// Pixels a row.
+  /// Pixels per row.
   public let width: Int
   /// Rows.
   public let height: Int
-  /// Bytes a pixel.
+  /// Bytes per pixel.
   public let channels: Int
   /// True where every pixel is known to be gray.
   public let isGray: Bool
@@ -99,11 +99,11 @@ extension Raster {
   /// Three channels to look at: those of a picture of three, one repeated, the first three of more.
   public var shown: Raster {
     guard channels != 3 else { return self }
-    let places = (0..<3).map { min($0, channels < 3 ? 0 : channels - 1) }
+    let shownChannels = (0..<3).map { min($0, channels < 3 ? 0 : channels - 1) }
     var colors: [UInt8] = []
     colors.reserveCapacity(width * height * 3)
     for first in stride(from: 0, to: pixels.count, by: channels) {
-      for place in places { colors.append(pixels[first + place]) }
+      for channel in shownChannels { colors.append(pixels[first + channel]) }
     }
     return Raster(width: width, height: height, pixels: colors)
   }

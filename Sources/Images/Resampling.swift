@@ -54,36 +54,46 @@ public final class ViewScratch {
 
 extension Raster {
   /// The picture (or the part of it in `box`) at another size, antialiased; equal to Pillow's
-  /// `Image.crop(box).resize(size, filter)` bit for bit.
+  /// `Image.crop(box).resize((width, height), filter)` bit for bit, and with `part` to `.crop(part)` of that.
   ///
-  /// `box` must lie inside the picture; it is all of it when nil. `scratch` is memory to reuse.
+  /// `box` must lie inside the picture; it is all of it when nil. `part` must lie inside the result; it is all of it when
+  /// nil. Time and memory depend on the source pixels that `part` takes and on its own size, not on `width` and
+  /// `height`. `scratch` is memory to reuse.
   public func resized(
     width: Int, height: Int, filter: ResamplingFilter = .bicubic, box: PixelBox? = nil,
-    scratch: ViewScratch = ViewScratch()
+    part: PixelBox? = nil, scratch: ViewScratch = ViewScratch()
   ) -> Raster {
     let box = box ?? PixelBox(x: 0, y: 0, width: self.width, height: self.height)
-    precondition(contains(box) && width > 0 && height > 0, "\(box) to \(width) x \(height).")
+    let part = part ?? PixelBox(x: 0, y: 0, width: width, height: height)
+    precondition(
+      box.isInside(width: self.width, height: self.height)
+        && part.isInside(width: width, height: height), "\(part) of \(box) at \(width) x \(height)."
+    )
     if box.width == self.width, box.height == self.height, width == self.width,
       height == self.height
     {
-      return self
+      return part.width == width && part.height == height ? self : cropped(to: part)
     }
-    let needed = byol_resample_scratch(
-      Int32(box.width), Int32(box.height), Int32(channels), Int32(width), Int32(height))
+    let window = byol_window(
+      x: Int32(part.x), y: Int32(part.y), width: Int32(part.width), height: Int32(part.height))
+    let needed = byol_resample_bytes_scratch(
+      Int32(box.width), Int32(box.height), Int32(channels), Int32(width), Int32(height), window,
+      filter.rawValue)
     let memory = unsafe scratch.bytes(needed)
     return unsafe withPixels { view in
-      unsafe Raster.filled(width: width, height: height, channels: channels) { out in
+      unsafe Raster.filled(width: part.width, height: part.height, channels: channels) { out in
         unsafe byol_resample_bytes(
           view.pixels + (box.y * view.width + box.x) * channels, view.width * channels,
           Int32(box.width), Int32(box.height), Int32(channels), out, Int32(width), Int32(height),
-          filter.rawValue, memory)
+          window, filter.rawValue, memory)
       }
     }
   }
 
   /// The part of the picture in `box`, which must lie inside it.
   public func cropped(to box: PixelBox) -> Raster {
-    precondition(contains(box), "\(box) of \(width) x \(height) pixels.")
+    precondition(
+      box.isInside(width: width, height: height), "\(box) of \(width) x \(height) pixels.")
     var part: [UInt8] = []
     part.reserveCapacity(box.width * box.height * channels)
     for y in box.y..<box.y + box.height {
@@ -92,9 +102,11 @@ extension Raster {
     }
     return Raster(width: box.width, height: box.height, channels: channels, pixels: part)
   }
+}
 
-  private func contains(_ box: PixelBox) -> Bool {
-    box.x >= 0 && box.y >= 0 && box.width > 0 && box.height > 0 && box.x + box.width <= width
-      && box.y + box.height <= height
+extension PixelBox {
+  fileprivate func isInside(width: Int, height: Int) -> Bool {
+    x >= 0 && y >= 0 && self.width > 0 && self.height > 0 && self.width <= width - x
+      && self.height <= height - y
   }
 }

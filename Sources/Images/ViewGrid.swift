@@ -13,7 +13,7 @@ public struct ViewGridLimits: Hashable, Sendable {
 
 /// Pictures beside the views that training makes of them, as one picture to look at.
 ///
-/// A row a picture: its centre square, then the first and the second view of as many epochs as are asked for, parted by
+/// One row per picture: its centre square, then the first and the second view of as many epochs as are asked for, parted by
 /// white lines. The views are those that `ViewBatchSource` renders for the same seed, their normalisation undone.
 public struct ViewGrid: Hashable, Sendable {
   /// The two distributions of views and the normalisation.
@@ -26,7 +26,7 @@ public struct ViewGrid: Hashable, Sendable {
   public let epochs: Int
   private static let gap = 2
 
-  /// A grid with `epochs` pairs of views a row.
+  /// A grid with `epochs` pairs of views per row.
   public init(augmentations: Augmentations, side: Int, seed: UInt64, epochs: Int) {
     precondition(side > 0 && epochs > 0, "\(epochs) epochs of \(side) pixels.")
     self.augmentations = augmentations
@@ -35,13 +35,13 @@ public struct ViewGrid: Hashable, Sendable {
     self.epochs = epochs
   }
 
-  /// Pixels a row of the grid.
+  /// Pixels per row of the grid.
   public var width: Int { (1 + 2 * epochs) * (side + ViewGrid.gap) - ViewGrid.gap }
 
   /// Rows of a grid of `pictures`.
   public func height(pictures: Int) -> Int { pictures * (side + ViewGrid.gap) - ViewGrid.gap }
 
-  /// The grid of pictures, each with its place in the pack, which its views depend on.
+  /// The grid of pictures, each with its index in the pack, which its views depend on.
   public func callAsFunction(_ pictures: [(index: Int, image: Raster)]) -> Raster {
     precondition(!pictures.isEmpty, "A grid of nothing.")
     let height = height(pictures: pictures.count)
@@ -56,7 +56,7 @@ public struct ViewGrid: Hashable, Sendable {
     return Raster(width: width, height: height, pixels: pixels)
   }
 
-  /// The bytes of the view number `view`, two an epoch, in three channels.
+  /// The bytes of the view number `view`, two per epoch, in three channels.
   private func levels(of picture: (index: Int, image: Raster), view: Int) -> [UInt8] {
     let normalization = augmentations.normalization
     let renderer = ViewRenderer(

@@ -38,7 +38,7 @@ public struct ViewRenderer: Hashable, Sendable {
 
 extension ViewRenderer {
   /// The random changes of one view of a picture of `width` x `height` pixels. `epoch` counts from 0,
-  /// `picture` is its place in the pack, `view` is 0 or 1.
+  /// `picture` is its index in the pack, `view` is 0 or 1.
   public func parameters(
     width: Int, height: Int, seed: UInt64, epoch: Int, picture: Int, view: Int
   ) -> ViewParameters {
@@ -93,7 +93,7 @@ extension ViewRenderer {
     let crop = parameters.crop
     let (planeCount, depth) = (side * side, Int32(channels))
     let planeBytes = (elementCount * 4 + 127) / 64 * 64
-    let resampleBytes = byol_resample_scratch(
+    let resampleBytes = byol_resample_planes_scratch(
       Int32(crop.width), Int32(crop.height), depth, Int32(side), Int32(side))
     let blurBytes = byol_blur_scratch(Int32(side)) * 4
     let memory = unsafe scratch.bytes(planeBytes + max(resampleBytes, blurBytes))

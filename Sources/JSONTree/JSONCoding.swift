@@ -117,6 +117,9 @@ extension JSONValue: Codable {
   }
 
   /// Encodes the value.
+  ///
+  /// - Throws: `EncodingError` for an object with two names that look the same: Foundation's encoders hold names as
+  ///   Swift's strings, so that one of the two would be lost. (`encoded` writes both.)
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
     switch self {
@@ -127,8 +130,15 @@ extension JSONValue: Codable {
     case .string(let value): try container.encode(value)
     case .array(let value): try container.encode(value)
     case .object(let object):
-      try container.encode(
-        Dictionary(uniqueKeysWithValues: object.members.map { ($0.name, $0.value) }))
+      var members: [String: JSONValue] = [:]
+      for member in object.members {
+        guard members.updateValue(member.value, forKey: member.name) == nil else {
+          throw EncodingError.invalidValue(
+            self,
+            .init(codingPath: encoder.codingPath, debugDescription: "Two names look the same."))
+        }
+      }
+      try container.encode(members)
     }
   }
 }

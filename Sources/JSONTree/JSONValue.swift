@@ -16,19 +16,36 @@ public indirect enum JSONValue: Sendable, Hashable {
   case object(JSONObject)
 }
 
-/// The members of a JSON object, in their order; no name occurs twice.
+/// A member's name, compared by its code points as RFC 8259 (section 8.3) has it.
+///
+/// Swift's strings are equal when they look the same: "é" as one code point and as two would be one name.
+private struct ExactName: Sendable, Hashable {
+  let text: String
+
+  static func == (one: ExactName, other: ExactName) -> Bool {
+    one.text.utf8.elementsEqual(other.text.utf8)
+  }
+
+  func hash(into hasher: inout Hasher) {
+    for byte in text.utf8 { hasher.combine(byte) }
+    hasher.combine(UInt8(0xFF))
+  }
+}
+
+/// The members of a JSON object, in their order; no name occurs twice. Names are the same when their code points are.
 public struct JSONObject: Sendable, Hashable {
   /// One name and its value.
   public struct Member: Sendable, Hashable {
-    /// The member's name.
-    public let name: String
+    fileprivate let key: ExactName
     /// The member's value.
     public var value: JSONValue
+    /// The member's name.
+    public var name: String { key.text }
   }
 
   /// The members in the order they were written.
   public private(set) var members: [Member] = []
-  private var positions: [String: Int] = [:]
+  private var positions: [ExactName: Int] = [:]
 
   /// An object without members.
   public init() {}
@@ -38,17 +55,18 @@ public struct JSONObject: Sendable, Hashable {
 
   /// The value of a name; assigning replaces in place or appends, `nil` removes.
   public subscript(name: String) -> JSONValue? {
-    get { positions[name].map { members[$0].value } }
+    get { positions[ExactName(text: name)].map { members[$0].value } }
     set {
-      switch (positions[name], newValue) {
+      let key = ExactName(text: name)
+      switch (positions[key], newValue) {
       case (let position?, let value?): members[position].value = value
       case (nil, let value?):
-        positions[name] = members.count
-        members.append(Member(name: name, value: value))
+        positions[key] = members.count
+        members.append(Member(key: key, value: value))
       case (let position?, nil):
         members.remove(at: position)
         positions = [:]
-        for (index, member) in members.enumerated() { positions[member.name] = index }
+        for (index, member) in members.enumerated() { positions[member.key] = index }
       case (nil, nil): break
       }
     }

@@ -18,8 +18,9 @@ import Testing
 
   func open() throws -> Pack { try Pack(directory: directory.path + "/d") }
 
-  @Test func `an untouched pack is whole`() throws {
+  @Test func `an untouched pack is whole, and tells its parts`() throws {
     try open().verify()
+    #expect(try open().splits == [.train, .test])
   }
 
   @Test(arguments: ["pack", "index"])

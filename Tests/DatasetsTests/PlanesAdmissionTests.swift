@@ -66,6 +66,22 @@ import Testing
     #expect(try pack.image(at: 1) == planes(2, channels: 3))
   }
 
+  @Test(arguments: [1, 3])
+  func `most pictures decide on the channels, whichever comes first`(threads: Int) throws {
+    let colour = try (0..<9).map {
+      ArchiveEntry(name: "train/\($0 % 2)/\($0).png", bytes: try picture($0).png())
+    }
+    let (report, pack) = try admitted([npy(100, channels: 4)] + colour, threads: threads)
+    #expect(report.accepted == 9 && report.channels == 3 && pack.channels == 3)
+    #expect(
+      report.rejected.map { "\($0.name) \($0.code.rawValue)" } == ["train/0/100.npy other_channels"]
+    )
+    #expect(report.advice.contains { $0.contains("left out: 1 of 4") })
+    // The same as if the other had come last.
+    let (last, _) = try admitted(colour + [npy(100, channels: 4)], threads: threads + 10)
+    #expect(last.identity == report.identity)
+  }
+
   @Test func `large planes are scaled down and kept as they are`() throws {
     let (_, pack) = try admitted([npy(1, width: 700, height: 600, channels: 2)])
     let expected = planes(1, width: 700, height: 600, channels: 2)

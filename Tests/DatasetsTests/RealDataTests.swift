@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import Images
 import Testing
 
 /// Real pictures; runs when `BYOL_TEST_DATA` names the folder that holds them.
@@ -26,5 +27,27 @@ struct RealDataTests {
     let pack = try Pack(directory: directory.path + "/d")
     try pack.verify()
     #expect((0..<pack.count).allSatisfy { pack[$0].width == 64 && pack[$0].height == 64 })
+  }
+
+  @Test(arguments: ["eurosat-50mb.tar.gz", "cifar10-jpg.tar.gz"])
+  func `the evaluation's square has the bits of the whole picture resized and cut`(
+    name: String
+  ) throws {
+    let data = ProcessInfo.processInfo.environment["BYOL_TEST_DATA"] ?? ""
+    try admit(
+      source: DatasetSource(path: data + "/" + name), into: directory.path + "/d", threads: 2)
+    let pack = try Pack(directory: directory.path + "/d")
+    for index in stride(from: 0, to: pack.count, by: pack.count / 150) {
+      let image = try pack.image(at: index)
+      for side in [24, 64, 112, 160] {
+        let transform = EvaluationTransform(side: side)
+        let whole = image.resized(width: transform.resizedSide, height: transform.resizedSide)
+        let margin = (Double(transform.resizedSide - side) / 2).rounded(.toNearestOrEven)
+        let box = PixelBox(x: Int(margin), y: Int(margin), width: side, height: side)
+        #expect(image.width == image.height)
+        #expect(
+          transform.square(of: image) == whole.cropped(to: box), "\(pack[index].name) \(side)")
+      }
+    }
   }
 }

@@ -50,6 +50,15 @@ public final class FaultyFileSystem: FileSystem {
     return countsContent ? FaultyFile(file: file, path: path, fileSystem: self) : file
   }
 
+  /// Opens a file, if it is not its turn to fail.
+  public func openFile(
+    _ path: String, keeping byteCount: Int
+  ) throws(FileSystemError) -> any WritableFile {
+    try count("open", path)
+    let file = try disk.openFile(path, keeping: byteCount)
+    return countsContent ? FaultyFile(file: file, path: path, fileSystem: self) : file
+  }
+
   /// Flushes a folder, if it is not its turn to fail.
   public func synchronizeDirectory(_ path: String) throws(FileSystemError) {
     try count("flush folder", path)
@@ -92,6 +101,11 @@ private struct FaultyFile: WritableFile {
       throw error
     }
     try unsafe file.append(bytes)
+  }
+
+  func overwriteStart(_ bytes: UnsafeRawBufferPointer) throws(FileSystemError) {
+    try fileSystem.count("write", path)
+    try unsafe file.overwriteStart(bytes)
   }
 
   func synchronize() throws(FileSystemError) {

@@ -63,6 +63,8 @@ struct DecodingCost {
         let memory = [UInt8](repeating: 1, count: 300 << 20)
         #expect(memory[memory.count - 1] == 1)
       }
+      // On a busy machine taking the memory takes its time; here memory alone is judged.
+      cost.seconds = 0
       #expect(cost.faults.count == 1 && cost.byteCount < 310 << 20, "\(cost)")
       cost.pixelByteCount = 100 << 20
       #expect(cost.faults == [], "\(cost)")

@@ -35,6 +35,25 @@ import Testing
     #expect(error?.reason == #"the name "epochs" occurs twice"#)
   }
 
+  @Test func `names that look the same and differ in code points are two names`() throws {
+    let (one, two) = ("\u{E9}", "e\u{301}")
+    #expect(one == two)
+    let value = try JSONValue(parsing: #"{"\#(one)":1,"\#(two)":2}"#)
+    let object = try #require(value.objectValue)
+    #expect(object.members.count == 2 && object[one] == 1 && object[two] == 2)
+    #expect(try JSONValue(parsing: value.encoded) == value)
+    #expect(try JSONValue(parsing: #"{"\#(one)":1}"#) != JSONValue(parsing: #"{"\#(two)":1}"#))
+    var shorter = object
+    shorter[one] = nil
+    #expect(shorter.members.map(\.name.utf8.count) == [3] && shorter[two] == 2)
+    // Foundation's encoder has room for one of them, and must not lose the other in silence.
+    #expect(throws: EncodingError.self) { try JSONCoding.encode(value) }
+  }
+
+  @Test func `the same name escaped and plain occurs twice`() {
+    #expect(throws: JSONError.self) { try JSONValue(parsing: #"{"\u00e9":1,"\#("\u{E9}")":2}"#) }
+  }
+
   @Test func `bytes that are not UTF-8 are refused`() {
     #expect(throws: JSONError.self) { try JSONValue(parsing: [0x22, 0xC3, 0x28, 0x22]) }
   }

@@ -27,6 +27,7 @@ typedef struct {
   int32_t channels;
   int32_t kind;
   int32_t progressive;
+  int32_t bits; // of a sample as stored
 } byol_image_header;
 
 // JPEG: `eighths` in 1...8 scales in the DCT domain; the header's size is the scaled one.

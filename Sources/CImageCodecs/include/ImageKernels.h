@@ -5,10 +5,19 @@
 
 enum { BYOL_BICUBIC = 0, BYOL_BILINEAR = 1 };
 
-// Pictures have `channels` interleaved bytes a pixel, 1...16.
+// Pictures have `channels` interleaved bytes per pixel, 1...16.
 
-// The bytes of scratch memory that the two resampling functions need.
-size_t byol_resample_scratch(int width, int height, int channels, int out_width, int out_height);
+// A part of a resampled picture: `width` x `height` pixels from column `x` and row `y` on.
+typedef struct {
+  int32_t x, y, width, height;
+} byol_window;
+
+// The bytes of scratch memory that `byol_resample_planes` and `byol_resample_bytes` need. They are bounded by the sizes
+// of the crop and of what is written.
+size_t byol_resample_planes_scratch(int width, int height, int channels, int out_width,
+                                    int out_height);
+size_t byol_resample_bytes_scratch(int width, int height, int channels, int out_width,
+                                   int out_height, byol_window part, int filter);
 
 // Antialiased resampling of a crop (its first pixel is at `pixels`, rows are `stride` bytes apart) to as many float
 // planes of out_width*out_height as there are channels, in 0...1, clipped; mirrored where `flip` is not 0.
@@ -16,9 +25,11 @@ void byol_resample_planes(const uint8_t *pixels, size_t stride, int width, int h
                           float *planes, int out_width, int out_height, int filter, int flip,
                           void *scratch);
 
-// Antialiased resampling in fixed point, equal to Pillow's `Image.resize` bit for bit.
+// Antialiased resampling in fixed point, equal to Pillow's `Image.resize` to out_width x out_height bit for bit. Only
+// `part` of the result, which must lie inside it, is computed and written, its rows one after the other.
 void byol_resample_bytes(const uint8_t *pixels, size_t stride, int width, int height, int channels,
-                         uint8_t *out, int out_width, int out_height, int filter, void *scratch);
+                         uint8_t *out, int out_width, int out_height, byol_window part, int filter,
+                         void *scratch);
 
 enum {
   BYOL_BRIGHTNESS = 0, // adds `amount`

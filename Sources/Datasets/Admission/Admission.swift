@@ -1,7 +1,4 @@
-import FoundationEssentials
-import Glibc
-import Images
-import Threads
+public import Durability
 
 /// How far an admission has come.
 public struct AdmissionProgress: Hashable, Sendable {
@@ -25,89 +22,117 @@ public struct AdmissionProgress: Hashable, Sendable {
 /// `threads`. `progress` is called every 256 entries, and first of all where an earlier admission goes on, from one
 /// thread at a time.
 ///
-/// When the process is killed, that folder stays behind, and the same call goes on where it was: pictures that are in
+/// All pictures of a pack have as many channels. The first picture's are taken; where it turns out at the end that most
+/// have others, the source is read once more for those.
+///
+/// When the process is killed, the folder beside stays behind, and the same call goes on where it was: pictures that are in
 /// the pack are not decoded again, and the result is the same to the bit. Should the source or the limits have changed
 /// meanwhile, it begins anew.
-/// - Throws: `AdmissionError`; nothing is left behind then.
+/// - Throws: `AdmissionError`; nothing is left behind then, unless the disk does not let it be removed.
 @discardableResult
 public func admit(
   source: DatasetSource, into directory: String, limits: AdmissionLimits = AdmissionLimits(),
-  threads: Int = 1, progress: (@Sendable (AdmissionProgress) -> Void)? = nil
+  threads: Int = 1, fileSystem: any FileSystem = DiskFileSystem(),
+  progress: (@Sendable (AdmissionProgress) -> Void)? = nil
 ) throws(AdmissionError) -> AdmissionReport {
-  try PackDirectory.create(at: directory) { (partial) throws(AdmissionError) in
-    let fingerprint = "\(source.fingerprint) \(limits)"
-    if let earlier = EarlierAdmission(directory: partial, fingerprint: fingerprint),
-      let admission = try? Admission(
-        continuing: earlier, reader: try source.reader(limits: limits), directory: partial,
-        limits: limits, progress: progress),
-      let report = try admission.run(threads: max(1, threads))
-    {
-      return report
-    }
-    return try Admission(
-      reader: try source.reader(limits: limits), directory: try PackDirectory.emptied(partial),
-      fingerprint: fingerprint, limits: limits, progress: progress
-    ).wholeRun(threads: max(1, threads))
-  }
+  try PackWriting(
+    directory: directory, fingerprint: "\(source.fingerprint) \(limits)", limits: limits,
+    threads: threads, fileSystem: fileSystem, progress: progress
+  ).write { () throws(AdmissionError) in try source.reader(limits: limits) }
 }
 
-extension DatasetSource {
-  fileprivate func reader(limits: AdmissionLimits) throws(AdmissionError) -> any EntryReader {
-    switch self {
-    case .folder(let path): try FolderReader(path: path, limits: limits)
-    case .archive(let path): try ArchiveReader(path: path, limits: limits)
-    }
-  }
-}
+/// The way from a reader of entries to a directory with a pack.
+struct PackWriting {
+  var directory: String
+  /// What tells the source from others, so that a killed admission can be gone on with; nil for never.
+  var fingerprint: String?
+  var limits: AdmissionLimits
+  var threads: Int
+  var fileSystem: any FileSystem
+  var progress: (@Sendable (AdmissionProgress) -> Void)?
 
-/// Admits the entries of any reader, from the first on.
-func admit(
-  _ reader: any EntryReader, into directory: String, limits: AdmissionLimits, threads: Int,
-  progress: (@Sendable (AdmissionProgress) -> Void)?
-) throws(AdmissionError) -> AdmissionReport {
-  try PackDirectory.create(at: directory) { (partial) throws(AdmissionError) in
-    try Admission(
-      reader: reader, directory: try PackDirectory.emptied(partial), fingerprint: nil,
-      limits: limits, progress: progress
-    ).wholeRun(threads: max(1, threads))
-  }
-}
+  /// Where the pack is written until it is whole; it may hold what a killed process left.
+  private var partial: String { directory + ".partial" }
 
-/// A directory that is filled under another name and then renamed.
-enum PackDirectory {
-  /// Calls `fill` with that name, which may hold what a killed process left.
-  static func create(
-    at directory: String, _ fill: (String) throws(AdmissionError) -> AdmissionReport
+  /// Admits what `makeReader` reads, which is called again for each pass.
+  func write(
+    _ makeReader: () throws(AdmissionError) -> any EntryReader
   ) throws(AdmissionError) -> AdmissionReport {
-    let partial = directory + ".partial"
     do throws(AdmissionError) {
-      let report = try fill(partial)
-      AdmissionJournal.remove(from: partial)
-      try install(partial, as: directory)
+      let report = try fill(makeReader)
+      try install()
       return report
     } catch {
-      removeTree(partial)
+      // A disk that does not let itself be written may not let itself be tidied either; the first error tells more.
+      try? fileSystem.removeAll(partial)
       throw error
     }
   }
 
-  /// Makes the directory, with nothing in it; returns its path.
-  static func emptied(_ partial: String) throws(AdmissionError) -> String {
-    removeTree(partial)
-    guard unsafe mkdir(partial, 0o755) == 0 else {
-      throw .pack(.system(call: "mkdir", file: "directory", errno: errno))
+  private func fill(
+    _ makeReader: () throws(AdmissionError) -> any EntryReader
+  ) throws(AdmissionError) -> AdmissionReport {
+    var outcome = try goneOn(makeReader)
+    var channels: Int?
+    while true {
+      switch outcome {
+      case .report(let report)?: return report
+      case .otherChannels(let most)?: channels = most
+      case .otherSource?, nil: channels = nil
+      }
+      try empty()
+      let admission = try Admission(
+        reader: try makeReader(), directory: partial,
+        // Only the first pass can be gone on with: which one a killed process was in is not noted.
+        fingerprint: channels == nil ? fingerprint : nil, limits: limits, channels: channels,
+        fileSystem: fileSystem, progress: progress)
+      outcome = try admission.run(threads: max(1, threads))
     }
-    return partial
   }
 
-  private static func install(_ partial: String, as directory: String) throws(AdmissionError) {
-    do throws(PackError) {
-      try synchronizeDirectory(partial)
-      guard unsafe rename(partial, directory) == 0 else {
-        throw .system(call: "rename", file: "directory", errno: errno)
+  /// The outcome of going on with what a killed process left; nil where there is nothing of this source.
+  private func goneOn(
+    _ makeReader: () throws(AdmissionError) -> any EntryReader
+  ) throws(AdmissionError) -> Admission.Outcome? {
+    guard let fingerprint,
+      let earlier = EarlierAdmission(directory: partial, fingerprint: fingerprint),
+      let admission = try? Admission(
+        continuing: earlier, reader: try makeReader(), directory: partial, limits: limits,
+        fileSystem: fileSystem, progress: progress)
+    else { return nil }
+    return try admission.run(threads: max(1, threads))
+  }
+
+  /// Makes the partial directory, with nothing in it.
+  private func empty() throws(AdmissionError) {
+    try writing { () throws(FileSystemError) in
+      try fileSystem.removeAll(partial)
+      try fileSystem.createDirectory(partial)
+    }
+  }
+
+  /// Gives the whole pack its name. Its files are on the disk already; here their names get there, then the folder's own.
+  private func install() throws(AdmissionError) {
+    do throws(PackError) { try AdmissionJournal.remove(from: partial, fileSystem) } catch {
+      throw .pack(error)
+    }
+    try writing { () throws(FileSystemError) in
+      try fileSystem.synchronizeDirectory(partial)
+      try fileSystem.rename(partial, to: directory)
+    }
+    do throws(AdmissionError) {
+      try writing { () throws(FileSystemError) in
+        try fileSystem.synchronizeDirectory(PackWriting.parent(of: directory))
       }
-      try synchronizeDirectory(parent(of: directory))
-    } catch { throw .pack(error) }
+    } catch {
+      // The name may be gone after a power cut. Whoever is told of a failure must not find a pack later.
+      try? fileSystem.removeAll(directory)
+      throw error
+    }
+  }
+
+  private func writing(_ body: () throws(FileSystemError) -> Void) throws(AdmissionError) {
+    do throws(PackError) { try naming("directory", body) } catch { throw .pack(error) }
   }
 
   private static func parent(of path: String) -> String {
@@ -115,207 +140,5 @@ enum PackDirectory {
       return "."
     }
     return slash == path.startIndex ? "/" : String(path[..<slash])
-  }
-}
-
-/// One admission: threads take entries in turn, prepare them on their own and commit them in the
-/// source's order.
-///
-/// Unchecked, because `reader` is used under `taking` only, and `writer` under `committing` only.
-private final class Admission: @unchecked Sendable {
-  /// The source's side.
-  private struct Taking {
-    var taken = 0
-    var ended = false
-    /// The names of the entries that an earlier admission has dealt with.
-    var done: [String] = []
-  }
-
-  /// The pack's side.
-  private struct Committing {
-    var waiting: [Int: PreparedEntry] = [:]
-    var committed = 0
-    var ledger: Ledger
-    var failure: AdmissionError?
-    /// Set where the source does not begin as it did for the earlier admission.
-    var isOtherSource = false
-  }
-
-  private let reader: any EntryReader
-  private let limits: AdmissionLimits
-  private let progress: (@Sendable (AdmissionProgress) -> Void)?
-  private let taking: Monitor<Taking>
-  private let committing: Monitor<Committing>
-  private let directory: String
-  private var writer: PackWriter?
-  private var journal: AdmissionJournal?
-
-  /// Begins with an empty `directory`; with a fingerprint of the source, a later admission can go on with it.
-  init(
-    reader: any EntryReader, directory: String, fingerprint: String?, limits: AdmissionLimits,
-    progress: (@Sendable (AdmissionProgress) -> Void)?
-  ) throws(AdmissionError) {
-    (self.reader, self.limits, self.progress) = (reader, limits, progress)
-    self.directory = directory
-    taking = Monitor(Taking())
-    committing = Monitor(Committing(ledger: Ledger(listedNames: limits.listedNames)))
-    do throws(PackError) {
-      writer = try PackWriter(directory: directory)
-      if let fingerprint {
-        journal = try AdmissionJournal(directory: directory, fingerprint: fingerprint)
-      }
-    } catch {
-      throw .pack(error)
-    }
-  }
-
-  /// Goes on where an earlier admission was killed.
-  init(
-    continuing earlier: EarlierAdmission, reader: any EntryReader, directory: String,
-    limits: AdmissionLimits, progress: (@Sendable (AdmissionProgress) -> Void)?
-  ) throws(PackError) {
-    (self.reader, self.limits, self.progress) = (reader, limits, progress)
-    self.directory = directory
-    var ledger = Ledger(listedNames: limits.listedNames)
-    let pictures = earlier.entries.compactMap { ledger.enter($0) }
-    taking = Monitor(Taking(done: earlier.entries.map(\.name)))
-    committing = Monitor(Committing(committed: earlier.entries.count, ledger: ledger))
-    writer = try PackWriter.continuing(
-      directory, pictures: pictures, byteCount: earlier.packByteCount)
-    journal = try AdmissionJournal(directory: directory, after: earlier)
-  }
-
-  /// The report of an admission that began with the first entry.
-  func wholeRun(threads: Int) throws(AdmissionError) -> AdmissionReport {
-    guard let report = try run(threads: threads) else {
-      preconditionFailure("Nothing was done before.")
-    }
-    return report
-  }
-
-  /// Admits the rest of the source; nil where it is not the one that the earlier admission read.
-  func run(threads: Int) throws(AdmissionError) -> AdmissionReport? {
-    let window = 4 * threads + 8
-    committing.withLock { if $0.committed > 0 { tell($0) } }
-    let group = ThreadGroup(count: threads) { [self] _ in
-      while let (number, entry) = take() {
-        let prepared = PreparedEntry(entry, limits: limits)
-        committing.wait(until: { number < $0.committed + window || $0.failure != nil }) {
-          $0.waiting[number] = prepared
-          commitWaiting(&$0)
-        }
-      }
-    }
-    group.join()
-    if committing.withLock({ $0.isOtherSource }) { return nil }
-    if let failure = committing.withLock({ $0.failure }) { throw failure }
-    return try finish()
-  }
-
-  /// The next entry with its number; nil at the end or after a failure.
-  private func take() -> (Int, SourceEntry)? {
-    guard committing.withLock({ $0.failure == nil }) else { return nil }
-    return taking.withLock { state in
-      guard !state.ended else { return nil }
-      do throws(AdmissionError) {
-        guard try skipDone(&state) else {
-          state.ended = true
-          committing.withLock { $0.isOtherSource = true }
-          return nil
-        }
-        guard let entry = try reader.next() else {
-          state.ended = true
-          return nil
-        }
-        guard state.taken < limits.entryCount else {
-          throw .tooManyEntries(limit: limits.entryCount)
-        }
-        guard reader.byteCount <= limits.totalByteCount else {
-          throw .tooManyBytes(limit: limits.totalByteCount)
-        }
-        state.taken += 1
-        return (state.taken - 1, entry)
-      } catch {
-        state.ended = true
-        committing.withLock { $0.failure = $0.failure ?? error }
-        return nil
-      }
-    }
-  }
-
-  /// Passes over what was dealt with before; false where the source's entries have other names.
-  private func skipDone(_ state: inout Taking) throws(AdmissionError) -> Bool {
-    while state.taken < state.done.count {
-      guard let entry = try reader.next() else { return false }
-      let name = state.done[state.taken]
-      guard entry.name == name || entry.name.utf8.count > limits.pathByteCount else { return false }
-      state.taken += 1
-    }
-    return true
-  }
-
-  /// Everything that is next in line goes to the pack.
-  private func commitWaiting(_ state: inout Committing) {
-    while state.failure == nil, let entry = state.waiting.removeValue(forKey: state.committed) {
-      do throws(PackError) {
-        if let picture = state.ledger.enter(entry) { try writer?.append(picture) }
-        journal?.add(entry)
-        state.committed += 1
-        guard state.committed % 256 == 0 else { continue }
-        try writer?.flush()
-        try journal?.commit(packByteCount: writer?.byteCount ?? 0)
-        tell(state)
-      } catch { state.failure = .pack(error) }
-    }
-  }
-
-  private func tell(_ state: Committing) {
-    let report = state.ledger.report
-    var told = AdmissionProgress()
-    told.entries = state.committed
-    (told.accepted, told.rejected) = (report.accepted, report.rejectedCount)
-    told.byteCount = writer?.byteCount ?? 0
-    progress?(told)
-  }
-
-  private func finish() throws(AdmissionError) -> AdmissionReport {
-    let (ledger, state) = committing.withLock { ($0.ledger, $0) }
-    tell(state)
-    guard ledger.report.accepted > 0 else { throw .noPictures(ledger.report) }
-    guard var writer = writer.take() else { preconditionFailure("An admission ends once.") }
-    let places = FolderPlaces(names: ledger.names)
-    for (index, place) in places.places.enumerated() {
-      writer.assign(label: place.label, split: place.split, to: index)
-    }
-    var report = ledger.report(with: places)
-    report.packByteCount = writer.byteCount
-    report.identity = writer.identityText
-    do throws(PackError) {
-      try writer.finish(labels: places.labels)
-      var file = try OutputFile(path: directory + "/report.json", name: "report.json")
-      try file.write(report.json())
-      try file.finish()
-    } catch { throw .pack(error) }
-    return report
-  }
-}
-
-extension AdmissionReport {
-  /// The report as JSON, its keys sorted.
-  public func json() -> [UInt8] {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(self) else {
-      preconditionFailure("A report is made of text and numbers only.")
-    }
-    return Array(data)
-  }
-
-  /// Reads the report of the pack in `directory`; nil where there is none that can be read.
-  public init?(packDirectory directory: String) {
-    guard let bytes = readFile(directory + "/report.json", limit: 1 << 28),
-      let report = try? JSONDecoder().decode(AdmissionReport.self, from: Data(bytes))
-    else { return nil }
-    self = report
   }
 }

@@ -7,11 +7,12 @@
 // A block is written when the pictures that it tells of are in the pack, so that what a killed process leaves is a
 // pack with at least what the journal's whole blocks say.
 
+import Durability
 import Images
 
 private enum JournalFormat {
   static let magic = Array("BYOLJRNL".utf8)
-  static let version: UInt32 = 2
+  static let version: UInt32 = 3
   static let name = "journal"
   static let byteLimit = 1 << 32
 }
@@ -23,8 +24,8 @@ struct AdmissionJournal: ~Copyable {
   private var entryCount: UInt32 = 0
 
   /// Begins the journal in `directory`.
-  init(directory: String, fingerprint: String) throws(PackError) {
-    var file = try OutputFile(path: directory + "/" + JournalFormat.name, name: JournalFormat.name)
+  init(directory: String, fingerprint: String, _ fileSystem: any FileSystem) throws(PackError) {
+    var file = try OutputFile(JournalFormat.name, in: directory, fileSystem)
     var head = ByteWriter(bytes: JournalFormat.magic)
     head.append(JournalFormat.version)
     head.append(fingerprint)
@@ -33,10 +34,11 @@ struct AdmissionJournal: ~Copyable {
   }
 
   /// Goes on with the journal that `earlier` was read from.
-  init(directory: String, after earlier: EarlierAdmission) throws(PackError) {
+  init(
+    directory: String, after earlier: EarlierAdmission, _ fileSystem: any FileSystem
+  ) throws(PackError) {
     file = try OutputFile(
-      continuing: directory + "/" + JournalFormat.name, name: JournalFormat.name,
-      at: earlier.journalByteCount)
+      continuing: JournalFormat.name, in: directory, at: earlier.journalByteCount, fileSystem)
   }
 
   mutating func add(_ entry: PreparedEntry) {
@@ -59,7 +61,11 @@ struct AdmissionJournal: ~Copyable {
     (entries, entryCount) = (ByteWriter(), 0)
   }
 
-  static func remove(from directory: String) { removeTree(directory + "/" + JournalFormat.name) }
+  static func remove(from directory: String, _ fileSystem: any FileSystem) throws(PackError) {
+    try naming(JournalFormat.name) { () throws(FileSystemError) in
+      try fileSystem.remove(directory + "/" + JournalFormat.name)
+    }
+  }
 }
 
 /// What a killed admission of the same source has done already.
@@ -72,7 +78,7 @@ struct EarlierAdmission {
 
   /// Reads the journal in `directory`; nil where there is none, none of this source, or no whole block.
   init?(directory: String, fingerprint: String) {
-    let path = directory + "/" + JournalFormat.name
+    let path = BytePath(directory + "/" + JournalFormat.name)
     guard let bytes = readFile(path, limit: JournalFormat.byteLimit) else { return nil }
     var reader = ByteReader(bytes: bytes)
     guard reader.take(8).map(Array.init) == JournalFormat.magic,
@@ -138,7 +144,7 @@ extension ByteWriter {
     let packed = picture.packed
     for word in [
       packed.width, packed.height, packed.channels, packed.byteCount, Int(packed.checksum),
-      picture.originalShortSide,
+      picture.originalShortSide, picture.usedBits ?? 0,
     ] { append(UInt32(word)) }
     bytes += [packed.isGray ? 1 : 0, packed.storage.rawValue, picture.hasAlpha ? 1 : 0]
     for word in picture.hash.words { append(word) }
@@ -173,7 +179,8 @@ extension ByteReader {
     guard let width = take(UInt32.self), let height = take(UInt32.self),
       let channels = take(UInt32.self), let byteCount = take(UInt32.self),
       let checksum = take(UInt32.self),
-      let shortSide = take(UInt32.self), let isGray = take(UInt8.self),
+      let shortSide = take(UInt32.self), let usedBits = take(UInt32.self),
+      let isGray = take(UInt8.self),
       let storage = take(UInt8.self).flatMap(PictureStorage.init), let alpha = take(UInt8.self),
       let first = take(UInt64.self), let second = take(UInt64.self),
       let kind = takeText().flatMap(ChannelKind.init), let levelCount = take(UInt32.self),
@@ -185,6 +192,7 @@ extension ByteReader {
       checksum: checksum)
     return PreparedPicture(
       packed: packed, hash: ContentHash(words: [first, second]), hasAlpha: alpha != 0, kind: kind,
-      originalShortSide: Int(shortSide), thumbnail: PictureThumbnail(levels: Array(levels)))
+      originalShortSide: Int(shortSide), usedBits: usedBits == 0 ? nil : Int(usedBits),
+      thumbnail: PictureThumbnail(levels: Array(levels)))
   }
 }

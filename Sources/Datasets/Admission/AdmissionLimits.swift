@@ -12,6 +12,9 @@ public struct AdmissionLimits: Hashable, Sendable {
   public var pathByteCount = 1_024
   /// Folders within folders at most; 32 by default.
   public var depth = 32
+  /// Bytes that all decoding at once may hold, whatever the number of threads; 1 GiB by default. A picture that needs more by
+  /// itself is decoded alone.
+  public var decodingByteCount = 1 << 30
   /// Rejected, skipped and duplicate names that the report lists at most, each; 1,000 by default. All
   /// of them are counted.
   public var listedNames = 1_000

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Images
 
 /// Why an entry of a source was not accepted; the raw value is what the report carries.
@@ -13,10 +14,31 @@ public enum RejectionCode: String, Sendable, CaseIterable, Codable {
   case notAFile = "not_a_file"
   case duplicateName = "duplicate_name"
   case otherChannels = "other_channels"
+  case damagedEntry = "damaged_entry"
 
   init(_ code: ImageError.Code) {
     self = RejectionCode(rawValue: code.rawValue) ?? .corrupt
   }
+}
+
+/// Something wrong with an archive as a whole, which did not keep its entries from being read.
+public struct ArchiveFault: Hashable, Sendable, Codable {
+  /// The kinds of faults; the raw value is what the report carries.
+  public enum Code: String, Hashable, Sendable, Codable, CaseIterable {
+    /// A tar without the zeros that end it.
+    case noEndMark = "no_end_mark"
+    /// Bytes of a tar that should be a header and are none.
+    case damagedHeader = "damaged_header"
+    /// Bytes behind the end that belong to no archive.
+    case bytesAfterEnd = "bytes_after_end"
+    /// Bytes before the beginning of a zip.
+    case bytesBeforeStart = "bytes_before_start"
+  }
+
+  /// The kind of fault.
+  public var code: Code
+  /// What is wrong and where, as a sentence.
+  public var detail: String
 }
 
 /// What admission found in a source and what it made of it.
@@ -35,7 +57,7 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
   public struct Skipped: Hashable, Sendable, Codable {
     /// The path in the source.
     public var name: String
-    /// Why: `not a picture` or `hidden`.
+    /// Why: `not a picture`, `archive`, `video`, `hidden`, or whose private file it is, such as `Synology metadata`.
     public var reason: String
   }
 
@@ -76,7 +98,7 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
   }
 
   /// The report's own format.
-  public var formatVersion = 2
+  public var formatVersion = 3
   /// The pictures in the pack.
   public var accepted = 0
   /// Entries that were not accepted.
@@ -87,6 +109,10 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
   public var skippedCount = 0
   /// The first of them.
   public var skipped: [Skipped] = []
+  /// All of them, by the reason.
+  public var skippedReasons: [String: Int] = [:]
+  /// What is wrong with the archive as a whole.
+  public var archiveFaults: [ArchiveFault] = []
   /// Accepted pictures with the same bytes as an earlier one.
   public var duplicateCount = 0
   /// The first of them.
@@ -100,7 +126,8 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
   public var nearDuplicates: [Duplicate] = []
   /// Of these, those that stand in another part of the data set than the earlier picture.
   public var nearDuplicatesAcrossSplits = 0
-  /// The channels of every accepted picture; those of the first one decide. Nil where none was accepted.
+  /// The channels of every accepted picture: those that most pictures have, of equally many those of the first one. Nil
+  /// where none was accepted.
   public var channels: Int?
   /// Accepted pictures by how their files store colours: `rgb`, `gray`, `palette`, `cmyk`, `planes`.
   public var channelKinds: [String: Int] = [:]
@@ -110,6 +137,11 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
   public var grayCount = 0
   /// Accepted pictures with transparency, laid over white.
   public var alphaCount = 0
+  /// Accepted pictures whose file has 16 bits per sample, of which the high byte is kept.
+  public var sixteenBitCount = 0
+  /// How many of the 16 bits these pictures' samples use at most, 8…16; 0 where there are none. Pictures with alpha are not
+  /// looked at.
+  public var sixteenBitUsedBits = 0
   /// Accepted pictures by the part of the data set: `train`, `val`, `test`.
   public var splits: [String: Int] = [:]
   /// The labels with their counts, in the order of their names; empty where there are none.
@@ -131,6 +163,10 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
     case formatVersion = "format_version"
     case rejectedCount = "rejected_count"
     case skippedCount = "skipped_count"
+    case skippedReasons = "skipped_reasons"
+    case archiveFaults = "archive_faults"
+    case sixteenBitCount = "sixteen_bit_count"
+    case sixteenBitUsedBits = "sixteen_bit_used_bits"
     case duplicateCount = "duplicate_count"
     case duplicatesAcrossSplits = "duplicates_across_splits"
     case nearDuplicateCount = "near_duplicate_count"
@@ -141,5 +177,17 @@ public struct AdmissionReport: Hashable, Sendable, Codable {
     case alphaCount = "alpha_count"
     case unlabelledCount = "unlabelled_count"
     case packByteCount = "pack_byte_count"
+  }
+}
+
+extension AdmissionReport {
+  /// The report as JSON, its keys sorted.
+  public func json() -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    guard let data = try? encoder.encode(self) else {
+      preconditionFailure("A report is made of text and numbers only.")
+    }
+    return Array(data)
   }
 }

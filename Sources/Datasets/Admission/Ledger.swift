@@ -6,7 +6,12 @@ struct Ledger {
   /// The accepted pictures' names, in the pack's order.
   private(set) var names: [String] = []
   private let listedNames: Int
-  private var seenNames: Set<String> = []
+  /// The channels that the set has; nil to go by the first picture.
+  private let channels: Int?
+  /// Pictures by their channels, the refused ones too.
+  private var channelCounts: [Int: Int] = [:]
+  /// Names as bytes: Swift's strings are equal where they look the same, files are not.
+  private var seenNames: Set<[UInt8]> = []
   private var firstWithHash: [ContentHash: Int] = [:]
   private var bars: [Int: Int] = [:]
   /// Pairs of accepted pictures with the same bytes: the later one and the first one.
@@ -15,13 +20,26 @@ struct Ledger {
   private var nearPairs: [(Int, Int)] = []
   private var thumbnails = ThumbnailIndex()
 
-  init(listedNames: Int) { self.listedNames = listedNames }
+  init(listedNames: Int, channels: Int?) {
+    self.listedNames = listedNames
+    self.channels = channels
+  }
+
+  /// The channels of most pictures, where those are others than were accepted by the first picture; of equally many the
+  /// accepted ones. Nil where the channels were given, so that no source is read a third time.
+  var otherMajority: Int? {
+    guard channels == nil else { return nil }
+    let accepted = report.channels.flatMap { channelCounts[$0] } ?? 0
+    let most = channelCounts.max { ($0.value, $1.key) < ($1.value, $0.key) }
+    return most.flatMap { $0.value > accepted ? $0.key : nil }
+  }
 
   /// Enters one entry; returns the picture if it is to be stored.
   mutating func enter(_ entry: PreparedEntry) -> PackedPicture? {
     switch entry {
     case .skipped(let skipped):
       report.skippedCount += 1
+      report.skippedReasons[skipped.reason, default: 0] += 1
       if report.skipped.count < listedNames { report.skipped.append(skipped) }
       return nil
     case .rejected(let rejection):
@@ -40,12 +58,14 @@ struct Ledger {
   private mutating func accept(_ picture: PreparedPicture) -> PackedPicture? {
     let name = picture.packed.name
     let channels = picture.packed.channels
-    guard channels == report.channels ?? channels else {
-      let detail = "It has \(channels) channels, the first picture \(report.channels ?? 0)."
+    channelCounts[channels, default: 0] += 1
+    let expected = self.channels ?? report.channels ?? channels
+    guard channels == expected else {
+      let detail = "It has \(channels) channels; most pictures of the set have \(expected)."
       reject(.init(name: name, code: .otherChannels, detail: detail))
       return nil
     }
-    guard seenNames.insert(name).inserted else {
+    guard seenNames.insert(Array(name.utf8)).inserted else {
       reject(
         .init(name: name, code: .duplicateName, detail: "An earlier picture has the same path."))
       return nil
@@ -56,6 +76,10 @@ struct Ledger {
     report.channels = channels
     if picture.packed.isGray { report.grayCount += 1 }
     if picture.hasAlpha { report.alphaCount += 1 }
+    if let bits = picture.usedBits {
+      report.sixteenBitCount += 1
+      report.sixteenBitUsedBits = max(report.sixteenBitUsedBits, bits)
+    }
     report.channelKinds[picture.kind.rawValue, default: 0] += 1
     bars[powerOfTwo(below: picture.originalShortSide), default: 0] += 1
     if let first = firstWithHash[picture.hash] {
@@ -88,11 +112,12 @@ struct Ledger {
   }
 
   /// The whole report, once it is known what every folder stands for.
-  func report(with places: FolderPlaces) -> AdmissionReport {
+  func report(with layout: FolderLayout, faults: [ArchiveFault]) -> AdmissionReport {
     var report = report
+    report.archiveFaults = faults
     report.sizes = bars.sorted { $0.key < $1.key }.map { .init(shortSide: $0.key, count: $0.value) }
-    report.labels = places.labels.map { .init(name: $0, train: 0, validation: 0, test: 0) }
-    for place in places.places {
+    report.labels = layout.labels.map { .init(name: $0, train: 0, validation: 0, test: 0) }
+    for place in layout.places {
       report.splits[place.split.name, default: 0] += 1
       guard let label = place.label else {
         report.unlabelledCount += 1
@@ -105,57 +130,10 @@ struct Ledger {
       }
     }
     report.duplicatesAcrossSplits =
-      equalPairs.count { places.places[$0].split != places.places[$1].split }
+      equalPairs.count { layout.places[$0].split != layout.places[$1].split }
     report.nearDuplicatesAcrossSplits =
-      nearPairs.count { places.places[$0].split != places.places[$1].split }
-    report.advice = report.makeAdvice()
+      nearPairs.count { layout.places[$0].split != layout.places[$1].split }
+    report.advice = faults.map(\.detail) + layout.notes + report.makeAdvice(channelCounts)
     return report
-  }
-}
-
-extension AdmissionReport {
-  /// What to know before training, from the counts.
-  fileprivate func makeAdvice() -> [String] {
-    var advice: [String] = []
-    if let channels, channels != 3 {
-      advice.append(
-        "The pictures have \(channels) \(channels == 1 ? "channel" : "channels"): saturation, hue and "
-          + "gray are switched off, brightness and contrast change each channel.")
-    } else if grayCount == accepted {
-      advice.append(
-        "All pictures are gray: colour operations are switched off; expect about 9 points less than "
-          + "with colour.")
-    } else if grayCount > 0 {
-      advice.append("\(grayCount) pictures are gray: colour operations leave them out.")
-    }
-    let train = splits[Split.train.name] ?? 0
-    if train < 512 {
-      advice.append("Only \(train) pictures to learn from: the batch has to be small.")
-    }
-    let tiny = sizes.filter { $0.shortSide < 32 }.reduce(0) { $0 + $1.count }
-    if tiny > 0 {
-      advice.append(
-        "\(tiny) pictures have a short side below 32 pixels and are smaller than most crops: they are "
-          + "enlarged.")
-    }
-    if duplicatesAcrossSplits > 0 {
-      advice.append(
-        "\(duplicatesAcrossSplits) pictures are in more than one of train, val and test: an "
-          + "evaluation would look better than it is.")
-    }
-    if nearDuplicatesAcrossSplits > 0 {
-      advice.append(
-        "\(nearDuplicatesAcrossSplits) pictures are nearly equal to one of another part of train, val "
-          + "and test: look at near_duplicates.")
-    }
-    if 20 * (duplicateCount + nearDuplicateCount) > accepted {
-      advice.append(
-        "\(duplicateCount + nearDuplicateCount) of \(accepted) pictures repeat others: what is repeated "
-          + "counts for more in training.")
-    }
-    if !labels.isEmpty, splits[Split.test.name] == nil {
-      advice.append("There is no test folder: an evaluation has to hold out pictures of train.")
-    }
-    return advice
   }
 }

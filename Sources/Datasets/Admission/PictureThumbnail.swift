@@ -55,8 +55,8 @@ struct PictureThumbnail: Hashable, Sendable {
 
 /// Finds earlier thumbnails near a new one.
 ///
-/// Signs that differ in three places at most agree in one of four quarters at least, so only thumbnails that share a
-/// quarter are compared; of those the latest `candidates` a quarter, so that many alike do not take
+/// Signs that differ in three bits at most agree in one of four quarters at least, so only thumbnails that share a
+/// quarter are compared; of those the latest `candidates` per quarter, so that many alike do not take
 /// quadratic time.
 struct ThumbnailIndex {
   private static let candidates = 32

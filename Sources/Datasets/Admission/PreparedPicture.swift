@@ -15,6 +15,8 @@ struct PreparedPicture: Sendable {
   var kind: ChannelKind
   /// The short side of the picture as it came.
   var originalShortSide: Int
+  /// How many bits its samples use, 8…16, where the file has 16 per sample; nil elsewhere.
+  var usedBits: Int?
   /// Nil where the picture is too even to be compared.
   var thumbnail: PictureThumbnail?
 }
@@ -62,7 +64,9 @@ enum StorageRule {
 
 extension PreparedEntry {
   /// Reads, decodes and packs one entry; a pure function of the entry's bytes.
-  init(_ entry: SourceEntry, limits: AdmissionLimits) {
+  ///
+  /// It waits until `memory` has room for what decoding holds.
+  init(_ entry: SourceEntry, limits: AdmissionLimits, memory: DecodingMemory) {
     let name = entry.name
     guard name.utf8.count <= limits.pathByteCount else {
       let shown = String(decoding: name.utf8.prefix(limits.pathByteCount), as: UTF8.self)
@@ -71,20 +75,15 @@ extension PreparedEntry {
     }
     switch entry.content {
     case .bytes(let bytes):
-      self.init(name: name, bytes: bytes, limits: limits)
+      self.init(name: name, bytes: bytes, limits: limits, memory: memory)
     case .file(let path):
-      let parts = SourcePath.components(name) ?? []
-      guard !SourcePath.isHidden(parts) else {
-        self = .skipped(.init(name: name, reason: "hidden"))
-        return
-      }
       guard let bytes = readFile(path, limit: limits.image.encodedByteCount) else {
         self = .reject(name, .unreadable, "The file cannot be read.")
         return
       }
-      self.init(name: name, bytes: bytes, limits: limits)
+      self.init(name: name, bytes: bytes, limits: limits, memory: memory)
     case .drawn(let draw):
-      self.init(name: name, drawn: draw())
+      self.init(name: name, drawn: draw(), memory: memory)
     case .refused(let code, let detail):
       self = .reject(name, code, detail)
     case .skipped(let reason):
@@ -92,28 +91,25 @@ extension PreparedEntry {
     }
   }
 
-  private init(name: String, bytes: [UInt8], limits: AdmissionLimits) {
-    guard ImageFormat(sniffing: bytes) != nil || SourcePath.isPictureName(name) else {
-      self = .skipped(.init(name: name, reason: "not a picture"))
+  private init(name: String, bytes: [UInt8], limits: AdmissionLimits, memory: DecodingMemory) {
+    if let reason = SourcePath.skipReason(name: name, head: bytes) {
+      self = .skipped(.init(name: name, reason: reason))
       return
     }
     do throws(ImageError) {
       let header = try readHeader(of: bytes, limits: limits.image)
-      let image = StorageRule.scaledDown(
-        try decode(bytes, limits: limits.image, atLeast: StorageRule.shortSide))
       self = .accepted(
-        PreparedPicture(
-          packed: try StorageRule.pack(image, header: header, name: name, bytes: bytes),
-          hash: ContentHash(bytes), hasAlpha: header.hasAlpha, kind: header.kind,
-          originalShortSide: min(header.width, header.height), thumbnail: PictureThumbnail(image)))
+        try memory.hold(header.decodingByteCount) { () throws(ImageError) in
+          try PreparedPicture(name: name, bytes: bytes, header: header, limits: limits.image)
+        })
     } catch {
       self = .reject(name, RejectionCode(error.code), error.detail)
     }
   }
 
-  private init(name: String, drawn image: Raster) {
+  private init(name: String, drawn image: Raster, memory: DecodingMemory) {
     do throws(ImageError) {
-      self.init(name: name, bytes: try image.png(), limits: AdmissionLimits())
+      self.init(name: name, bytes: try image.png(), limits: AdmissionLimits(), memory: memory)
     } catch {
       self = .reject(name, RejectionCode(error.code), error.detail)
     }
@@ -121,5 +117,26 @@ extension PreparedEntry {
 
   private static func reject(_ name: String, _ code: RejectionCode, _ detail: String) -> Self {
     .rejected(.init(name: name, code: code, detail: detail))
+  }
+}
+
+extension PreparedPicture {
+  fileprivate init(
+    name: String, bytes: [UInt8], header: ImageHeader, limits: ImageLimits
+  ) throws(ImageError) {
+    let decoded = try decode(bytes, limits: limits, atLeast: StorageRule.shortSide)
+    let image = StorageRule.scaledDown(decoded)
+    self.init(
+      packed: try StorageRule.pack(image, header: header, name: name, bytes: bytes),
+      hash: ContentHash(bytes), hasAlpha: header.hasAlpha, kind: header.kind,
+      originalShortSide: min(header.width, header.height),
+      usedBits: PreparedPicture.usedBits(of: decoded, header), thumbnail: PictureThumbnail(image))
+  }
+
+  /// The bits in use by the greatest high byte. Under alpha stands white, which would count as all bits.
+  private static func usedBits(of image: Raster, _ header: ImageHeader) -> Int? {
+    guard header.bitsPerSample == 16, !header.hasAlpha else { return nil }
+    let greatest = image.pixels.max() ?? 0
+    return 8 + UInt8.bitWidth - greatest.leadingZeroBitCount
   }
 }

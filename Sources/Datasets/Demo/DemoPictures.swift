@@ -1,3 +1,4 @@
+import Durability
 import Glibc
 public import Images
 import Randomness
@@ -64,9 +65,12 @@ public struct DemoPictures: Hashable, Sendable {
   public func write(
     into directory: String, train: Int = 2000, test: Int = 500, threads: Int = 1
   ) throws(AdmissionError) -> AdmissionReport {
-    try admit(
-      DemoReader(pictures: self, train: train, test: test), into: directory,
-      limits: AdmissionLimits(), threads: threads, progress: nil)
+    try PackWriting(
+      directory: directory, fingerprint: nil, limits: AdmissionLimits(), threads: threads,
+      fileSystem: DiskFileSystem(), progress: nil
+    ).write { () throws(AdmissionError) in
+      DemoReader(pictures: self, train: train, test: test)
+    }
   }
 }
 

@@ -5,11 +5,11 @@ import Synchronization
 public struct PackEntry: Hashable, Sendable {
   /// The path in the source, with `/`; unique in the pack.
   public let name: String
-  /// The place in `Pack.labels`; nil where the source gave none.
+  /// The index in `Pack.labels`; nil where the source gave none.
   public let label: Int?
   /// The part of the data set.
   public let split: Split
-  /// Pixels a row as stored in the pack.
+  /// Pixels per row as stored in the pack.
   public let width: Int
   /// Rows as stored in the pack.
   public let height: Int
@@ -74,6 +74,11 @@ public final class Pack: Sendable {
   /// The pictures of one part of the data set, in the pack's order.
   public func pictures(in split: Split) -> [Int] {
     records.indices.filter { records[$0].split == split }
+  }
+
+  /// The parts that have pictures, in the order of `Split.allCases`.
+  public var splits: [Split] {
+    Split.allCases.filter { split in records.contains { $0.split == split } }
   }
 
   /// Channels of every picture.

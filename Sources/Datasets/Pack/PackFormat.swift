@@ -4,7 +4,7 @@
 //          16 on, zeros between.
 // `index`  64 bytes: "BYOLINDX", version (u32), pictures (u32), labels (u32), 0 (u32), bytes of
 //          `pack` (u64), identity (u64), bytes of strings (u64), zeros;
-//          48 bytes a picture, see `PackRecord`;
+//          48 bytes per picture, see `PackRecord`;
 //          strings: each label as length (u32) and UTF-8, then the names' UTF-8;
 //          CRC-32 of all that goes before (u32).
 //
@@ -37,13 +37,13 @@ struct PackRecord: Hashable, Sendable {
   var checksum: UInt32
   var width: UInt32
   var height: UInt32
-  /// The place in the table of labels, or −1.
+  /// The index in the table of labels, or −1.
   var label: Int32
   var storage: PictureStorage
   var split: Split
   /// 1 where the picture is gray.
   var gray: UInt8
-  /// Bytes a pixel once decoded.
+  /// Bytes per pixel once decoded.
   var channels: UInt8
   var nameOffset: UInt64
   var nameByteCount: UInt32

@@ -1,4 +1,4 @@
-import Glibc
+import Durability
 import Images
 
 /// A picture as it goes into a pack.
@@ -32,21 +32,24 @@ extension PackedPicture {
 /// Labels and splits may be known only when every name is: they are given at the end.
 struct PackWriter: ~Copyable {
   private let directory: String
+  private let fileSystem: any FileSystem
   private var file: OutputFile
   private(set) var records: [PackRecord] = []
   private var names: [UInt8] = []
   private var identity: UInt64 = 0xCBF2_9CE4_8422_2325
 
   /// Begins the pack in `directory`, which must exist.
-  init(directory: String) throws(PackError) {
+  init(directory: String, _ fileSystem: any FileSystem) throws(PackError) {
     self.directory = directory
-    var file = try OutputFile(path: directory + "/pack", name: "pack")
+    self.fileSystem = fileSystem
+    var file = try OutputFile("pack", in: directory, fileSystem)
     try file.write([UInt8](repeating: 0, count: PackFormat.packHeaderByteCount))
     self.file = file
   }
 
-  private init(directory: String, file: consuming OutputFile) {
+  private init(directory: String, file: consuming OutputFile, _ fileSystem: any FileSystem) {
     self.directory = directory
+    self.fileSystem = fileSystem
     self.file = file
   }
 
@@ -54,15 +57,16 @@ struct PackWriter: ~Copyable {
   ///
   /// - Throws: `PackError`, when the file does not hold them whole.
   static func continuing(
-    _ directory: String, pictures: [PackedPicture], byteCount: Int
+    _ directory: String, pictures: [PackedPicture], byteCount: Int, _ fileSystem: any FileSystem
   ) throws(PackError) -> PackWriter {
-    let path = directory + "/pack"
-    let mapped = try MappedFile(path: path, name: "pack")
+    let mapped = try MappedFile(path: directory + "/pack", name: "pack")
     guard mapped.byteCount >= byteCount else {
       throw .wrongSize(file: "pack", expected: byteCount, found: mapped.byteCount)
     }
     var writer = PackWriter(
-      directory: directory, file: try OutputFile(continuing: path, name: "pack", at: byteCount))
+      directory: directory,
+      file: try OutputFile(continuing: "pack", in: directory, at: byteCount, fileSystem), fileSystem
+    )
     var end = PackFormat.packHeaderByteCount
     for (index, picture) in pictures.enumerated() {
       let start = end + writer.gap(after: end)
@@ -128,7 +132,7 @@ struct PackWriter: ~Copyable {
     header.append(identity)
     try file.overwriteStart(with: header.bytes)
     try file.finish()
-    var index = try OutputFile(path: directory + "/index", name: "index")
+    var index = try OutputFile("index", in: directory, fileSystem)
     try index.write(indexBytes(labels: labels))
     try index.finish()
   }
