@@ -21,7 +21,10 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "A model file; with --random, one whose network and settings are taken.")
   var model: String
 
-  @Option(help: "An admitted dataset with labels, and the splits train and test, or train and val where there is no test.")
+  @Option(
+    help:
+      "An admitted dataset with labels, and the splits train and test, or train and val where there is no test."
+  )
   var dataset: String
 
   @Flag(help: "Evaluate a random network of the model's shape.")
@@ -72,7 +75,9 @@ struct EvaluateCommand: ParsableCommand {
   ///
   /// - Throws: an exit code, after a sentence, where there is nothing to compare.
   private func judgedSplit(of pack: Pack) throws -> Split {
-    func labelled(_ split: Split) -> Int { pack.pictures(in: split).count { pack[$0].label != nil } }
+    func labelled(_ split: Split) -> Int {
+      pack.pictures(in: split).count { pack[$0].label != nil }
+    }
     let counts = Split.allCases.map { "\(labelled($0)) in \($0.name)" }.joined(separator: ", ")
     guard labelled(.train) > 0, let split = [.test, .validation].first(where: { labelled($0) > 0 })
     else {
@@ -110,7 +115,8 @@ struct EvaluateCommand: ParsableCommand {
           + "\"top1\":{\(members)}}")
       return
     }
-    print("\(test) pictures of \(split.name) against \(train) training pictures (\(duration(seconds)))")
+    print(
+      "\(test) pictures of \(split.name) against \(train) training pictures (\(duration(seconds)))")
     let most = neighbours.max() ?? 0
     if most > train { print("Where k is greater than \(train), all training pictures vote.") }
     for result in results {

@@ -76,7 +76,8 @@ extension OutputFolder {
   /// start that failed for its recipe must not keep the corrected line from starting.
   /// - Throws: an exit code, after a sentence, for a request that contradicts a frozen recipe or cannot be resolved, and
   ///   for a stored recipe that cannot be used.
-  func recipe(_ request: RecipeRequest, resolve: (RecipeRequest) throws -> Recipe) throws -> Recipe {
+  func recipe(_ request: RecipeRequest, resolve: (RecipeRequest) throws -> Recipe) throws -> Recipe
+  {
     let stored = try storedRecipe(request)
     if let stored {
       let contradictions = request.contradictions(to: stored)

@@ -1,6 +1,6 @@
 public import ArgumentParser
-public import NeuralNetworks
 import JSONTree
+public import NeuralNetworks
 public import Recipes
 
 /// The recipe's fields as flags. They are not declared one by one: whatever the parser does not know is read by
@@ -18,7 +18,10 @@ struct RecipeOptions: ParsableArguments {
       try request.checkValues()
       return request
     } catch let problems as RecipeProblems {
-      throw refusal(problems.sentences)
+      // `--hidden` is two fields and one flag: what is wrong with it is said once, under its own name.
+      let heads = flags.contains { $0 == "--hidden" || $0.hasPrefix("--hidden=") }
+      let names = ["projector_hidden": "--hidden", "predictor_hidden": "--hidden"]
+      throw refusal(problems.sentences(flags: heads ? names : [:]))
     } catch {
       throw refusal("\(error)")
     }
@@ -42,7 +45,7 @@ extension RecipeField {
   }
 
   private var values: String {
-    let range = limits.map { "\($0.least) … \($0.greatest)" } ?? ""
+    let range = limits?.text ?? ""
     let unit = description.unit.isEmpty ? "" : " " + description.unit
     switch kind {
     case .choice(let words): return words.joined(separator: " | ")
@@ -54,12 +57,12 @@ extension RecipeField {
   }
 }
 
-/// Lines of at most 80 characters.
+/// Lines of at most 76 characters: the parser breaks longer ones of a discussion again, without their margin.
 private func wrapped(_ text: String, indent: Int) -> String {
   let margin = String(repeating: " ", count: indent)
   var (lines, line) = ([String](), margin)
   for word in text.split(separator: " ") {
-    if line.count + word.count > 79, line.count > indent {
+    if line.count + word.count > 75, line.count > indent {
       lines.append(line)
       line = margin
     }

@@ -33,12 +33,14 @@ extension Recipe {
 extension RecipeProblems {
   /// One line per problem, under the names of flags. `flags` has those that are not named after their fields.
   func sentences(flags: [String: String]) -> String {
-    problems.map { problem in
+    let sentences = problems.map { problem in
       let name = flags[problem.field] ?? RecipeField.named(problem.field)?.flag ?? problem.field
       let given = problem.value.description
       let short = given.count > 80 ? "\(given.prefix(80))…" : given
       return "\(name): \(short) was given; allowed: \(problem.allowed)."
-    }.joined(separator: "\n")
+    }
+    return sentences.enumerated().filter { !sentences[..<$0].contains($1) }.map(\.element)
+      .joined(separator: "\nError: ")
   }
 
   /// One line per problem, under the names of `byol train`'s flags.
@@ -60,10 +62,14 @@ extension AdmissionReport {
   /// How many entries were not accepted for which reason, with the first of each as an example.
   var reasons: [String] {
     var lines: [String] = []
-    for (code, same) in Dictionary(grouping: rejected, by: \.code.rawValue).sorted(by: { $0.key < $1.key }) {
-      lines.append("\(same.count) \(code), such as \(same[0].name): \(sentencePart(same[0].detail))")
+    for (code, same) in Dictionary(grouping: rejected, by: \.code.rawValue).sorted(by: {
+      $0.key < $1.key
+    }) {
+      lines.append(
+        "\(same.count) \(code), such as \(same[0].name): \(sentencePart(same[0].detail))")
     }
-    for (reason, same) in Dictionary(grouping: skipped, by: \.reason).sorted(by: { $0.key < $1.key }) {
+    for (reason, same) in Dictionary(grouping: skipped, by: \.reason).sorted(by: { $0.key < $1.key }
+    ) {
       lines.append("\(same.count) skipped as \(reason), such as \(same[0].name)")
     }
     let unlisted = rejectedCount + skippedCount - rejected.count - skipped.count

@@ -23,6 +23,9 @@ public struct RecipeField: Sendable {
     public let least: JSONValue
     /// The greatest number.
     public let greatest: JSONValue
+
+    /// Both, as `0.25 … 4`.
+    public var text: String { "\(least.inWords) … \(greatest.inWords)" }
   }
 
   /// What a field says of itself besides its values.
@@ -59,7 +62,7 @@ public struct RecipeField: Sendable {
 
   /// What is allowed in a stored recipe, in words.
   var allowedValues: String {
-    let within = limits.map { "from \($0.least) to \($0.greatest)" } ?? ""
+    let within = limits.map { "from \($0.least.inWords) to \($0.greatest.inWords)" } ?? ""
     let unit = description.unit.isEmpty ? "" : " \(description.unit)"
     switch kind {
     case .integer: return "a whole number \(within)\(unit)"
@@ -179,4 +182,12 @@ struct RecipeKey: CodingKey {
   init(_ name: String) { stringValue = name }
   init?(stringValue: String) { self.init(stringValue) }
   init?(intValue: Int) { nil }
+}
+
+extension JSONValue {
+  /// A number without the `.0` of a whole one; other values as JSON.
+  fileprivate var inWords: String {
+    let text = description
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+  }
 }

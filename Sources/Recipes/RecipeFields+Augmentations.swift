@@ -15,19 +15,24 @@ extension RecipeField {
     let fields = ViewFields(prefix: "augmentations.\(name).", ordinal: ordinal, view, paper)
     return [
       fields.pair(
-        "crop_area", \.cropArea, 0.01...1, "The least and the greatest area of the crop, as shares of the picture's."),
+        "crop_area", \.cropArea, 0.01...1,
+        "The least and the greatest area of the crop, as shares of the picture's."),
       fields.pair(
-        "crop_aspect", \.cropAspect, 0.1...10, "The least and the greatest ratio of the crop's width to its height."),
-      fields.number("flip_probability", \.flipProbability, 0...1, "Probability of a horizontal flip."),
+        "crop_aspect", \.cropAspect, 0.1...10,
+        "The least and the greatest ratio of the crop's width to its height."),
+      fields.number(
+        "flip_probability", \.flipProbability, 0...1, "Probability of a horizontal flip."),
       fields.number(
         "color_jitter_probability", \.colorJitterProbability, 0...1,
         "Probability that brightness, contrast, saturation and hue are changed."),
-      fields.number("brightness", \.brightness, 0...1, "Brightness: adds a value uniform in ± this."),
+      fields.number(
+        "brightness", \.brightness, 0...1, "Brightness: adds a value uniform in ± this."),
       fields.number("contrast", \.contrast, 0...1, "Contrast: a factor uniform in 1 ± this."),
       fields.number("saturation", \.saturation, 0...1, "Saturation: a factor uniform in 1 ± this."),
       fields.number("hue", \.hue, 0...0.5, "Hue: a turn uniform in ± this, in whole turns."),
       fields.number(
-        "grayscale_probability", \.grayscaleProbability, 0...1, "Probability of conversion to gray."),
+        "grayscale_probability", \.grayscaleProbability, 0...1, "Probability of conversion to gray."
+      ),
       fields.number(
         "blur_probability", \.blurProbability, 0...1, "Probability of a Gaussian blur."),
       fields.pair(

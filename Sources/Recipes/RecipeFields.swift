@@ -40,7 +40,8 @@ extension RecipeField {
       "image_size", \.imageSize, RecipeLimits.imageSize,
       Description(
         label: "Side of the views", unit: "pixels", sentence: "The side of the square views.",
-        automatic: "the preset's; with small, the greatest of 32, 48, 64, 96, 128, 160, 192 and 224 that "
+        automatic:
+          "the preset's; with small, the greatest of 32, 48, 64, 96, 128, 160, 192 and 224 that "
           + "half of the pictures have and, on fewer than 16 processors, at most 128",
         isCommon: true, decidesSpeed: true),
       choose: { $1.preset($0).imageSize ?? AutomaticChoice.imageSize($1.dataset, $1.machine) }),
@@ -48,7 +49,8 @@ extension RecipeField {
       "stem", \.encoder.stem,
       Description(
         label: "Stem",
-        sentence: "The layers before the first stage: imagenet divides the side by 4, cifar keeps it, "
+        sentence:
+          "The layers before the first stage: imagenet divides the side by 4, cifar keeps it, "
           + "for pictures of about 32 pixels.",
         automatic: "cifar for views of at most 48 pixels, else imagenet", decidesSpeed: true),
       storedIn: "encoder", choose: { recipe, _ in AutomaticChoice.stem(recipe.imageSize) }),
@@ -88,7 +90,8 @@ extension RecipeField {
       "memory", \.memory,
       Description(
         label: "Memory",
-        sentence: "lean keeps fewer activations and computes the rest again where a gradient reads them: "
+        sentence:
+          "lean keeps fewer activations and computes the rest again where a gradient reads them: "
           + "less memory, more time, the same results.",
         automatic: "full", decidesSpeed: true),
       whereAbsent: .full, choose: { _, _ in .full }),
@@ -100,7 +103,8 @@ extension RecipeField {
       Description(
         label: "Batch size", unit: "pictures",
         sentence: "Pictures per update; the dataset must hold at least two such batches.",
-        automatic: "the preset's; with small, the greatest power of two from 8 to 256 that fits the dataset "
+        automatic:
+          "the preset's; with small, the greatest power of two from 8 to 256 that fits the dataset "
           + "twice and half of the memory",
         isCommon: true, decidesSpeed: true),
       choose: { $1.preset($0).batchSize ?? AutomaticChoice.batchSize($0, $1) }),
@@ -127,7 +131,8 @@ extension RecipeField {
       "base_learning_rate", \.baseLearningRate, 1e-6...100,
       Description(
         label: "Learning rate",
-        sentence: "The learning rate for a batch of 256; the peak is this times the batch size / 256.",
+        sentence:
+          "The learning rate for a batch of 256; the peak is this times the batch size / 256.",
         automatic: "the preset's; 2 for lars and 0.12 for sgd where it says none"),
       choose: { $1.preset($0).optimization(of: $0.optimizer).baseLearningRate }),
     number(
@@ -146,14 +151,16 @@ extension RecipeField {
       "trust_coefficient", \.trustCoefficient, 1e-6...1,
       Description(
         label: "Trust coefficient",
-        sentence: "LARS's factor of the norm of a weight over that of its gradient; SGD does not use it.",
+        sentence:
+          "LARS's factor of the norm of a weight over that of its gradient; SGD does not use it.",
         automatic: "0.001"),
       choose: { _, _ in 1e-3 }),
     number(
       "warmup_epochs", \.warmupEpochs, 0...100_000,
       Description(
         label: "Warm-up", unit: "epochs",
-        sentence: "Epochs in which the learning rate rises linearly; may be a fraction, and at most the run's.",
+        sentence:
+          "Epochs in which the learning rate rises linearly; may be a fraction, and at most the run's.",
         automatic: "10, or a tenth of the run where that is less"),
       choose: { recipe, _ in min(AutomaticChoice.warmupEpochs, Double(recipe.epochs) / 10) }),
   ]
@@ -179,7 +186,8 @@ extension RecipeField {
       "checkpoint_every_steps", \.checkpointEverySteps, 0...1_000_000_000,
       Description(
         label: "Updates between checkpoints", unit: "updates",
-        sentence: "A checkpoint is written each time this many updates are done; 0 for by time alone.",
+        sentence:
+          "A checkpoint is written each time this many updates are done; 0 for by time alone.",
         automatic: "0"),
       choose: { _, _ in 0 }),
     number(

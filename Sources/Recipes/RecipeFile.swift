@@ -68,7 +68,8 @@ extension DecodingError {
     case .typeMismatch(_, let context), .valueNotFound(_, let context):
       "\(path(context)) has a value of another kind"
     case .dataCorrupted(let context):
-      context.codingPath.isEmpty ? "it is not JSON" : "\(path(context)) has a value that is not allowed"
+      context.codingPath.isEmpty
+        ? "it is not JSON" : "\(path(context)) has a value that is not allowed"
     @unknown default: "\(self)"
     }
   }

@@ -84,7 +84,8 @@ private struct RecipeReader {
     }
     let more = unknown.count - RecipeLimits.listedUnknownFields
     if more > 0, let last = unknown.last {
-      report(prefix + last.name, last.value, "\(all); \(more) members are unknown besides those listed",
+      report(
+        prefix + last.name, last.value, "\(all); \(more) members are unknown besides those listed",
         .unknownField)
     }
   }
