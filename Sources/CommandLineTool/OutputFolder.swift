@@ -38,7 +38,9 @@ struct OutputFolder {
   func lock() throws -> FileLock {
     let lock = try writing { try FileLock(path: lockPath) }
     guard let lock else {
-      let holder = FileLock.notedProcess(path: lockPath).map { " (process \($0))" } ?? ""
+      // The service's workers leave no number: one that is there may be of a process that has ended.
+      let noted = FileLock.notedProcess(path: lockPath).flatMap { kill($0, 0) == 0 ? $0 : nil }
+      let holder = noted.map { " (process \($0))" } ?? ""
       throw refusal(
         "Another `byol train`\(holder) is training in \(path); wait until it ends, or choose another --output.",
         code: .failure)
