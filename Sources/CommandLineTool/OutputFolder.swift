@@ -20,10 +20,11 @@ struct OutputFolder {
   ///
   /// - Throws: an exit code, after a sentence.
   func make() throws {
-    // A link to a folder is no folder to `isDirectory`, and is one to write into.
-    var isFolder: ObjCBool = false
-    let exists = unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
-    guard !exists || isFolder.boolValue else {
+    // A link to a folder is one to write into, and no folder to `isDirectory` of the file system.
+    let url = URL(filePath: path).resolvingSymlinksInPath()
+    let exists = FileManager.default.fileExists(atPath: path)
+    let isFolder = (try? url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) ?? false
+    guard !exists || isFolder else {
       throw refusal("--output \(path) is a file; it must be a folder, or not exist.")
     }
     guard !exists else { return }
@@ -65,7 +66,7 @@ struct OutputFolder {
     guard let code = (error.underlying as? POSIXError)?.code.rawValue else {
       return error.localizedDescription
     }
-    return unsafe String(cString: strerror(code))
+    return FileSystemError(operation: "make", path: path, code: code).reason
   }
 }
 

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Durability
-import Glibc
 
 /// Tells a person in a sentence why a command is not done, without the usage that the parser would add.
 ///
@@ -19,9 +18,4 @@ func contents(of path: String) throws -> [UInt8] {
   } catch {
     throw refusal("\(path) cannot be read: \(error.reason).", code: .failure)
   }
-}
-
-extension FileSystemError {
-  /// The system's reason, such as “No such file or directory”.
-  var reason: String { unsafe String(cString: strerror(code)) }
 }

@@ -30,6 +30,7 @@ extension Recipe {
   ///   - imagesPerSecond: Training pictures per second that this machine was measured to do; nil where nobody measured.
   ///   - updateByteCount: Bytes of memory that a compiled update holds, parameters and optimizer state included; nil for
   ///     an estimate from the sizes of the encoder's feature maps.
+  /// - Returns: figures of the whole run; those that nobody measured are estimates or nil.
   public func estimate(
     imagesPerSecond: Double? = nil, updateByteCount: Int? = nil
   ) -> RecipeEstimate {

@@ -21,6 +21,7 @@ extension RecipeRequest {
   ///   - machine: Where it would run.
   ///   - trainingByteCount: Bytes of memory that a training process needs for a recipe; by default an estimate from the
   ///     sizes of the encoder's feature maps.
+  /// - Returns: the recipe, and warnings.
   /// - Throws: `RecipeProblems` where fields are outside their limits or contradict each other or the dataset.
   public func resolve(
     dataset: DatasetSize, machine: MachineSize,
