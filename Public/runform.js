@@ -6,24 +6,13 @@ import { bytes, count, duration } from "./format.js";
 
 const automatic = "automatic";
 
-const fields = [
+// What is no part of the recipe. The recipe's fields come from the service, so that a new one needs nothing here.
+const ownFields = [
   { name: "dataset", label: "Dataset", kind: "dataset" },
   { name: "name", label: "Name", kind: "text", hint: "For you; made up when left empty." },
-  { name: "epochs", label: "Epochs", kind: "integer", hint: "Passes over the pictures." },
-  { name: "batch_size", label: "Pictures an update", kind: "integer", hint: "The dataset must hold at least two such batches." },
-  {
-    name: "architecture", label: "Encoder", kind: "choice",
-    choices: ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"], hint: "Deeper is slower.",
-  },
-  { name: "image_size", label: "Side of the views", kind: "integer", hint: "In pixels." },
-  { name: "stem", label: "Stem", kind: "choice", choices: ["imagenet", "cifar"], more: true, hint: "cifar keeps small pictures large." },
-  { name: "width", label: "Width factor", kind: "number", more: true, hint: "0.25 to 4; 1 is the common ResNet." },
-  { name: "seed", label: "Seed", kind: "integer", more: true, hint: "The same seed gives the same run." },
-  { name: "preset", label: "Preset", kind: "choice", choices: ["small", "imagenette", "paper-40", "paper-100", "paper-300", "paper-1000"], more: true },
-  { name: "base_learning_rate", label: "Learning rate", kind: "number", more: true, hint: "For a batch of 256." },
-  { name: "base_tau", label: "Target decay τ", kind: "number", more: true, hint: "At the first update, 0 to 1." },
 ];
 
+let fields = ownFields;
 let datasets = [];
 let planTimer = null;
 let planCount = 0;
@@ -51,17 +40,48 @@ function row(field) {
     element("p", { class: "note", id: `hint-${field.name}`, "data-hint": field.hint ?? "" }, field.hint ?? ""));
 }
 
-function value(field, text) {
-  if (field.kind !== "integer" && field.kind !== "number") return text;
+// A field of the recipe as the form shows it: its limits and its default are part of the hint.
+function formField(field) {
+  const range = field.minimum === undefined ? ""
+    : ` ${field.minimum} to ${field.maximum}${field.unit ? ` ${field.unit}` : ""}${field.kind === "numbers" ? ", separated by commas" : ""}.`;
+  return { ...field, more: !field.common, hint: `${field.description}${range} Automatic: ${field.automatic}.` };
+}
+
+async function loadFields() {
+  if (fields !== ownFields) return;
+  const { body } = await api.poll("/v1/recipe-fields");
+  fields = [...ownFields, ...body.data.map(formField)];
+}
+
+// Text that is no number is sent as it is: the service says what is wrong with it.
+function number(text) {
   const parsed = Number(text);
-  return Number.isFinite(parsed) ? parsed : text;
+  return text.trim() !== "" && Number.isFinite(parsed) ? parsed : text;
+}
+
+function value(field, text) {
+  if (field.kind === "numbers") return text.split(",").map(number);
+  return field.kind === "integer" || field.kind === "number" ? number(text) : text;
+}
+
+// `augmentations.first.hue` is a member of a member of a member.
+function assign(object, path, value) {
+  const names = path.split(".");
+  const last = names.pop();
+  const inner = names.reduce((parent, name) => (parent[name] ??= {}), object);
+  inner[last] = value;
+}
+
+function resolved(recipe, path) {
+  const value = path.split(".").reduce((parent, name) => parent?.[name], recipe);
+  return value ?? recipe.encoder?.[path];
 }
 
 function body() {
   const result = {};
   for (const field of fields) {
     const text = byId(`field-${field.name}`).value.trim();
-    if (text !== "") result[field.name] = value(field, text);
+    if (text !== "") assign(result, field.name, value(field, text));
   }
   return result;
 }
@@ -115,14 +135,14 @@ function showPlan(answer) {
   const recipe = answer.recipe;
   for (const field of fields) {
     const input = byId(`field-${field.name}`);
-    const resolved = recipe[field.name] ?? recipe.encoder?.[field.name];
-    if (resolved === undefined || field.kind === "dataset" || field.kind === "text") continue;
-    if (input.tagName === "SELECT") setText(input.options[0], `${automatic}: ${resolved}`);
-    else input.placeholder = `${automatic}: ${resolved}`;
+    const chosen = resolved(recipe, field.name);
+    if (chosen === undefined || field.kind === "dataset" || field.kind === "text") continue;
+    if (input.tagName === "SELECT") setText(input.options[0], `${automatic}: ${chosen}`);
+    else input.placeholder = `${automatic}: ${chosen}`;
   }
   byId("plan").replaceChildren(
     element("span", {}, `${count(answer.pictures)} pictures, ${count(answer.steps)} updates`
-      + (answer.seconds ? `, about ${duration(answer.seconds)} at ${count(Math.round(answer.images_per_second))} pictures a second` : "")
+      + (answer.seconds ? `, about ${duration(answer.seconds)} at ${count(Math.round(answer.images_per_second))} pictures per second` : "")
       + `, ${bytes(answer.memory_bytes)} of memory, ${bytes(answer.disk_bytes)} of disk.`),
     ...(answer.warnings ?? []).map((warning) => element("span", { class: "warning" }, warning)));
 }
@@ -132,13 +152,26 @@ function planSoon() {
   planTimer = setTimeout(plan, 300);
 }
 
-export function openRunForm(known) {
+function section(title, rows) {
+  return element("details", { class: "more" }, element("summary", {}, title), element("div", { class: "fields" }, rows));
+}
+
+export async function openRunForm(known) {
   datasets = known;
+  let failure = null;
+  try {
+    await loadFields();
+  } catch (error) {
+    // A run can be made without them: everything but the dataset has a default.
+    failure = error;
+  }
+  const more = fields.filter((field) => field.more);
+  const isNested = (field) => field.name.includes(".");
   byId("run-fields").replaceChildren(
     ...fields.filter((field) => !field.more).map(row),
-    element("details", { class: "more" }, element("summary", {}, "More settings"),
-      element("div", { class: "fields" }, fields.filter((field) => field.more).map(row))));
-  showProblem(null);
+    section("More settings", more.filter((field) => !isNested(field)).map(row)),
+    section("Augmentations", more.filter(isNested).map(row)));
+  showProblem(failure);
   setText(byId("plan"), "");
   byId("run-submit").disabled = false;
   byId("run-dialog").showModal();

@@ -123,7 +123,7 @@ def declared_limits(root: Path) -> dict[str, list[float]]:
             continue
         text = re.split(rf"(?:struct|enum|extension) {name}\b", file.read_text(), maxsplit=1)[1]
         for member, value in LIMIT.findall(text.split("\n}\n", 1)[0]):
-            ends = value.removeprefix(".seconds").replace("(1 << 53 - 1)", "9007199254740991")
+            ends = value.removeprefix(".seconds")
             found[f"{name}.{member}"] = [number(end) for end in ends.split("...")]
     return found
 
@@ -133,8 +133,6 @@ def number(text: str) -> float:
     text = text.strip("() ").replace("_", "")
     if match := re.fullmatch(r"(\d+) << (\d+)", text):
         return float(int(match.group(1)) << int(match.group(2)))
-    if match := re.fullmatch(r"1 << 53 - 1", text):
-        return float((1 << 53) - 1)
     product = 1.0
     for factor in text.split("*"):
         product *= float(factor)

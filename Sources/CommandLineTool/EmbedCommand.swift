@@ -1,7 +1,6 @@
 import ArgumentParser
-import Datasets
+import Durability
 import Encoders
-import Foundation
 import Images
 import JSONTree
 
@@ -13,8 +12,8 @@ struct EmbedCommand: ParsableCommand {
       byol embed --model FOLDER/checkpoints/STEP/model.safetensors cat.jpg dog.png
 
       Each line is {"file": …, "embedding": […]}: the online encoder's output before the projector, of length 1 \
-      unless --no-normalize. The same picture, model and precision give the same bits as over HTTP. A picture that does not \
-      decode gives {"file": …, "error": {"code": …, "detail": …}}, and the exit code 1 at the end.
+      unless --no-normalize. The same picture, model and precision give the same bits as over HTTP. A file that cannot be \
+      read or decoded gives {"file": …, "error": {"code": …, "detail": …}}, and the exit code 1 at the end.
       """)
 
   @Option(help: "A model file.")
@@ -32,10 +31,10 @@ struct EmbedCommand: ParsableCommand {
     let encoder = try EmbeddingEncoder(modelFile: model, lowering: engine.lowering())
     var failed = false
     for file in files {
-      let bytes = try contents(of: file)
-      do {
-        print(line(file, try encoder.embed(try decode(bytes))))
-      } catch let error as ImageError {
+      do throws(UnembeddedPicture) {
+        print(line(file, try embedding(of: file, encoder)))
+      } catch {
+        // The other pictures are embedded all the same.
         failed = true
         print(line(file, error))
       }
@@ -43,12 +42,27 @@ struct EmbedCommand: ParsableCommand {
     if failed { throw ExitCode(1) }
   }
 
-  private func contents(of file: String) throws -> [UInt8] {
-    guard let data = FileManager.default.contents(atPath: file) else {
-      throw ValidationError("\(file) cannot be read.")
+  private func embedding(
+    of file: String, _ encoder: EmbeddingEncoder
+  ) throws(UnembeddedPicture) -> [Float] {
+    do {
+      return try encoder.embed(try decode(try DiskFileSystem().read(file)))
+    } catch let error as FileSystemError {
+      throw UnembeddedPicture(code: "unreadable", detail: "It cannot be read: \(error.reason).")
+    } catch let error as ImageError {
+      throw UnembeddedPicture(code: error.code.rawValue, detail: error.detail)
+    } catch {
+      throw UnembeddedPicture(code: "not_embedded", detail: "\(error)")
     }
-    return Array(data)
   }
+}
+
+/// A file that has no embedding, and why.
+private struct UnembeddedPicture: Error {
+  /// A word for programs.
+  let code: String
+  /// A sentence.
+  let detail: String
 }
 
 extension EmbedCommand {
@@ -62,8 +76,8 @@ extension EmbedCommand {
     JSONValue.string(text).description
   }
 
-  private func line(_ file: String, _ error: ImageError) -> String {
-    let fields = [("code", error.code.rawValue), ("detail", error.detail)]
+  private func line(_ file: String, _ error: UnembeddedPicture) -> String {
+    let fields = [("code", error.code), ("detail", error.detail)]
     let members = fields.map { "\"\($0.0)\":\(quoted($0.1))" }
     return "{\"file\":\(quoted(file)),\"error\":{\(members.joined(separator: ","))}}"
   }

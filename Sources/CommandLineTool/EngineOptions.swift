@@ -26,7 +26,7 @@ struct EngineOptions: ParsableArguments {
   @Option(help: "auto (bfloat16 where the processor multiplies it), float32 or bfloat16.")
   var precision = PrecisionChoice.auto
 
-  @Option(help: "Threads; default: one a processor.")
+  @Option(help: "Threads; default: one per processor.")
   var threads: Int?
 
   mutating func validate() throws {

@@ -21,7 +21,10 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "A model file; with --random, one whose network and settings are taken.")
   var model: String
 
-  @Option(help: "An admitted dataset with labels, and the splits train and test.")
+  @Option(
+    help:
+      "An admitted dataset with labels, and the splits train and test, or train and val where there is no test."
+  )
   var dataset: String
 
   @Flag(help: "Evaluate a random network of the model's shape.")
@@ -42,10 +45,13 @@ struct EvaluateCommand: ParsableCommand {
     guard neighbours.allSatisfy({ (1...10_000).contains($0) }) else {
       throw ValidationError("--neighbours must be 1…10000.")
     }
+    // Asked for twice, it would be one name twice in the JSON.
+    neighbours = neighbours.enumerated().filter { !neighbours[..<$0].contains($1) }.map(\.element)
   }
 
   func run() throws {
     let pack = try Pack(directory: dataset)
+    let judged = try judgedSplit(of: pack)
     let budget = engine.budget
     var source = try EncoderModel(reading: model)
     if random { source = source.randomized(seed: 1) }
@@ -53,16 +59,33 @@ struct EvaluateCommand: ParsableCommand {
       source, batchSize: 32, lowering: engine.lowering())
     let began = monotonicSeconds()
     let train = try embeddings(.train, pack, encoder)
-    let test = try embeddings(.test, pack, encoder)
+    let test = try embeddings(judged, pack, encoder)
     let seconds = monotonicSeconds() - began
     var results = try NeighbourEvaluation(neighbours: neighbours, threads: budget)
       .evaluate(train: train, test: test)
-      .map { (name: "k-NN, k = \($0.neighbours)", accuracy: $0.accuracy.top1) }
+      .map { (name: "k-NN, k = \($0.requested)", accuracy: $0.accuracy.top1) }
     if linear {
       let probe = try LinearEvaluation(threads: budget).evaluate(train: train, test: test)
       results.append((name: "linear", accuracy: probe.accuracy.top1))
     }
-    report(results, train: train.count, test: test.count, seconds: seconds)
+    report(results, train: train.count, test: test.count, split: judged, seconds: seconds)
+  }
+
+  /// `test`, or `val` where no labelled picture is in `test`.
+  ///
+  /// - Throws: an exit code, after a sentence, where there is nothing to compare.
+  private func judgedSplit(of pack: Pack) throws -> Split {
+    func labelled(_ split: Split) -> Int {
+      pack.pictures(in: split).count { pack[$0].label != nil }
+    }
+    let counts = Split.allCases.map { "\(labelled($0)) in \($0.name)" }.joined(separator: ", ")
+    guard labelled(.train) > 0, let split = [.test, .validation].first(where: { labelled($0) > 0 })
+    else {
+      throw refusal(
+        "\(dataset) has too few labelled pictures to evaluate with (\(counts)); it needs some in train, "
+          + "and some in test or val.", code: .failure)
+    }
+    return split
   }
 
   private func embeddings(_ split: Split, _ pack: Pack, _ encoder: EmbeddingEncoder) throws
@@ -82,14 +105,20 @@ struct EvaluateCommand: ParsableCommand {
   }
 
   private func report(
-    _ results: [(name: String, accuracy: Double)], train: Int, test: Int, seconds: Double
+    _ results: [(name: String, accuracy: Double)], train: Int, test: Int, split: Split,
+    seconds: Double
   ) {
     if json {
       let members = results.map { "\"\($0.name)\":\($0.accuracy)" }.joined(separator: ",")
-      print("{\"train\":\(train),\"test\":\(test),\"seconds\":\(seconds),\"top1\":{\(members)}}")
+      print(
+        "{\"train\":\(train),\"test\":\(test),\"split\":\"\(split.name)\",\"seconds\":\(seconds),"
+          + "\"top1\":{\(members)}}")
       return
     }
-    print("\(test) test pictures against \(train) training pictures (\(duration(seconds)))")
+    print(
+      "\(test) pictures of \(split.name) against \(train) training pictures (\(duration(seconds)))")
+    let most = neighbours.max() ?? 0
+    if most > train { print("Where k is greater than \(train), all training pictures vote.") }
     for result in results {
       print("  \(result.name): \(String(format: "%.1f", 100 * result.accuracy)) %")
     }

@@ -18,7 +18,7 @@ enum Machine {
       precision: OneDNNLowering.bestPrecision)
   }
 
-  /// The given number of threads, or one a processor.
+  /// The given number of threads, or one per processor.
   static func threads(_ asked: Int?) -> ThreadBudget { ThreadBudget(asked ?? cores) }
 }
 

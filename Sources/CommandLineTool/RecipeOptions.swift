@@ -1,94 +1,76 @@
 public import ArgumentParser
+import JSONTree
 public import NeuralNetworks
 public import Recipes
-public import TensorGraph
 
-/// The recipe's settings as flags, under the names that the API uses.
+/// The recipe's fields as flags. They are not declared one by one: whatever the parser does not know is read by
+/// `RecipeRequest.init(flags:)` from the table of fields, so that every field can be set here.
 struct RecipeOptions: ParsableArguments {
-  @Option(help: "Passes over the pictures.")
-  var epochs: Int?
+  @Argument(parsing: .allUnrecognized, help: .hidden)
+  var flags: [String] = []
 
-  @Option(help: "Pictures an update.")
-  var batchSize: Int?
-
-  @Option(help: "Side of the views, in pixels.")
-  var imageSize: Int?
-
-  @Option(help: "resnet18, resnet34, resnet50, resnet101 or resnet152.")
-  var architecture: EncoderConfiguration.Architecture?
-
-  @Option(help: "Factor of every layer's channels, 0.25…4.")
-  var width: Double?
-
-  @Option(help: "First layers: imagenet (divides the side by 4) or cifar (for about 32 pixels).")
-  var stem: EncoderConfiguration.Stem?
-
-  @Option(help: "lars or sgd.")
-  var optimizer: Recipe.Optimizer?
-
-  @Option(help: "Learning rate for a batch of 256; the peak is this times the batch size / 256.")
-  var baseLearningRate: Double?
-
-  @Option(help: "Weight decay; not applied to biases nor batch norm.")
-  var weightDecay: Double?
-
-  @Option(help: "The target's decay at the first update, 0…1.")
-  var baseTau: Double?
-
-  @Option(help: "Epochs of linear warm-up.")
-  var warmupEpochs: Double?
-
-  @Option(help: "Hidden units of projector and predictor.")
-  var hidden: Int?
-
-  @Option(help: "Seconds between two checkpoints.")
-  var checkpointEverySeconds: Double?
-
-  @Option(help: "float32 or bfloat16; default: bfloat16 where the processor multiplies it.")
-  var precision: Precision?
-
-  @Option(
-    help: """
-      full, or lean: activations are computed again where a gradient reads them, for less memory and the same results.
-      """)
-  var memory: Recipe.Memory?
-
-  @Option(help: "Seed of every random number.")
-  var seed: UInt64?
-
-  /// The request that these flags make.
-  func request() -> RecipeRequest {
-    var request = RecipeRequest()
-    set(&request.epochs, epochs)
-    set(&request.batchSize, batchSize)
-    set(&request.imageSize, imageSize)
-    set(&request.architecture, architecture)
-    set(&request.width, width)
-    set(&request.stem, stem)
-    set(&request.optimizer, optimizer)
-    set(&request.baseLearningRate, baseLearningRate)
-    set(&request.weightDecay, weightDecay)
-    set(&request.baseTau, baseTau)
-    set(&request.warmupEpochs, warmupEpochs)
-    set(&request.projectorHidden, hidden)
-    set(&request.predictorHidden, hidden)
-    set(&request.checkpointEverySeconds, checkpointEverySeconds)
-    set(&request.precision, precision)
-    set(&request.memory, memory)
-    set(&request.seed, seed)
-    return request
+  /// The request that the flags make, each value within its limits.
+  ///
+  /// - Throws: an exit code, after a sentence for each problem.
+  func request() throws -> RecipeRequest {
+    do {
+      let request = try RecipeRequest(flags: flags)
+      try request.checkValues()
+      return request
+    } catch let problems as RecipeProblems {
+      // `--hidden` is two fields and one flag: what is wrong with it is said once, under its own name.
+      let heads = flags.contains { $0 == "--hidden" || $0.hasPrefix("--hidden=") }
+      let names = ["projector_hidden": "--hidden", "predictor_hidden": "--hidden"]
+      throw refusal(problems.sentences(flags: heads ? names : [:]))
+    } catch {
+      throw refusal("\(error)")
+    }
   }
 
-  /// Whether nothing was given.
-  var isEmpty: Bool { request() == RecipeRequest() }
-
-  private func set<Value>(_ setting: inout Setting<Value>, _ value: Value?) {
-    if let value { setting = .value(value) }
+  /// Every flag with its limits, what it decides and its default, for `--help`.
+  static var help: String {
+    let opening = """
+      Recipe flags. Each also takes “auto”, which is the default; what it becomes follows “default:”. \
+      --hidden sets both --projector-hidden and --predictor-hidden.
+      """
+    return ([wrapped(opening, indent: 0)] + RecipeField.all.map(\.help)).joined(separator: "\n")
   }
+}
+
+extension RecipeField {
+  /// The flag and the values that it takes, then what it decides, wrapped.
+  fileprivate var help: String {
+    let text = description.sentence + " default: " + description.automatic
+    return "  \(flag) <\(values)>\n" + wrapped(text, indent: 6)
+  }
+
+  private var values: String {
+    let range = limits?.text ?? ""
+    let unit = description.unit.isEmpty ? "" : " " + description.unit
+    switch kind {
+    case .choice(let words): return words.joined(separator: " | ")
+    case .integer, .number: return range + unit
+    case .numbers(let count, _):
+      let form = count.count == 1 ? "number,number" : "number,…"
+      return "\(form), each \(range)\(unit)"
+    }
+  }
+}
+
+/// Lines of at most 76 characters: the parser breaks longer ones of a discussion again, without their margin.
+private func wrapped(_ text: String, indent: Int) -> String {
+  let margin = String(repeating: " ", count: indent)
+  var (lines, line) = ([String](), margin)
+  for word in text.split(separator: " ") {
+    if line.count + word.count > 75, line.count > indent {
+      lines.append(line)
+      line = margin
+    }
+    line += (line.count > indent ? " " : "") + word
+  }
+  return (lines + [line]).joined(separator: "\n")
 }
 
 extension EncoderConfiguration.Architecture: ExpressibleByArgument {}
 extension EncoderConfiguration.Stem: ExpressibleByArgument {}
-extension Precision: ExpressibleByArgument {}
-extension Recipe.Optimizer: ExpressibleByArgument {}
 extension Recipe.Memory: ExpressibleByArgument {}

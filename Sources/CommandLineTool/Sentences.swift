@@ -1,4 +1,5 @@
 import Datasets
+import JSONTree
 import NeuralNetworks
 import Recipes
 
@@ -30,8 +31,52 @@ extension Recipe {
 }
 
 extension RecipeProblems {
-  /// One line a problem.
-  var sentences: String {
-    problems.map { "\($0.field): \($0.value); allowed: \($0.allowed)" }.joined(separator: "\n")
+  /// One line per problem, under the names of flags. `flags` has those that are not named after their fields.
+  func sentences(flags: [String: String]) -> String {
+    let sentences = problems.map { problem in
+      let name = flags[problem.field] ?? RecipeField.named(problem.field)?.flag ?? problem.field
+      let given = problem.value.description
+      let short = given.count > 80 ? "\(given.prefix(80))…" : given
+      return "\(name): \(short) was given; allowed: \(problem.allowed)."
+    }
+    return sentences.enumerated().filter { !sentences[..<$0].contains($1) }.map(\.element)
+      .joined(separator: "\nError: ")
+  }
+
+  /// One line per problem, under the names of `byol train`'s flags.
+  var sentences: String { sentences(flags: [:]) }
+}
+
+extension AdmissionError {
+  /// The error for people: what came of which entries, where no picture was accepted.
+  func sentence(pictures path: String) -> String {
+    guard case .noPictures(let report) = self else { return "\(path): \(self)" }
+    let entries = report.rejectedCount + report.skippedCount
+    let reasons = report.reasons
+    return "\(path) has no picture that is accepted, of \(entries) entries"
+      + (reasons.isEmpty ? "." : ": \(reasons.joined(separator: "; ")).")
+  }
+}
+
+extension AdmissionReport {
+  /// How many entries were not accepted for which reason, with the first of each as an example.
+  var reasons: [String] {
+    var lines: [String] = []
+    for (code, same) in Dictionary(grouping: rejected, by: \.code.rawValue).sorted(by: {
+      $0.key < $1.key
+    }) {
+      lines.append(
+        "\(same.count) \(code), such as \(same[0].name): \(sentencePart(same[0].detail))")
+    }
+    for (reason, same) in Dictionary(grouping: skipped, by: \.reason).sorted(by: { $0.key < $1.key }
+    ) {
+      lines.append("\(same.count) skipped as \(reason), such as \(same[0].name)")
+    }
+    let unlisted = rejectedCount + skippedCount - rejected.count - skipped.count
+    return lines + (unlisted > 0 ? ["\(unlisted) more"] : [])
+  }
+
+  private func sentencePart(_ text: String) -> String {
+    text.hasSuffix(".") ? String(text.dropLast()) : text
   }
 }

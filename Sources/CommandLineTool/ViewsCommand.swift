@@ -12,7 +12,7 @@ struct ViewsCommand: ParsableCommand {
       byol views --output views.png cat.jpg dog.png
       byol views --output views.png --pack FOLDER/dataset
 
-      A row a picture: its centre square, then the first and the second view of as many epochs as are asked for. \
+      A row per picture: its centre square, then the first and the second view of as many epochs as are asked for. \
       The augmentations are the paper's, or those of --recipe, the recipe.json of a run.
       """)
 
@@ -72,7 +72,7 @@ struct ViewsCommand: ParsableCommand {
 
   private func grid(channels: Int) throws -> ViewGrid {
     let frozen = try recipe.map { path in
-      try Recipe(decoding: Array(Data(contentsOf: URL(filePath: path))))
+      try Recipe(decoding: contents(of: path))
     }
     var usual = Augmentations()
     usual.normalization = Normalization(channels: channels)
@@ -93,7 +93,11 @@ struct ViewsCommand: ParsableCommand {
 
   private func filePictures() throws -> [(index: Int, image: Raster)] {
     try files.enumerated().map { index, file in
-      (index, try decode(Array(Data(contentsOf: URL(filePath: file)))))
+      do {
+        return (index, try decode(contents(of: file)))
+      } catch let error as ImageError {
+        throw refusal("\(file): \(error.detail)", code: .failure)
+      }
     }
   }
 }

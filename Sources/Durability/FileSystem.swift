@@ -58,10 +58,11 @@ public struct FileSystemError: Error, Hashable, Sendable, CustomStringConvertibl
   /// Whether the place can only be read, or the disk does not take what is written.
   public var isNotWritable: Bool { [EROFS, EACCES, EPERM, EIO].contains(code) }
 
+  /// The system's reason, such as `No such file or directory`.
+  public var reason: String { unsafe String(cString: strerror(code)) }
+
   /// The value as text.
-  public var description: String {
-    "\(operation) \(path): \(unsafe String(cString: strerror(code)))"
-  }
+  public var description: String { "\(operation) \(path): \(reason)" }
 }
 
 extension FileSystem {

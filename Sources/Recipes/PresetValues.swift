@@ -27,6 +27,11 @@ struct PresetValues {
     }
   }
 
+  /// The values for an optimizer: the preset's own where it is the preset's.
+  func optimization(of other: Recipe.Optimizer) -> Optimization {
+    other == optimizer ? optimization : PresetValues.usual(other)
+  }
+
   static func paper(
     epochs: Int, baseLearningRate: Double, weightDecay: Double, baseTau: Double
   ) -> PresetValues {

@@ -5,8 +5,10 @@ public import TensorGraph
 /// Everything an update reads and never changes: frozen when a run is accepted, stored with the run
 /// and in every checkpoint.
 ///
-/// A recipe is made by `RecipeRequest.resolve`, which checks every limit of `RecipeLimits`.
-public struct Recipe: Hashable, Sendable, Codable {
+/// `RecipeRequest.resolve` and `Recipe.init(decoding:)` make recipes whose fields are within the limits of
+/// `RecipeField.all` and do not contradict each other. The initial values below stand only until a field is read or
+/// chosen; what `auto` becomes is said in the table.
+public struct Recipe: Hashable, Sendable {
   /// Which optimizer applies the gradients.
   public enum Optimizer: String, Hashable, Sendable, Codable, CaseIterable {
     /// Layer-wise adaptive rates over momentum (You et al. 2017, arXiv 1708.03888).
@@ -35,53 +37,53 @@ public struct Recipe: Hashable, Sendable, Codable {
   public static let currentFormatVersion = 1
 
   /// The version of the layout this recipe was written in.
-  public var formatVersion: Int = Recipe.currentFormatVersion
+  public var formatVersion = Recipe.currentFormatVersion
   /// The preset whose values fill what the request left open.
-  public var preset: RecipePreset
+  public var preset = RecipePreset.small
   /// The seed of every random number of the run.
-  public var seed: UInt64
+  public var seed: UInt64 = 0
   /// Training pictures in an epoch, before the incomplete last batch is dropped.
-  public var pictures: Int
+  public var pictures = 0
   /// The encoder f.
-  public var encoder: EncoderConfiguration
+  public var encoder = EncoderConfiguration(architecture: .resnet18)
   /// The side of the square views, in pixels.
-  public var imageSize: Int
+  public var imageSize = 32
   /// Hidden units of the projector g.
-  public var projectorHidden: Int
+  public var projectorHidden = 4096
   /// Output dimensions of the projector and of the predictor.
-  public var projectorOutput: Int
+  public var projectorOutput = 256
   /// Hidden units of the predictor q.
-  public var predictorHidden: Int
+  public var predictorHidden = 4096
   /// Pictures in an update; each batch norm sees one view of all of them.
-  public var batchSize: Int
+  public var batchSize = 2
   /// Passes over the training pictures.
-  public var epochs: Int
+  public var epochs = 1
   /// The optimizer.
-  public var optimizer: Optimizer
+  public var optimizer = Optimizer.lars
   /// The learning rate for a batch of 256; the peak is this times `batchSize` / 256.
-  public var baseLearningRate: Double
+  public var baseLearningRate = 1.0
   /// Weight decay; not applied to biases nor batch norm.
-  public var weightDecay: Double
+  public var weightDecay = 0.0
   /// Momentum m ← momentum·m + g.
-  public var momentum: Double
+  public var momentum = 0.0
   /// LARS's factor of ‖p‖/‖g‖; unused by SGD.
-  public var trustCoefficient: Double
+  public var trustCoefficient = 1.0
   /// Epochs of linear warm-up; may be a fraction.
-  public var warmupEpochs: Double
+  public var warmupEpochs = 0.0
   /// τ at the first update.
-  public var baseTau: Double
+  public var baseTau = 1.0
   /// How τ changes.
-  public var tauSchedule: TauSchedule
+  public var tauSchedule = TauSchedule.constant
   /// The two distributions of views.
-  public var augmentations: Augmentations
+  public var augmentations = Augmentations()
   /// A checkpoint is written each time this many updates are done; 0 for by time alone.
-  public var checkpointEverySteps: Int
+  public var checkpointEverySteps = 0
   /// A checkpoint is written when this many seconds have passed since the last.
-  public var checkpointEverySeconds: Double
+  public var checkpointEverySeconds = 1.0
   /// The number format of activations; weights and statistics are always float32.
-  public var precision: Precision
+  public var precision = Precision.float32
   /// What an update keeps in memory; the results do not depend on it.
-  public var memory: Memory = .full
+  public var memory = Memory.full
 }
 
 extension Recipe {
@@ -89,10 +91,19 @@ extension Recipe {
   public var channels: Int { augmentations.normalization.channels }
 
   /// Updates in an epoch: the last incomplete batch is dropped.
-  public var stepsPerEpoch: Int { pictures / batchSize }
+  public var stepsPerEpoch: Int { batchSize < 1 ? 0 : pictures / batchSize }
 
   /// Updates in the whole run, K.
   public var totalSteps: Int { epochs * stepsPerEpoch }
+
+  /// The recipe with every field that has no effect on the speed of an update set to the same value: two recipes whose
+  /// shapes are equal have equally fast updates on the same machine and dataset.
+  public var updateShape: Recipe {
+    let usual = Recipe()
+    var shape = self
+    for field in RecipeField.withoutEffectOnSpeed { field.access.copy(from: usual, to: &shape) }
+    return shape
+  }
 
   /// The epoch (0-based) in which an update (0-based) falls.
   public func epoch(step: Int) -> Int { stepsPerEpoch == 0 ? 0 : step / stepsPerEpoch }

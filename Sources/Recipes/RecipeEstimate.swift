@@ -10,7 +10,7 @@ public struct RecipeEstimate: Hashable, Sendable, Codable {
   public var memoryBytes: Int
   /// Disk for checkpoints and history, in bytes; an estimate.
   public var diskBytes: Int
-  /// Training pictures a second, where they were measured.
+  /// Training pictures per second, where they were measured.
   public var imagesPerSecond: Double?
   /// Seconds of the whole run at that speed.
   public var seconds: Double?
@@ -21,11 +21,19 @@ extension Recipe {
   private static let checkpointsOnDisk = 3
   /// Bytes of one report's row in the history.
   private static let historyByteCount = 100
-  /// Reports a second, at most.
+  /// Reports per second, at most.
   private static let reportsPerSecond = 5.0
 
-  /// What the run will need, given the speed that this machine was measured to have.
-  public func estimate(imagesPerSecond: Double? = nil) -> RecipeEstimate {
+  /// What the run will need.
+  ///
+  /// - Parameters:
+  ///   - imagesPerSecond: Training pictures per second that this machine was measured to do; nil where nobody measured.
+  ///   - updateByteCount: Bytes of memory that a compiled update holds, parameters and optimizer state included; nil for
+  ///     an estimate from the sizes of the encoder's feature maps.
+  /// - Returns: figures of the whole run; those that nobody measured are estimates or nil.
+  public func estimate(
+    imagesPerSecond: Double? = nil, updateByteCount: Int? = nil
+  ) -> RecipeEstimate {
     let encoderCount = encoder.parameterCount(channels: channels)
     let projectorCount = Recipe.headParameterCount(
       input: encoder.representationDimension, hidden: projectorHidden, output: projectorOutput)
@@ -39,8 +47,7 @@ extension Recipe {
     let reports = seconds.map { min(Double(totalSteps), $0 * Recipe.reportsPerSecond) }
     return RecipeEstimate(
       steps: totalSteps, parameters: online,
-      memoryBytes: encoder.trainingByteCount(imageSize: imageSize, batchSize: batchSize)
-        + state + 4 * online,
+      memoryBytes: updateByteCount ?? estimatedTrainingByteCount + state + 4 * online,
       diskBytes: Recipe.checkpointsOnDisk * checkpoint
         + Int(reports ?? Double(totalSteps)) * Recipe.historyByteCount,
       imagesPerSecond: imagesPerSecond, seconds: seconds)

@@ -33,3 +33,10 @@ extension EncoderConfiguration {
     return scope
   }
 }
+
+extension Recipe {
+  /// An estimate of what a training process needs, in bytes, from the sizes of the encoder's feature maps.
+  public var estimatedTrainingByteCount: Int {
+    encoder.trainingByteCount(imageSize: imageSize, batchSize: batchSize)
+  }
+}

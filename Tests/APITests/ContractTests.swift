@@ -49,7 +49,7 @@ import Yams
       "/v1/runs/\(id)", "/v1/runs/\(id)/metrics", "/v1/runs/\(id)/events",
       "/v1/runs/\(id)/checkpoints", "/v1/runs/\(id)/checkpoints/5",
       "/v1/runs/\(id)/checkpoints/5/model.safetensors", "/v1/models", "/v1/models/\(id)",
-      "/v1/info",
+      "/v1/info", "/v1/recipe-fields",
     ]
     for path in paths {
       let first = try await world.call("GET", path)

@@ -38,12 +38,12 @@ struct BFloat16Tests {
 
   private func recipe() throws -> Recipe {
     var request = RecipeRequest()
-    request.architecture = .value(.resnet18)
-    request.width = .value(0.5)
-    request.stem = .value(.cifar)
-    request.imageSize = .value(16)
-    request.batchSize = .value(16)
-    request.epochs = .value(1)
+    request[\.encoder.architecture] = .resnet18
+    request[\.encoder.width] = 0.5
+    request[\.encoder.stem] = .cifar
+    request[\.imageSize] = 16
+    request[\.batchSize] = 16
+    request[\.epochs] = 1
     return try request.resolve(
       dataset: DatasetSize(pictures: 160, medianShortSide: 16),
       machine: MachineSize(cores: 2, memoryByteCount: 8 << 30)

@@ -85,6 +85,7 @@ extension Service {
     return [
       route("GET", "/v1/runs", handlers.list),
       route("POST", "/v1/runs", handlers.create),
+      route("GET", "/v1/recipe-fields", RecipeFieldHandlers().list),
       route("GET", "/v1/runs/{id}", handlers.get),
       route("PATCH", "/v1/runs/{id}", handlers.patch),
       route("DELETE", "/v1/runs/{id}", handlers.delete),

@@ -20,7 +20,7 @@ struct UpdateOptions: ParsableArguments {
   @Option(help: "Side of the views, in pixels.")
   var size = 32
 
-  @Option(help: "Pictures an update.")
+  @Option(help: "Pictures per update.")
   var batch = 64
 
   @Option(help: "full, or lean: activations are computed again where a gradient reads them.")
@@ -28,32 +28,29 @@ struct UpdateOptions: ParsableArguments {
 
   @OptionGroup var engine: EngineOptions
 
-  mutating func validate() throws {
-    guard RecipeLimits.imageSize.contains(size), (2...4096).contains(batch) else {
-      throw ValidationError(
-        "--size must be \(RecipeLimits.imageSize) pixels and --batch 2…4096 pictures.")
-    }
-    guard EncoderConfiguration.widths.contains(width) else {
-      throw ValidationError("--width must be 0.25…4.")
-    }
-  }
-
   /// The recipe of the update: what is not an option is the usual.
   func recipe() throws -> Recipe {
     var request = RecipeRequest()
-    request.architecture = .value(encoder)
-    request.width = .value(width)
-    request.stem = .value(stem)
-    request.imageSize = .value(size)
-    request.batchSize = .value(batch)
-    request.precision = .value(try engine.resolvedPrecision)
-    request.memory = .value(memory)
-    do {
+    request[\.encoder.architecture] = encoder
+    request[\.encoder.width] = width
+    request[\.encoder.stem] = stem
+    request[\.imageSize] = size
+    request[\.batchSize] = batch
+    request[\.precision] = try engine.resolvedPrecision
+    request[\.memory] = memory
+    do throws(RecipeProblems) {
+      try request.checkValues()
       return try request.resolve(
+        // A hundred batches: how many there are does not matter for one update.
         dataset: DatasetSize(pictures: 100 * batch, medianShortSide: size),
         machine: Machine.size(engine.budget)
       ).recipe
-    } catch { throw ValidationError(error.sentences) }
+    } catch {
+      throw refusal(
+        error.sentences(flags: [
+          "architecture": "--encoder", "image_size": "--size", "batch_size": "--batch",
+        ]))
+    }
   }
 
   /// A trainer with fresh weights.

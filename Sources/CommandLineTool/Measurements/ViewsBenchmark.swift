@@ -34,7 +34,7 @@ struct ViewsBenchmark: ParsableCommand {
   }
 
   func run() throws {
-    let bytes = try Array(Data(contentsOf: URL(filePath: input)))
+    let bytes = try contents(of: input)
     let augmentations = Augmentations()
     let renderers = [augmentations.first, augmentations.second].map {
       ViewRenderer(augmentation: $0, normalization: augmentations.normalization, side: size)

@@ -2,7 +2,6 @@ import API
 import DatasetLibrary
 import Datasets
 import Identifiers
-import Images
 import JSONTree
 import Logging
 import Recipes
@@ -19,34 +18,17 @@ enum ServeDemo {
   ///
   /// The kinds are shapes, so colour is varied more than in the paper and crops are kept large; small views
   /// and batches leave time for 1,550 updates.
-  static func request() -> RecipeRequest {
-    var request = RecipeRequest()
-    request.imageSize = .value(16)
-    request.width = .value(0.25)
-    request.batchSize = .value(64)
-    request.epochs = .value(50)
-    request.warmupEpochs = .value(1)
-    request.optimizer = .value(.lars)
-    request.baseLearningRate = .value(6)
-    request.weightDecay = .value(1e-6)
-    request.baseTau = .value(0.98)
-    request.projectorHidden = .value(512)
-    request.predictorHidden = .value(512)
-    request.augmentations = .value(augmentations)
-    request.checkpointEverySeconds = .value(15)
-    return request
-  }
-
-  private static var augmentations: Augmentations {
-    var view = ViewAugmentation.paperFirst
-    view.cropArea = [0.4, 1]
-    (view.contrast, view.saturation, view.hue) = (0.6, 0.6, 0.5)
-    view.grayscaleProbability = 0.5
-    view.blurProbability = 0
-    view.solarizeProbability = 0.2
-    var augmentations = Augmentations()
-    (augmentations.first, augmentations.second) = (view, view)
-    return augmentations
+  static func request() throws(RecipeProblems) -> RecipeRequest {
+    let view: JSONValue = [
+      "crop_area": [0.4, 1], "contrast": 0.6, "saturation": 0.6, "hue": 0.5,
+      "grayscale_probability": 0.5, "blur_probability": 0, "solarize_probability": 0.2,
+    ]
+    return try RecipeRequest(reading: [
+      "image_size": 16, "width": 0.25, "batch_size": 64, "epochs": 50, "warmup_epochs": 1,
+      "optimizer": "lars", "base_learning_rate": 6, "weight_decay": 1e-6, "base_tau": 0.98,
+      "projector_hidden": 512, "predictor_hidden": 512, "checkpoint_every_seconds": 15,
+      "augmentations": ["first": view, "second": view],
+    ])
   }
 }
 

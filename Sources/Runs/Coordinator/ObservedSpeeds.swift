@@ -1,20 +1,15 @@
 import Identifiers
 import Recipes
 
-/// What decides how fast an update is, besides the machine: the recipe without what only decides its outcome.
+/// What decides how fast an update is, besides the machine: the recipe without the fields that the table marks as
+/// deciding its outcome alone.
 struct UpdateShape: Hashable {
   private let recipe: Recipe
   private let dataset: String
   private let resources: RunResources
 
   init(_ recipe: Recipe, dataset: String, _ resources: RunResources) {
-    var recipe = recipe
-    (recipe.preset, recipe.seed, recipe.epochs) = (.small, 0, 1)
-    (recipe.baseLearningRate, recipe.weightDecay, recipe.momentum) = (1, 0, 0)
-    (recipe.trustCoefficient, recipe.warmupEpochs) = (1, 0)
-    (recipe.baseTau, recipe.tauSchedule) = (1, .constant)
-    (recipe.checkpointEverySteps, recipe.checkpointEverySeconds) = (0, 1)
-    self.recipe = recipe
+    self.recipe = recipe.updateShape
     self.dataset = dataset
     self.resources = resources
   }

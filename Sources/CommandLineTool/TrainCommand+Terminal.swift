@@ -1,0 +1,73 @@
+import ArgumentParser
+import Datasets
+import Durability
+import Foundation
+import Recipes
+import Tensors
+import Training
+
+// MARK: On a terminal
+
+extension TrainCommand {
+  /// Admits the pictures on the first start, freezes the recipe, and trains.
+  ///
+  /// - Throws: an exit code, after a sentence, for what a person can mend.
+  func train(pictures: String, output: String, _ request: RecipeRequest) throws {
+    let source = try source(pictures)
+    let folder = OutputFolder(path: output)
+    try folder.make()
+    let lock = try folder.lock()
+    let pack = try pack(source, pictures: pictures, folder)
+    let frozen = try folder.recipe(request) { request in
+      let resolved = try request.resolve(
+        dataset: DatasetSize(trainingPicturesOf: pack),
+        machine: Machine.size(Machine.threads(threads)))
+      resolved.warnings.forEach(say)
+      return resolved.recipe
+    }
+    say(frozen.sentence)
+    let progress = TerminalProgress(recipe: frozen)
+    let worker = TrainingWorker(
+      recipe: frozen, runDirectory: output, runName: URL(filePath: output).lastPathComponent,
+      threads: Machine.threads(threads), lowering: lowering(frozen))
+    let stop = StopRequest(watchingInput: false)
+    // The worker takes the same lock, which a second descriptor of this process could not get.
+    lock.release()
+    try worker.run(pack: pack, isAskedToStop: { stop.isAsked }, report: progress.show)
+  }
+
+  private func source(_ pictures: String) throws -> DatasetSource {
+    do {
+      return try DatasetSource(path: pictures)
+    } catch {
+      throw refusal("--pictures \(pictures): \(error)")
+    }
+  }
+
+  /// The pack of the folder, made on the first start.
+  private func pack(
+    _ source: DatasetSource, pictures: String, _ folder: OutputFolder
+  ) throws -> Pack {
+    let now = PictureSourceNote(of: pictures)
+    if folder.hasPack {
+      let pack = try Pack(directory: folder.packPath)
+      say(
+        "The run learns from the \(pack.count) pictures that were admitted into \(folder.packPath); "
+          + "\(pictures) is not read again.")
+      if let change = folder.sourceNote?.change(to: now) {
+        say("\(change) To learn from what is there now, choose another --output.")
+      }
+      return pack
+    }
+    do throws(AdmissionError) {
+      let report = try admit(
+        source: source, into: folder.packPath, threads: Machine.threads(threads).count,
+        progress: { if $0.entries % 4096 == 0 { say($0.sentence) } })
+      report.sentences.forEach(say)
+    } catch {
+      throw refusal(error.sentence(pictures: pictures), code: .failure)
+    }
+    try folder.note(now)
+    return try Pack(directory: folder.packPath)
+  }
+}

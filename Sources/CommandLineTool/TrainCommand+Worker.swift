@@ -1,0 +1,84 @@
+import Checkpoints
+import Datasets
+import Durability
+import Foundation
+import Recipes
+import Runs
+import TensorGraph
+import Training
+
+// MARK: The service's worker
+
+extension TrainCommand {
+  /// The worker's side of the protocol; see `WorkerReport`. Returns the exit code.
+  func work(runDirectory: String, pack: String) -> Int32 {
+    if let niceness { giveNiceness(niceness) }
+    let stop = StopRequest(watchingInput: true)
+    let output = ReportOutput()
+    do {
+      let bytes = try DiskFileSystem().read(runDirectory + "/recipe.json")
+      let recipe = try Recipe(decoding: bytes)
+      var worker = TrainingWorker(
+        recipe: recipe, runDirectory: runDirectory,
+        runName: URL(filePath: runDirectory).lastPathComponent,
+        threads: Machine.threads(threads), lowering: lowering(recipe))
+      worker.memoryByteLimit = memoryBytes
+      let pack = try Pack(directory: pack)
+      if measure {
+        try worker.measure(
+          pack: pack, isAskedToStop: { stop.isAsked }, peakMemory: peakMemoryByteCount,
+          report: output.write)
+      } else {
+        try worker.run(pack: pack, isAskedToStop: { stop.isAsked }, report: output.write)
+      }
+      return WorkerReport.exitFinished
+    } catch let error as CheckpointError where error.mayPass {
+      // The disk may have room again: a crash, so that the coordinator tries once more.
+      FileHandle.standardError.write(Data("\(error)\n".utf8))
+      return EXIT_FAILURE
+    } catch {
+      output.write(.failed(RunReason(code: failureCode(error), detail: "\(error)")))
+      return WorkerReport.exitFailed
+    }
+  }
+
+  /// Sets the scheduling priority (nice value) of this thread, from which the threads that it makes inherit it, and of
+  /// the process's first thread, whose value tools such as `ps` show: on Linux each thread has its own. Where the system
+  /// refuses, the priority stays as it was.
+  private func giveNiceness(_ niceness: Int) {
+    for thread in [0, id_t(getpid())] {
+      setpriority(__priority_which_t(PRIO_PROCESS.rawValue), thread, Int32(niceness))
+    }
+  }
+
+  private func failureCode(_ error: any Error) -> String {
+    switch error {
+    case TrainingError.lossNotFinite: "loss_not_finite"
+    case TrainingError.engine(LoweringError.outOfMemory(_, _)), is MemoryLimitExceeded:
+      "out_of_memory"
+    case is TrainingError: "engine"
+    case is PackError: "dataset_unreadable"
+    case is CheckpointError: "checkpoint"
+    case is RecipeFileError: "recipe_unreadable"
+    default: "internal"
+    }
+  }
+}
+
+extension CheckpointError {
+  /// Whether trying again later may work.
+  fileprivate var mayPass: Bool {
+    if case .fileSystem = self { true } else { false }
+  }
+}
+
+/// Writes reports to standard output, each with one call; one that cannot be written is dropped.
+private struct ReportOutput {
+  func write(_ report: WorkerReport) {
+    let line = report.line
+    unsafe line.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      _ = unsafe Foundation.write(STDOUT_FILENO, base, bytes.count)
+    }
+  }
+}

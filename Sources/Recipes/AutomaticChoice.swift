@@ -1,0 +1,60 @@
+import NeuralNetworks
+
+/// What `auto` becomes where the preset leaves it to the dataset and the machine.
+enum AutomaticChoice {
+  /// Sides that views are given.
+  static let imageSizes = [32, 48, 64, 96, 128, 160, 192, 224]
+  /// The greatest automatic side on a machine of fewer than `manyCores` cores.
+  static let imageSizeOnFewCores = 128
+  /// From this number of cores on the machine does not limit the side.
+  static let manyCores = 16
+  /// Up to this side the stem is the one without strides and pooling.
+  static let greatestSizeForCifarStem = 48
+  /// The greatest automatic batch.
+  static let greatestBatch = 256
+  /// The least automatic batch; smaller ones starve batch norm.
+  static let leastBatch = 8
+  /// Epochs, unless the dataset is so small that they are fewer than `leastSteps` updates.
+  static let epochs = 100
+  /// Updates below which the epochs are raised, up to `greatestEpochs`.
+  static let leastSteps = 1000
+  /// The greatest automatic number of epochs.
+  static let greatestEpochs = 1000
+  /// Warm-up in epochs, unless that is more than a tenth of the run.
+  static let warmupEpochs = 10.0
+  /// Seconds between checkpoints.
+  static let checkpointEverySeconds = 120.0
+  /// From this number of epochs on τ starts at 0.996 instead of 0.99.
+  static let epochsForHighTau = 1000
+
+  static func imageSize(_ dataset: DatasetSize, _ machine: MachineSize) -> Int {
+    let bound = machine.cores < manyCores ? imageSizeOnFewCores : imageSizes[imageSizes.count - 1]
+    let fitting = imageSizes.filter { $0 <= dataset.medianShortSide && $0 <= bound }
+    return fitting.last ?? imageSizes[0]
+  }
+
+  static func stem(_ imageSize: Int) -> EncoderConfiguration.Stem {
+    imageSize <= greatestSizeForCifarStem ? .cifar : .imagenet
+  }
+
+  /// The greatest power of two that fits the dataset twice and half of the memory.
+  static func batchSize(_ recipe: Recipe, _ situation: RecipeSituation) -> Int {
+    var candidate = recipe
+    candidate.batchSize = greatestBatch
+    let room = situation.machine.memoryByteCount / 2
+    while candidate.batchSize > leastBatch {
+      let fitsDataset =
+        candidate.batchSize * RecipeLimits.batchesInDataset <= situation.dataset.pictures
+      if fitsDataset && situation.trainingByteCount(candidate) <= room { break }
+      candidate.batchSize /= 2
+    }
+    return candidate.batchSize
+  }
+
+  static func epochs(stepsPerEpoch: Int) -> Int {
+    let needed = (leastSteps + stepsPerEpoch - 1) / max(1, stepsPerEpoch)
+    return min(max(epochs, needed), greatestEpochs)
+  }
+
+  static func baseTau(epochs: Int) -> Double { epochs >= epochsForHighTau ? 0.996 : 0.99 }
+}

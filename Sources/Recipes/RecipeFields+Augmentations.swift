@@ -1,0 +1,126 @@
+import Images
+import JSONTree
+
+extension RecipeField {
+  /// The fields of the two views' distributions, and of the normalisation.
+  static let augmentations: [RecipeField] =
+    view("first", "first", \.augmentations.first, .paperFirst)
+    + view("second", "second", \.augmentations.second, .paperSecond) + normalization
+
+  /// The fields of one view; `paper` has their defaults.
+  private static func view(
+    _ name: String, _ ordinal: String,
+    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation
+  ) -> [RecipeField] {
+    let fields = ViewFields(prefix: "augmentations.\(name).", ordinal: ordinal, view, paper)
+    return [
+      fields.pair(
+        "crop_area", \.cropArea, 0.01...1,
+        "The least and the greatest area of the crop, as shares of the picture's."),
+      fields.pair(
+        "crop_aspect", \.cropAspect, 0.1...10,
+        "The least and the greatest ratio of the crop's width to its height."),
+      fields.number(
+        "flip_probability", \.flipProbability, 0...1, "Probability of a horizontal flip."),
+      fields.number(
+        "color_jitter_probability", \.colorJitterProbability, 0...1,
+        "Probability that brightness, contrast, saturation and hue are changed."),
+      fields.number(
+        "brightness", \.brightness, 0...1, "Brightness: adds a value uniform in ± this."),
+      fields.number("contrast", \.contrast, 0...1, "Contrast: a factor uniform in 1 ± this."),
+      fields.number("saturation", \.saturation, 0...1, "Saturation: a factor uniform in 1 ± this."),
+      fields.number("hue", \.hue, 0...0.5, "Hue: a turn uniform in ± this, in whole turns."),
+      fields.number(
+        "grayscale_probability", \.grayscaleProbability, 0...1, "Probability of conversion to gray."
+      ),
+      fields.number(
+        "blur_probability", \.blurProbability, 0...1, "Probability of a Gaussian blur."),
+      fields.pair(
+        "blur_sigma", \.blurSigma, 0.01...20,
+        "The least and the greatest standard deviation of the blur, in pixels."),
+      fields.number(
+        "solarize_probability", \.solarizeProbability, 0...1,
+        "Probability of inverting every value from the threshold on."),
+      fields.number(
+        "solarize_threshold", \.solarizeThreshold, 0...1, "The threshold of solarization."),
+    ]
+  }
+
+  private static let normalization: [RecipeField] = [
+    channels(
+      "mean", \.mean, -10...10, "Subtracted from each channel of values in 0 … 1.",
+      automatic: "ImageNet's for three channels, else 0.5"
+    ) { $0.mean },
+    channels(
+      "deviation", \.deviation, 0.001...10, "Divides each channel after the mean is subtracted.",
+      automatic: "ImageNet's for three channels, else 0.25"
+    ) { $0.deviation },
+  ]
+
+  private static func channels(
+    _ name: String, _ path: SendablePath<Normalization, [Float]>,
+    _ range: ClosedRange<Float>, _ sentence: String, automatic: String,
+    choose: @escaping @Sendable (Normalization) -> [Float]
+  ) -> RecipeField {
+    part(
+      "augmentations.normalization.\(name)", \.augmentations.normalization, path,
+      .numbers(count: Raster.channelCounts, isAscending: false), limits(range),
+      Description(
+        label: "Normalisation: \(name)", sentence: sentence, automatic: automatic,
+        decidesSpeed: true),
+      isAllowed: { numbers in
+        Raster.channelCounts.contains(numbers.count) && numbers.allSatisfy(range.contains)
+      },
+      choose: { choose(Normalization(channels: $1.dataset.channels)) })
+  }
+}
+
+/// Makes the fields of one view.
+private struct ViewFields {
+  let prefix: String
+  let ordinal: String
+  let view: SendablePath<Recipe, ViewAugmentation>
+  let paper: ViewAugmentation
+
+  init(
+    prefix: String, ordinal: String,
+    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation
+  ) {
+    self.prefix = prefix
+    self.ordinal = ordinal
+    self.view = view
+    self.paper = paper
+  }
+
+  func number(
+    _ name: String, _ path: SendablePath<ViewAugmentation, Float>,
+    _ range: ClosedRange<Float>, _ sentence: String
+  ) -> RecipeField {
+    field(name, path, .number, range, sentence) { range.contains($0) }
+  }
+
+  /// Two numbers, the least first.
+  func pair(
+    _ name: String, _ path: SendablePath<ViewAugmentation, [Float]>,
+    _ range: ClosedRange<Float>, _ sentence: String
+  ) -> RecipeField {
+    field(name, path, .numbers(count: 2...2, isAscending: true), range, sentence) { numbers in
+      numbers.count == 2 && numbers.allSatisfy(range.contains) && numbers[0] <= numbers[1]
+    }
+  }
+
+  private func field<Value: RecipeValue>(
+    _ name: String, _ path: SendablePath<ViewAugmentation, Value>,
+    _ kind: RecipeField.Kind, _ range: ClosedRange<Float>, _ sentence: String,
+    isAllowed: @escaping @Sendable (Value) -> Bool
+  ) -> RecipeField {
+    let usual = paper[keyPath: path]
+    let words = name.replacing("_", with: " ")
+    return RecipeField.part(
+      prefix + name, view, path, kind, RecipeField.limits(range),
+      RecipeField.Description(
+        label: "The \(ordinal) view's \(words)", sentence: sentence,
+        automatic: "the paper's: \(usual.json)", decidesSpeed: true),
+      isAllowed: isAllowed, choose: { _, _ in usual })
+  }
+}

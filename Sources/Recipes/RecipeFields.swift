@@ -1,0 +1,211 @@
+import JSONTree
+import NeuralNetworks
+
+// To add a field: a stored property in `Recipe`, and a line here.
+extension RecipeField {
+  /// Every field that can be asked for, each after those that its default depends on.
+  public static let all: [RecipeField] =
+    [preset, seed] + encoder + heads + computation + length + optimization + target
+    + augmentations + checkpoints
+
+  private static let preset = choice(
+    "preset", \.preset,
+    Description(
+      label: "Preset", sentence: "A set of values for what is left open.", automatic: "small"),
+    choose: { _, _ in .small })
+
+  private static let seed = number(
+    "seed", \.seed, 0...(1 << 53 - 1),
+    Description(
+      label: "Seed", sentence: "The seed of every random number: the same seed gives the same run.",
+      automatic: "0"),
+    choose: { _, _ in 0 })
+
+  private static let encoder: [RecipeField] = [
+    choice(
+      "architecture", \.encoder.architecture,
+      Description(
+        label: "Encoder", sentence: "The residual network; deeper ones are slower.",
+        automatic: "the preset's: resnet18, or resnet50 in the paper's", isCommon: true,
+        decidesSpeed: true),
+      storedIn: "encoder", choose: { $1.preset($0).architecture }),
+    number(
+      "width", \.encoder.width, EncoderConfiguration.widths,
+      Description(
+        label: "Width factor", sentence: "Multiplies the channels of every layer of the encoder.",
+        automatic: "1", decidesSpeed: true),
+      choose: { _, _ in 1 }
+    ).stored(in: "encoder"),
+    number(
+      "image_size", \.imageSize, RecipeLimits.imageSize,
+      Description(
+        label: "Side of the views", unit: "pixels", sentence: "The side of the square views.",
+        automatic:
+          "the preset's; with small, the greatest of 32, 48, 64, 96, 128, 160, 192 and 224 that "
+          + "half of the pictures have and, on fewer than 16 processors, at most 128",
+        isCommon: true, decidesSpeed: true),
+      choose: { $1.preset($0).imageSize ?? AutomaticChoice.imageSize($1.dataset, $1.machine) }),
+    choice(
+      "stem", \.encoder.stem,
+      Description(
+        label: "Stem",
+        sentence:
+          "The layers before the first stage: imagenet divides the side by 4, cifar keeps it, "
+          + "for pictures of about 32 pixels.",
+        automatic: "cifar for views of at most 48 pixels, else imagenet", decidesSpeed: true),
+      storedIn: "encoder", choose: { recipe, _ in AutomaticChoice.stem(recipe.imageSize) }),
+  ]
+
+  private static let heads: [RecipeField] = [
+    number(
+      "projector_hidden", \.projectorHidden, 8...16_384,
+      Description(
+        label: "Projector width", unit: "units", sentence: "Hidden units of the projection head.",
+        automatic: "4096", decidesSpeed: true),
+      choose: { _, _ in 4096 }),
+    number(
+      "projector_output", \.projectorOutput, 8...16_384,
+      Description(
+        label: "Projection", unit: "dimensions",
+        sentence: "Output dimensions of the projection head and of the predictor.",
+        automatic: "256", decidesSpeed: true),
+      choose: { _, _ in 256 }),
+    number(
+      "predictor_hidden", \.predictorHidden, 8...16_384,
+      Description(
+        label: "Predictor width", unit: "units", sentence: "Hidden units of the predictor.",
+        automatic: "4096", decidesSpeed: true),
+      choose: { _, _ in 4096 }),
+  ]
+
+  private static let computation: [RecipeField] = [
+    choice(
+      "precision", \.precision,
+      Description(
+        label: "Precision",
+        sentence: "The number format of activations; weights and statistics are always float32.",
+        automatic: "bfloat16 where the processor multiplies it, else float32", decidesSpeed: true),
+      choose: { $1.machine.precision }),
+    choice(
+      "memory", \.memory,
+      Description(
+        label: "Memory",
+        sentence:
+          "lean keeps fewer activations and computes the rest again where a gradient reads them: "
+          + "less memory, more time, the same results.",
+        automatic: "full", decidesSpeed: true),
+      whereAbsent: .full, choose: { _, _ in .full }),
+  ]
+
+  private static let length: [RecipeField] = [
+    number(
+      "batch_size", \.batchSize, 2...4096,
+      Description(
+        label: "Batch size", unit: "pictures",
+        sentence: "Pictures per update; the dataset must hold at least two such batches.",
+        automatic:
+          "the preset's; with small, the greatest power of two from 8 to 256 that fits the dataset "
+          + "twice and half of the memory",
+        isCommon: true, decidesSpeed: true),
+      choose: { $1.preset($0).batchSize ?? AutomaticChoice.batchSize($0, $1) }),
+    number(
+      "epochs", \.epochs, 1...100_000,
+      Description(
+        label: "Epochs", unit: "epochs", sentence: "Passes over the training pictures.",
+        automatic: "the preset's; with small, 100, and up to 1000 for a dataset that would give "
+          + "fewer than 1000 updates",
+        isCommon: true),
+      choose: {
+        $1.preset($0).epochs ?? AutomaticChoice.epochs(stepsPerEpoch: $0.stepsPerEpoch)
+      }),
+  ]
+
+  private static let optimization: [RecipeField] = [
+    choice(
+      "optimizer", \.optimizer,
+      Description(
+        label: "Optimizer", sentence: "How gradients are applied: LARS, or SGD with momentum.",
+        automatic: "lars", decidesSpeed: true),
+      choose: { $1.preset($0).optimizer }),
+    number(
+      "base_learning_rate", \.baseLearningRate, 1e-6...100,
+      Description(
+        label: "Learning rate",
+        sentence:
+          "The learning rate for a batch of 256; the peak is this times the batch size / 256.",
+        automatic: "the preset's; 2 for lars and 0.12 for sgd where it says none"),
+      choose: { $1.preset($0).optimization(of: $0.optimizer).baseLearningRate }),
+    number(
+      "weight_decay", \.weightDecay, 0...1,
+      Description(
+        label: "Weight decay", sentence: "Not applied to biases nor to batch norm.",
+        automatic: "the preset's; 1e-6 for lars and 5e-4 for sgd where it says none"),
+      choose: { $1.preset($0).optimization(of: $0.optimizer).weightDecay }),
+    number(
+      "momentum", \.momentum, 0...0.9999,
+      Description(
+        label: "Momentum", sentence: "The share of the last velocity that stays.",
+        automatic: "0.9"),
+      choose: { _, _ in 0.9 }),
+    number(
+      "trust_coefficient", \.trustCoefficient, 1e-6...1,
+      Description(
+        label: "Trust coefficient",
+        sentence:
+          "LARS's factor of the norm of a weight over that of its gradient; SGD does not use it.",
+        automatic: "0.001"),
+      choose: { _, _ in 1e-3 }),
+    number(
+      "warmup_epochs", \.warmupEpochs, 0...100_000,
+      Description(
+        label: "Warm-up", unit: "epochs",
+        sentence:
+          "Epochs in which the learning rate rises linearly; may be a fraction, and at most the run's.",
+        automatic: "10, or a tenth of the run where that is less"),
+      choose: { recipe, _ in min(AutomaticChoice.warmupEpochs, Double(recipe.epochs) / 10) }),
+  ]
+
+  private static let target: [RecipeField] = [
+    number(
+      "base_tau", \.baseTau, 0...1,
+      Description(
+        label: "Target decay τ", sentence: "The target network's decay at the first update.",
+        automatic: "the preset's, else 0.99, and 0.996 from 1000 epochs on"),
+      choose: { $1.preset($0).baseTau ?? AutomaticChoice.baseTau(epochs: $0.epochs) }),
+    choice(
+      "tau_schedule", \.tauSchedule,
+      Description(
+        label: "Schedule of τ",
+        sentence: "cosine: from its base to 1 along half a cosine; constant: its base throughout.",
+        automatic: "cosine"),
+      choose: { _, _ in .cosine }),
+  ]
+
+  private static let checkpoints: [RecipeField] = [
+    number(
+      "checkpoint_every_steps", \.checkpointEverySteps, 0...1_000_000_000,
+      Description(
+        label: "Updates between checkpoints", unit: "updates",
+        sentence:
+          "A checkpoint is written each time this many updates are done; 0 for by time alone.",
+        automatic: "0"),
+      choose: { _, _ in 0 }),
+    number(
+      "checkpoint_every_seconds", \.checkpointEverySeconds, 1...86_400,
+      Description(
+        label: "Seconds between checkpoints", unit: "seconds",
+        sentence: "A checkpoint is written when this long has passed since the last.",
+        automatic: "120"),
+      choose: { _, _ in AutomaticChoice.checkpointEverySeconds }),
+  ]
+}
+
+extension RecipeField {
+  /// The field of a name.
+  public static func named(_ name: String) -> RecipeField? { byName[name] }
+
+  private static let byName = Dictionary(uniqueKeysWithValues: all.map { ($0.name, $0) })
+
+  /// The fields that change the outcome of a run and not how fast its updates are.
+  static let withoutEffectOnSpeed = all.filter { !$0.description.decidesSpeed }
+}

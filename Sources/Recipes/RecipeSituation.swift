@@ -1,0 +1,54 @@
+public import TensorGraph
+
+/// What a recipe must know of a dataset.
+public struct DatasetSize: Hashable, Sendable, Codable {
+  /// Training pictures.
+  public var pictures: Int
+  /// The median of the pictures' shorter sides, in pixels.
+  public var medianShortSide: Int
+  /// The pictures' channels.
+  public var channels: Int
+
+  /// The size of a dataset.
+  public init(pictures: Int, medianShortSide: Int, channels: Int = 3) {
+    self.pictures = pictures
+    self.medianShortSide = medianShortSide
+    self.channels = channels
+  }
+
+  /// What an earlier version wrote names no channels: there were three.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    pictures = try values.decode(Int.self, forKey: .pictures)
+    medianShortSide = try values.decode(Int.self, forKey: .medianShortSide)
+    channels = try values.decodeIfPresent(Int.self, forKey: .channels) ?? 3
+  }
+}
+
+/// What a recipe must know of the machine.
+public struct MachineSize: Hashable, Sendable, Codable {
+  /// Processor cores for training.
+  public var cores: Int
+  /// Memory in bytes.
+  public var memoryByteCount: Int
+  /// The fastest number format that the processor multiplies.
+  public var precision: Precision
+
+  /// The size of a machine.
+  public init(cores: Int, memoryByteCount: Int, precision: Precision = .float32) {
+    self.cores = cores
+    self.memoryByteCount = memoryByteCount
+    self.precision = precision
+  }
+}
+
+/// What the fields' defaults depend on besides the fields before them.
+struct RecipeSituation {
+  let dataset: DatasetSize
+  let machine: MachineSize
+  /// Bytes of memory that a training process needs for a recipe.
+  let trainingByteCount: (Recipe) -> Int
+
+  /// What the recipe's preset says of the fields.
+  func preset(_ recipe: Recipe) -> PresetValues { recipe.preset.values }
+}
