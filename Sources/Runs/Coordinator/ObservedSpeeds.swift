@@ -26,7 +26,7 @@ struct ObservedSpeeds {
   private var measurements: [UpdateShape: RunMeasurement] = [:]
   private static let limit = 1000
 
-  /// Pictures a second of runs of this shape.
+  /// Pictures per second of runs of this shape.
   subscript(shape: UpdateShape) -> Double? {
     get { speeds[shape] }
     set {
@@ -60,7 +60,7 @@ extension RunCoordinator {
   func estimatedStarts(first count: Int) -> [Timestamp?] {
     var free: [Double?] = active.values.map { seconds(left: $0.record) }
     free += [Double](repeating: 0, count: max(0, settings.runsAtOnce - active.count))
-    let time = now()
+    let time = clock.timeOfDay()
     return queue.waiting.prefix(count).map { record in
       let known = free.compactMap { $0 }
       guard known.count == free.count, let earliest = known.min() else { return nil }
