@@ -139,6 +139,17 @@ import Training
     #expect(outside.status == 416)
   }
 
+  @Test func `before the first update there is a state and no model`() async throws {
+    let (world, id) = try await world()
+    try world.checkpoint(id, step: 0)
+    let one = try await world.call("GET", "/v1/runs/\(id)/checkpoints/0").object()
+    #expect(one["model"] == .null)
+    let names = one["files"]?.arrayValue?.map { $0.objectValue?["name"] }
+    #expect(names?.contains("model.safetensors") == false)
+    let file = "/v1/runs/\(id)/checkpoints/0/model.safetensors"
+    #expect(try await world.call("GET", file).status == 404)
+  }
+
   @Test(arguments: [
     "5/state.safetensors", "05/model.safetensors", "6/model.safetensors", "5/worker.log",
     "../recipe.json", "-1/model.safetensors",

@@ -1,5 +1,6 @@
 import Checkpoints
 import Durability
+import Evaluation
 import Foundation
 import Metrics
 import Runs
@@ -88,6 +89,7 @@ import Training
     let (status, _) = try await outcome(.fails, .failed)
     #expect(status.restarts == 0)
     #expect(status.reason?.code == "loss_not_finite")
+    #expect(status.health?.verdict == .collapsed)
   }
 
   @Test func `leaving without a word is a crash`() async throws {

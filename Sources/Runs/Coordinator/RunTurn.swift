@@ -114,7 +114,10 @@ final class RunTurn {
       record.status.checkpointAt = time
       unsavedEvents.append(record.event("checkpoint", at: time, step: report.step))
     case .heartbeat: return false
-    case .finished, .failed: lastWord = report
+    case .finished: lastWord = report
+    case .failed:
+      lastWord = report
+      takeFailure(report, at: time)
     }
     record.status.version += 1
     return true
@@ -152,6 +155,18 @@ final class RunTurn {
     guard isNews else { return }
     let reason = RunReason(code: health.verdict.rawValue, detail: health.evidence)
     unsavedEvents.append(record.event("health", at: time, reason))
+  }
+
+  /// A run that diverged is not healthy, whatever its last verdict was.
+  private func takeFailure(_ report: WorkerReport, at time: Timestamp) {
+    guard let reason = report.reason, reason.code == "loss_not_finite" else { return }
+    record.status.health = RunHealth(
+      verdict: .collapsed, evidence: reason.detail,
+      advice: "Start a new run with a lower learning rate or a longer warm-up.")
+    unsavedEvents.append(
+      record.event(
+        "health", at: time,
+        RunReason(code: CollapseVerdict.Health.collapsed.rawValue, detail: reason.detail)))
   }
 
   /// Values that nobody declared are not kept; the run's events say so, once for each worker.
