@@ -86,8 +86,8 @@ let package = Package(
     .target(
       name: "Runs",
       dependencies: [
-        "Training", "Evaluation", "Recipes", "Checkpoints", "Durability", "Identifiers",
-        "JSONTree", "Metrics", "CProcess",
+        "Training", "Evaluation", "Recipes", "NeuralNetworks", "Checkpoints", "Durability",
+        "Identifiers", "JSONTree", "Metrics", "CProcess",
       ]),
     .target(
       name: "RunDatabase",
@@ -105,7 +105,8 @@ let package = Package(
       dependencies: [
         "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService", "Datasets",
         "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability", "Threads",
-        "Identifiers", "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
+        "Identifiers", "NeuralNetworks", "TensorGraph",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     // Its product is called `byol`; no folder differs from another's name in case only.
     .executableTarget(

@@ -103,7 +103,8 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
       found.append(
         Finding(
           isProof: false,
-          sentence: "The vectors' spread is \(percent(measures.spread)) of that of random directions; at the "
+          sentence:
+            "The vectors' spread is \(percent(measures.spread)) of that of random directions; at the "
             + "start it was \(before)."))
     }
     let rank = "The vectors' effective rank is \(rank(measures))"
@@ -115,7 +116,8 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
       found.append(
         Finding(
           isProof: false,
-          sentence: rank + ": pictures differ along a few directions only, which is a dimensional collapse."))
+          sentence: rank
+            + ": pictures differ along a few directions only, which is a dimensional collapse."))
     }
     return found
   }

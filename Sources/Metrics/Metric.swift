@@ -58,7 +58,8 @@ public enum MetricLimits {
 
   /// Whether a text can be a metric's name.
   public static func isName(_ text: String) -> Bool {
-    guard let first = text.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first) else {
+    guard let first = text.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first)
+    else {
       return false
     }
     return text.utf8.count <= nameCharacters

@@ -58,7 +58,9 @@ public struct MetricValues: Sendable {
 
 extension MetricValues: Hashable {
   /// Whether the same metrics have the same values; their order does not count.
-  public static func == (one: MetricValues, other: MetricValues) -> Bool { one.known == other.known }
+  public static func == (one: MetricValues, other: MetricValues) -> Bool {
+    one.known == other.known
+  }
 
   /// Hashes the values that are known.
   public func hash(into hasher: inout Hasher) { hasher.combine(known) }

@@ -35,7 +35,8 @@ extension SQLiteRunStore {
   }
 
   /// A page of a run's events, oldest or newest first.
-  public func events(of id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int) throws
+  public func events(of id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int)
+    throws
     -> [RunEvent]
   {
     let (comparison, direction, end) =

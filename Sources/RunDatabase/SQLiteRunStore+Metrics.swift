@@ -22,7 +22,9 @@ extension SQLiteRunStore {
   private static let oversampling = 8
 
   /// Adds samples; values are stored in the places of their metrics, and those of other metrics are left out.
-  func append(_ samples: [MetricSample], to run: Int64, metrics: [Metric], _ database: Database) throws {
+  func append(_ samples: [MetricSample], to run: Int64, metrics: [Metric], _ database: Database)
+    throws
+  {
     guard let first = samples.first, let last = samples.last else { return }
     let names = metrics.map(\.name)
     let statement = try database.cachedStatement(

@@ -145,7 +145,8 @@ extension SQLiteRunStore {
   public func record(_ id: Identifier) throws -> RunRecord? {
     try read { database in
       try Row.fetchOne(
-        database, sql: "SELECT run, status, metrics FROM run WHERE id = ?", arguments: [id.description]
+        database, sql: "SELECT run, status, metrics FROM run WHERE id = ?",
+        arguments: [id.description]
       ).map(record)
     }
   }

@@ -261,7 +261,8 @@ import Testing
   }
 
   @Test(arguments: [("POST", "/stop", 202), ("POST", "/start", 202), ("DELETE", "", 204)])
-  func `what changes a run heeds If-Match`(method: String, suffix: String, status: Int) async throws {
+  func `what changes a run heeds If-Match`(method: String, suffix: String, status: Int) async throws
+  {
     let world = try World()
     let id = try await world.run()
     try world.runs.set(id, suffix == "/stop" ? .running : .stopped)

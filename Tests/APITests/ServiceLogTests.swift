@@ -44,18 +44,19 @@ private struct LineHandler: LogHandler {
     return Logger(label: "test") { _ in LineHandler(lines: lines) }
   }
 
-  @Test(arguments: [
-    ("created", RunState.queued, nil, nil, "was created", Logger.Level.info),
-    ("state", .running, nil, nil, "is running.", .info),
-    ("state", .succeeded, nil, nil, "is succeeded.", .info),
-    ("state", .failed, "crashed", nil, "is failed: It fell.", .warning),
-    ("worker_started", .running, nil, 7, "trains from update 7 on", .info),
-    ("worker_exited", .running, "crashed", nil, "lost its worker: It fell.", .warning),
-    ("checkpoint", .running, nil, 7, "a checkpoint at update 7", .debug),
-    ("health", .running, "suspect", nil, "is judged suspect: It fell.", .warning),
-    ("health", .running, "healthy", nil, "is judged healthy", .info),
-    ("metrics", .running, "metric_not_declared", nil, "It fell.", .warning),
-  ] as [(String, RunState, String?, Int?, String, Logger.Level)])
+  @Test(
+    arguments: [
+      ("created", RunState.queued, nil, nil, "was created", Logger.Level.info),
+      ("state", .running, nil, nil, "is running.", .info),
+      ("state", .succeeded, nil, nil, "has succeeded.", .info),
+      ("state", .failed, "crashed", nil, "has failed: It fell.", .warning),
+      ("worker_started", .running, nil, 7, "trains from update 7 on", .info),
+      ("worker_exited", .running, "crashed", nil, "lost its worker: It fell.", .warning),
+      ("checkpoint", .running, nil, 7, "a checkpoint at update 7", .debug),
+      ("health", .running, "suspect", nil, "is judged suspect: It fell.", .warning),
+      ("health", .running, "healthy", nil, "is judged healthy", .info),
+      ("metrics", .running, "metric_not_declared", nil, "It fell.", .warning),
+    ] as [(String, RunState, String?, Int?, String, Logger.Level)])
   func `what happens to a run is one line`(
     kind: String, state: RunState, code: String?, step: Int?, words: String, level: Logger.Level
   ) async throws {
@@ -68,7 +69,8 @@ private struct LineHandler: LogHandler {
     ServiceLog(logger).write(event, of: run)
     let text = try #require(lines.texts(from: level).first)
     #expect(lines.texts(from: .trace).count == 1)
-    #expect(text.hasPrefix("Run first second ") && text.contains(words) && text.contains("run=\(run.id)"))
+    #expect(
+      text.hasPrefix("Run first second ") && text.contains(words) && text.contains("run=\(run.id)"))
   }
 
   @Test func `admissions, removals and refusals are one line each, questions none`() async throws {
@@ -80,7 +82,8 @@ private struct LineHandler: LogHandler {
     #expect(lines.texts()[1].contains("POST /v1/runs was refused: epoch"))
     #expect(lines.texts()[1].contains("code=invalid_field"))
     _ = try await world.call("DELETE", "/v1/datasets/\(dataset)")
-    #expect(lines.texts().count == 3 && lines.texts()[2].contains("/v1/datasets/\(dataset) was deleted."))
+    #expect(
+      lines.texts().count == 3 && lines.texts()[2].contains("/v1/datasets/\(dataset) was deleted."))
     _ = try await world.call("GET", "/v1/runs")
     _ = try await world.call("GET", "/v1/datasets/\(dataset)")
     #expect(lines.texts().count == 3)

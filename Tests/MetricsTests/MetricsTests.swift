@@ -64,7 +64,10 @@ import Testing
   @Test func `a later declaration changes words, never places`() {
     let (a, b) = (Metric("a", title: "A", "One."), Metric("b", title: "B", "Two."))
     let other = Metric("a", title: "A", "Another.")
-    #expect([a, b].merged(with: [Metric("c", title: "C", "Three."), other]).map(\.name) == ["a", "b", "c"])
+    #expect(
+      [a, b].merged(with: [Metric("c", title: "C", "Three."), other]).map(\.name) == [
+        "a", "b", "c",
+      ])
     #expect([a, b].merged(with: [other])[0].sentence == "Another.")
     let many = (0..<100).map { Metric("m\($0)", title: "", "") }
     #expect([a].merged(with: many).count == MetricLimits.metrics)

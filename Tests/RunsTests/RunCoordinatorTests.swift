@@ -26,7 +26,8 @@ import Training
     let recipe = try Recipe(
       decoding: DiskFileSystem().read(coordinator.directory(of: id) + "/recipe.json"))
     #expect(recipe == created.run.recipe)
-    let kinds = try await coordinator.events(id, after: 0, order: .oldestFirst, limit: 100).map(\.kind)
+    let kinds = try await coordinator.events(id, after: 0, order: .oldestFirst, limit: 100).map(
+      \.kind)
     #expect(kinds == ["created", "state", "worker_started", "checkpoint", "state"])
   }
 

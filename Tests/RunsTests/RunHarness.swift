@@ -28,6 +28,8 @@ struct RunHarness {
     now: @escaping @Sendable () -> Timestamp = { .now() }
   ) throws -> RunCoordinator {
     var settings = RunSettings(workerCommand: ["/bin/sh", scriptPath, behaviour.rawValue])
+    // By default a worker takes what nobody else wants, which on a busy machine is nothing at all.
+    settings.niceness = 0
     adjust(&settings)
     return try RunCoordinator(
       dataDirectory: folder.path, store: store, settings: settings,

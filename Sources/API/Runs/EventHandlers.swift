@@ -105,7 +105,7 @@ public struct EventStreamLimits: Sendable {
 final class StreamPlaces: Sendable {
   private let taken = Atomic(0)
 
-  /// A place that is taken until it is left or let go of.
+  /// One of the streams that may be open, until it is left or released.
   final class Place: Sendable {
     private let places: StreamPlaces
     private let isLeft = Atomic(false)

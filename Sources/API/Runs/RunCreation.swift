@@ -105,7 +105,7 @@ extension RunHandlers {
     }
   }
 
-  /// What the run would need: its speed is measured now, in a process of its own, on its own pictures.
+  /// What the run would need. Its speed is measured now, in another process, on the dataset's pictures.
   private func plan(_ order: RunOrder) async throws -> JSONValue {
     let (recipe, submission) = (order.submission.recipe, order.submission)
     var warnings = order.warnings

@@ -37,8 +37,12 @@ public struct ServiceLog: Sendable {
     switch event.kind {
     case "created":
       let recipe = run.recipe
-      return "\(name) was created: \(recipe.epochs) epochs of dataset \(run.dataset), \(recipe.totalSteps) updates."
-    case "state": return "\(name) is \(event.state.rawValue)\(detail)"
+      return
+        "\(name) was created: \(recipe.epochs) epochs of dataset \(run.dataset), \(recipe.totalSteps) updates."
+    case "state":
+      // Participles that are no verbs: "is succeeded" is no English.
+      let isOver = event.state == .succeeded || event.state == .failed
+      return "\(name) \(isOver ? "has" : "is") \(event.state.rawValue)\(detail)"
     case "worker_started": return "\(name) trains from update \(event.step ?? 0) on."
     case "worker_exited": return "\(name) lost its worker\(detail)"
     case "checkpoint": return "\(name) has a checkpoint at update \(event.step ?? 0)."

@@ -68,7 +68,8 @@ struct ServeCommand: AsyncParsableCommand {
   var insecure = false
 
   @Option(
-    help: "The longest time that a shutdown may take, in seconds; Docker kills after 10 by default.")
+    help: "The longest time that a shutdown may take, in seconds; Docker kills after 10 by default."
+  )
   var exitTimeout = 9.0
 
   @Option(help: "The least important messages to log: trace, debug, info, notice, warning, error.")

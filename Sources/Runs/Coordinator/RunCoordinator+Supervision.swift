@@ -69,7 +69,9 @@ extension RunCoordinator {
 
   /// Counts a crash and waits; nil where another worker is to be started.
   private func restart(_ turn: RunTurn, _ reason: RunReason) async -> (RunTrigger, RunReason?)? {
-    guard turn.record.status.restarts < settings.restartLimit else { return (.workerGaveUp, reason) }
+    guard turn.record.status.restarts < settings.restartLimit else {
+      return (.workerGaveUp, reason)
+    }
     turn.countCrash(reason, at: clock.timeOfDay())
     await flushSurely(turn)
     let length = settings.backoff(restart: turn.record.status.restarts)

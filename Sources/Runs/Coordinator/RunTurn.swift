@@ -177,7 +177,8 @@ final class RunTurn {
     hasToldUndeclared = true
     let reason = RunReason(
       code: "metric_not_declared",
-      detail: "The worker did not declare \(names.joined(separator: ", ")): the values are not kept.")
+      detail:
+        "The worker did not declare \(names.joined(separator: ", ")): the values are not kept.")
     unsavedEvents.append(record.event("metrics", at: time, reason))
   }
 

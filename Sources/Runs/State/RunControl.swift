@@ -156,7 +156,7 @@ public struct RunEventStream: AsyncSequence, Sendable {
     Iterator(signals: signals.makeAsyncIterator(), last: last, page: page)
   }
 
-  /// The place of the reader.
+  /// How far the reader is.
   public struct Iterator: AsyncIteratorProtocol {
     var signals: AsyncStream<Void>.Iterator
     var last: Int64

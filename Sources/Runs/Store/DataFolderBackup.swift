@@ -37,7 +37,8 @@ public struct DataFolderBackup {
 
   /// Copies a data folder to a place that does not exist yet.
   ///
-  /// - Parameter copyDatabase: Copies the database as it is at one moment, and opens the copy.
+  /// `copyDatabase` copies the database as it is at one moment, and opens the copy.
+  ///
   /// - Throws: `Failure`, what `copyDatabase` throws, or what copying a file throws; the place
   ///   holds a part of the copy then, under its name with `.incomplete`.
   public static func make(

@@ -8,7 +8,7 @@ import Training
 
 // One worker's process, as its coordinator sees it.
 //
-// A thread of its own polls the two pipes ten times a second or whenever something comes, cuts
+// Each worker has a watching thread. It polls the two pipes, ten times per second or whenever something comes, cuts
 // reports out of standard output, keeps standard error in the log, and looks whether the process has
 // ended. It ends the process itself where it has been silent for too long or does not stop in time;
 // both are measured with the monotonic clock. The stream of outputs delivers reports in the order they

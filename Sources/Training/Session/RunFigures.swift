@@ -39,9 +39,7 @@ public enum RunFigures {
     "Share of the last seconds in which the update waited for views to be rendered.", minimum: 0,
     maximum: 1)
 
-  /// All of them, in the order in which they are shown.
-  ///
-  /// - Parameter dimension: D, the length of a representation.
+  /// All of them, in the order in which they are shown, for representations of `dimension` components.
   public static func declared(dimension: Int) -> [Metric] {
     [
       loss, cosine, learningRate, tau, embeddingStd(dimension: dimension), imagesPerSecond,

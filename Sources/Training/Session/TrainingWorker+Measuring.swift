@@ -43,7 +43,7 @@ extension TrainingWorker {
     report(.finished(step: 0, outcome: .stopped))
   }
 
-  /// Pictures a second of updates of a batch. The first update touches its memory for the first time and is not
+  /// Pictures per second of updates of a batch. The first update touches its memory for the first time and is not
   /// counted.
   private func measure(
     pack: Pack, batch: Int, seconds: Double, _ isAskedToStop: () -> Bool,

@@ -163,7 +163,9 @@ final class FakeRuns: RunControl {
 
   func isInUse(dataset: String) async throws -> Bool {
     state.withLock { state in
-      state.records.values.contains { $0.run.dataset == dataset && FakeRuns.active.contains($0.status.state) }
+      state.records.values.contains {
+        $0.run.dataset == dataset && FakeRuns.active.contains($0.status.state)
+      }
     }
   }
 
