@@ -39,6 +39,7 @@ let package = Package(
     .target(name: "Identifiers"),
     .target(name: "Randomness"),
     .target(name: "JSONTree"),
+    .target(name: "Metrics"),
 
     // The engine.
     .target(name: "Tensors"),
@@ -71,7 +72,7 @@ let package = Package(
       name: "Training",
       dependencies: [
         "Methods", "Recipes", "Evaluation", "Encoders", "Checkpoints", "Durability", "Datasets",
-        "Images", "NeuralNetworks", "TensorGraph", "Tensors", "Randomness", "JSONTree",
+        "Images", "NeuralNetworks", "TensorGraph", "Tensors", "Randomness", "JSONTree", "Metrics",
       ]),
 
     // The service.
@@ -88,12 +89,13 @@ let package = Package(
     .target(
       name: "Runs",
       dependencies: [
-        "Training", "Recipes", "Checkpoints", "Durability", "Identifiers", "JSONTree", "CProcess",
+        "Training", "Evaluation", "Recipes", "NeuralNetworks", "Checkpoints", "Durability",
+        "Identifiers", "JSONTree", "Metrics", "CProcess",
       ]),
     .target(
       name: "RunDatabase",
       dependencies: [
-        "Runs", "Training", "Checkpoints", "Identifiers", "JSONTree", "Durability",
+        "Runs", "Training", "Identifiers", "JSONTree", "Durability", "Metrics",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
     .target(
@@ -104,9 +106,10 @@ let package = Package(
     .target(
       name: "API",
       dependencies: [
-        "HTTP", "Runs", "Training", "DatasetLibrary", "EmbeddingService", "Datasets", "Images",
-        "Recipes", "JSONTree", "Checkpoints", "Durability", "Threads", "Identifiers",
-        "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
+        "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService", "Datasets",
+        "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability", "Threads",
+        "Identifiers", "NeuralNetworks", "TensorGraph",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     // Its product is called `byol`; no folder differs from another's name in case only.
     .executableTarget(
@@ -114,7 +117,7 @@ let package = Package(
       dependencies: [
         "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService", "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
-        "TensorGraph", "Tensors", "OneDNNLowering", "JSONTree", "Durability", "Threads",
+        "TensorGraph", "Tensors", "OneDNNLowering", "JSONTree", "Metrics", "Durability", "Threads",
         "Identifiers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -127,7 +130,7 @@ let package = Package(
       name: "run-service",
       dependencies: [
         "Runs", "RunDatabase", "Checkpoints", "Durability", "Training", "Recipes", "Tensors",
-        "JSONTree", "Identifiers",
+        "JSONTree", "Identifiers", "Metrics",
       ],
       path: "Tests/run-service"),
 
@@ -166,6 +169,7 @@ let package = Package(
         "OneDNNLowering", "Datasets", "Images",
       ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
+    .testTarget(name: "MetricsTests", dependencies: ["Metrics", "JSONTree"]),
     // A file system whose changes fail, for the tests of whoever writes files.
     .target(name: "FaultyDisk", dependencies: ["Durability"], path: "Tests/FaultyDisk"),
     .testTarget(
@@ -175,8 +179,10 @@ let package = Package(
       name: "RunsTests",
       dependencies: [
         "Runs", "RunDatabase", "Training", "Recipes", "Checkpoints", "Durability", "Identifiers",
-        "FaultyDisk", "Tensors", "JSONTree", "NeuralNetworks", "Images", "run-service",
-      ]),
+        "FaultyDisk", "Tensors", "JSONTree", "Metrics", "Evaluation", "NeuralNetworks", "Images",
+        "run-service",
+      ],
+      exclude: ["Fixtures"]),
     .testTarget(
       name: "HTTPTests",
       dependencies: [
@@ -187,7 +193,7 @@ let package = Package(
       name: "APITests",
       dependencies: [
         "API", "HTTP", "Runs", "Training", "DatasetLibrary", "EmbeddingService", "Encoders",
-        "Datasets", "Images", "Recipes", "JSONTree", "Durability", "Identifiers",
+        "Datasets", "Images", "Recipes", "JSONTree", "Metrics", "Durability", "Identifiers",
         "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),

@@ -59,7 +59,7 @@ async function refreshRun(run) {
   const stage = `${run.state}/${run.since}/${run.restarts}`;
   try {
     const [metrics, events, checkpoints] = await Promise.all([
-      api.poll(`${base}/metrics?keys=loss,cosine,embedding_std&max_points=400`),
+      api.poll(`${base}/metrics?max_points=400`),
       api.poll(`${base}/events?limit=100`), api.poll(`${base}/checkpoints`),
     ]);
     if (view.id !== run.id) return;

@@ -27,7 +27,9 @@ export function ticks(low, high, wanted = 4) {
 
 function range(values, fixed) {
   const finite = values.filter((value) => value !== null);
-  let low = fixed?.low ?? Math.min(...finite);
+  // A fixed end that lies far from all values would press the curve flat.
+  const isNear = fixed?.low !== undefined && Math.min(...finite) - fixed.low <= 2 * (Math.max(...finite) - Math.min(...finite));
+  let low = isNear ? fixed.low : Math.min(...finite);
   let high = fixed?.high ?? Math.max(...finite);
   if (!Number.isFinite(low) || !Number.isFinite(high)) return { low: 0, high: 1 };
   if (finite.length) {

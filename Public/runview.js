@@ -30,21 +30,23 @@ export class RunView {
     this.container = container;
     this.actions = actions;
     this.id = null;
-    this.charts = [
-      new Chart({
-        key: "loss", title: "Loss", fixed: { low: 0 },
-        note: "BYOL’s loss, 0 to 8. Falling is good; near 0 at once is a collapse.", onCursor: (k) => this.cursor(k),
-      }),
-      new Chart({
-        key: "cosine", title: "Cosine", fixed: { high: 1 },
-        note: "Agreement of the prediction of one view with the projection of the other.", onCursor: (k) => this.cursor(k),
-      }),
-      new Chart({
-        key: "embedding_std", title: "Embedding spread", fixed: { low: 0 },
-        note: "Standard deviation of the normalised representations; dashed: that of random directions. Near 0 is a collapse.",
-        onCursor: (k) => this.cursor(k),
-      }),
-    ];
+    this.charts = [];
+    this.declared = "";
+  }
+
+  // A chart for each metric that the run declares; they stay as long as the declarations do.
+  declare(metrics) {
+    const declared = JSON.stringify(metrics);
+    if (this.declared === declared) return;
+    this.declared = declared;
+    this.charts = metrics.map((metric) => new Chart({
+      key: metric.name, title: metric.title, note: metric.sentence,
+      fixed: { low: metric.minimum === 0 ? 0 : undefined },
+      onCursor: (k) => this.cursor(k),
+    }));
+    metrics.forEach((metric, k) => { this.charts[k].guide = metric.reference; });
+    this.parts.charts.replaceChildren(...this.charts.map((chart) => chart.node));
+    for (const chart of this.charts) chart.draw([], [], null);
   }
 
   cursor(index) {
@@ -82,7 +84,7 @@ export class RunView {
       tiles: element("dl", { class: "tiles" }),
       health: element("div", { class: "health", role: "status" }),
       recipe: element("dl", { class: "recipe" }), log: element("ol", { class: "log" }),
-      checkpoints: element("ul", { class: "checkpoints" }),
+      checkpoints: element("ul", { class: "checkpoints" }), charts: element("div", { class: "charts" }),
       chartNote: element("p", { class: "note", hidden: true }, "The first values appear after a few steps."),
     };
     const p = this.parts;
@@ -96,7 +98,7 @@ export class RunView {
         p.tiles, p.health),
       element("div", { class: "panel" },
         element("h2", {}, "Curves"), p.chartNote,
-        element("div", { class: "charts" }, this.charts.map((chart) => chart.node))),
+        p.charts),
       element("div", { class: "columns" },
         element("div", { class: "panel" }, element("h2", {}, "What happened"), p.log),
         element("div", { class: "panel" },
@@ -111,9 +113,9 @@ export class RunView {
   show(run, busy) {
     if (this.id !== run.id) {
       this.build(run);
-      this.charts.at(-1).guide = run.dimension ? 1 / Math.sqrt(run.dimension) : null;
-      for (const chart of this.charts) chart.draw([], [], null);
+      this.declared = "";
     }
+    this.declare(run.declared_metrics);
     this.run = run;
     const p = this.parts;
     setText(p.name, run.name);
@@ -158,11 +160,12 @@ export class RunView {
       ["Epoch", Number.isFinite(epoch) ? `${count(epoch)}${epochs ? ` of ${count(epochs)}` : ""}` : "–"],
       ["Pictures a second", run.state === "running" ? number(speed) : "–"],
       ["Waiting for views", run.state === "running" && Number.isFinite(wait) ? `${(100 * wait).toFixed(1)} %` : "–"],
-      ["Loss", number(metrics.loss, 4)],
-      ["Learning rate", number(metrics.learning_rate)],
-      ["Target decay τ", number(metrics.tau, 5)],
+      // What the progress says already is not said twice.
+      ...run.declared_metrics.filter(({ name }) => !(name in run.progress))
+        .map(({ name, title }) => [title, number(metrics[name], 5)]),
     ];
-    if (p.tiles.childElementCount !== tiles.length) {
+    if (p.tiles.childElementCount !== tiles.length || p.tiles.dataset.key !== this.declared) {
+      p.tiles.dataset.key = this.declared;
       p.tiles.replaceChildren(...tiles.map(([name]) => element("div", {}, element("dt", {}, name), element("dd"))));
     }
     tiles.forEach(([, value], k) => setText(p.tiles.children[k].lastChild, value));

@@ -102,6 +102,7 @@ LIMITS = {
     "EmbeddingLimits": "Sources/API/Embeddings/EmbeddingRequest.swift",
     "RecipeLimits": "Sources/Recipes/RecipeLimits.swift",
     "RunSettings": "Sources/Runs/State/RunSettings.swift",
+    "MetricLimits": "Sources/Metrics/Metric.swift",
     "RunResourceLimits": "Sources/Runs/State/RunResources.swift",
     "RunRetention": "Sources/RunDatabase/RunRetention.swift",
     "EventStreamLimits": "Sources/API/Runs/EventHandlers.swift",

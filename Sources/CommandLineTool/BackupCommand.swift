@@ -19,7 +19,8 @@ struct BackupCommand: ParsableCommand {
 
   func run() throws {
     do {
-      try DataFolderBackup.make(of: data, at: copy)
+      try DataFolderBackup.make(
+        of: data, at: copy, copyDatabase: SQLiteRunStore.copy(from:to:))
     } catch let failure as DataFolderBackup.Failure {
       throw ValidationError("\(failure)")
     }

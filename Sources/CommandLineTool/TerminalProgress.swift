@@ -1,4 +1,6 @@
+import Evaluation
 import Foundation
+import Metrics
 import Recipes
 import Runs
 import Training
@@ -49,11 +51,11 @@ struct TerminalProgress {
 
   private func text(_ report: WorkerReport, step: Int) -> String {
     let metrics = report.metrics
-    let speed = report.imagesPerSecond ?? 0
+    let speed = metrics?[RunFigures.imagesPerSecond] ?? 0
     let left = Double((recipe.totalSteps - step) * recipe.batchSize) / max(speed, 1e-9)
     return
       "step \(step)/\(recipe.totalSteps)  epoch \(recipe.epoch(step: max(0, step - 1)) + 1)/\(recipe.epochs)"
-      + "  loss \(fixed(metrics?.loss, 4))  cosine \(fixed(metrics?.cosine, 4))"
+      + "  loss \(fixed(metrics?[RunFigures.loss], 4))  cosine \(fixed(metrics?[RunFigures.cosine], 4))"
       + "  \(fixed(speed, 1)) img/s  \(speed > 0 ? duration(left) : "?") left"
   }
 

@@ -38,6 +38,9 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
     public var collapsedRank = 1.2
     /// An effective rank below this is suspect.
     public var suspectRank = 2.0
+    /// An effective rank below this share of the most it can be, min(N, D), is suspect: a dimensional collapse, in
+    /// which vectors differ, but along a few directions only. A network that was not trained yet has about 0.4.
+    public var suspectRelativeRank = 0.05
     /// A spread that fell to less than this fraction of the first measured one is suspect.
     public var fallenSpread = 0.25
     /// A mean cosine of the loss above this is suspect, and with a suspect spread a collapse.
@@ -88,22 +91,40 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
     _ measures: CollapseMeasures, _ first: CollapseMeasures?, _ limits: Limits
   ) -> [Finding] {
     var found: [Finding] = []
-    let spread = "The vectors' spread is \(percent(measures.spread)) of that of random directions"
+    let spread =
+      "The vectors' spread is \(percent(measures.spread)) of that of random directions, so that pictures get "
+      + "nearly the same vector"
     if measures.spread < limits.collapsedSpread {
       found.append(Finding(isProof: true, sentence: spread + "."))
     } else if measures.spread < limits.suspectSpread {
       found.append(Finding(isProof: false, sentence: spread + "."))
     } else if let first, measures.spread < limits.fallenSpread * first.spread {
       let before = percent(first.spread)
-      found.append(Finding(isProof: false, sentence: spread + "; at the start it was \(before)."))
+      found.append(
+        Finding(
+          isProof: false,
+          sentence:
+            "The vectors' spread is \(percent(measures.spread)) of that of random directions; at the "
+            + "start it was \(before)."))
     }
-    let rank = "The vectors' effective rank is \(rounded(measures.effectiveRank))"
+    let rank = "The vectors' effective rank is \(rank(measures))"
     if measures.effectiveRank < limits.collapsedRank {
       found.append(Finding(isProof: true, sentence: rank + ": they lie on one line."))
-    } else if measures.effectiveRank < limits.suspectRank {
-      found.append(Finding(isProof: false, sentence: rank + "."))
+    } else if measures.effectiveRank < limits.suspectRank
+      || measures.relativeRank < limits.suspectRelativeRank
+    {
+      found.append(
+        Finding(
+          isProof: false,
+          sentence: rank
+            + ": pictures differ along a few directions only, which is a dimensional collapse."))
     }
     return found
+  }
+
+  /// The effective rank with the most it can be.
+  private static func rank(_ measures: CollapseMeasures) -> String {
+    "\(rounded(measures.effectiveRank)) of at most \(min(measures.count, measures.dimension))"
   }
 
   private static func findings(_ history: [Report], _ limits: Limits) -> [Finding] {
@@ -120,8 +141,8 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
     return Finding(
       isProof: false,
       sentence: """
-        The vectors' spread is \(spread) of that of random directions, their effective rank \
-        \(rounded(measures.effectiveRank)).
+        The vectors of different pictures differ: their spread is \(spread) of that of random directions, and they \
+        use an effective rank of \(rank(measures)) directions.
         """)
   }
 
@@ -130,8 +151,8 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
     case .healthy: nil
     case .suspect:
       """
-      Watch the spread over the next epochs. If it goes on falling, use a larger base tau (0.99 or \
-      0.996), a larger batch, or a lower learning rate.
+      Watch the spread and the rank over the next epochs. If they stay low or go on falling, use a larger base tau \
+      (0.99 or 0.996), a larger batch, or a lower learning rate.
       """
     case .collapsed:
       """

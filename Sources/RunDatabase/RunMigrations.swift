@@ -1,3 +1,4 @@
+import Foundation
 import GRDB
 
 /// The ordered changes of the tables; one that has been released is never edited.
@@ -35,6 +36,66 @@ enum RunMigrations {
           ALTER TABLE idempotency ADD COLUMN reply TEXT;
           """)
     }
+    migrator.registerMigration("3 metrics by declaration", migrate: declareMetrics)
     return migrator
+  }
+
+  /// A run declares its metrics, and a sample holds their values by place. Before, the six metrics of BYOL were columns.
+  private static func declareMetrics(_ database: Database) throws {
+    let pack = DatabaseFunction("packed", argumentCount: 6, pure: true) { values in
+      PackedValues.bytes(values.map { Double.fromDatabaseValue($0) ?? .nan })
+    }
+    database.add(function: pack)
+    defer { database.remove(function: pack) }
+    try database.execute(
+      sql: """
+        ALTER TABLE run ADD COLUMN metrics TEXT NOT NULL DEFAULT '[]';
+        CREATE TABLE sample (
+          run INTEGER NOT NULL, step INTEGER NOT NULL, at INTEGER NOT NULL, value BLOB NOT NULL,
+          PRIMARY KEY (run, step)) WITHOUT ROWID;
+        INSERT INTO sample
+          SELECT run, step, at,
+            packed(loss, cosine, learning_rate, tau, embedding_std, images_per_second)
+          FROM metric ORDER BY run, step;
+        DROP TABLE metric;
+        ALTER TABLE metric_peak RENAME TO sample_peak;
+        """)
+    try database.execute(
+      sql: "UPDATE run SET metrics = ?", arguments: [RunMigrations.metricsOfColumns])
+  }
+
+  /// What the columns held, in their order.
+  private static let metricsOfColumns = """
+    [{"name":"loss","title":"Loss","sentence":"BYOL's symmetrised loss.","minimum":0,"maximum":8},\
+    {"name":"cosine","title":"Cosine","minimum":-1,"maximum":1,\
+    "sentence":"Mean cosine of the prediction of one view and the projection of the other."},\
+    {"name":"learning_rate","title":"Learning rate","sentence":"The learning rate of the update.","minimum":0},\
+    {"name":"tau","title":"Target decay τ","minimum":0,"maximum":1,\
+    "sentence":"The share of its weights that the target network keeps with each update."},\
+    {"name":"embedding_std","title":"Embedding spread","minimum":0,"maximum":1,\
+    "sentence":"Mean standard deviation of l2-normalised representations; near 0 is a collapse."},\
+    {"name":"images_per_second","title":"Pictures per second","unit":"images per second","minimum":0,\
+    "sentence":"Training pictures, not views, per second over the last seconds."}]
+    """
+}
+
+/// Values of metrics by place, eight bytes each, as the column `sample.value` has them: IEEE 754, little-endian. A
+/// value that is not known is not a number; a row may have fewer values than the run has metrics by now.
+enum PackedValues {
+  static func bytes(_ values: [Double]) -> Data {
+    var data = Data(capacity: 8 * values.count)
+    for value in values {
+      for shift in stride(from: 0, to: 64, by: 8) {
+        data.append(UInt8(truncatingIfNeeded: value.bitPattern >> UInt64(shift)))
+      }
+    }
+    return data
+  }
+
+  static func values(_ bytes: Data) -> [Double] {
+    stride(from: bytes.startIndex, to: bytes.endIndex - 7, by: 8).map { place in
+      let pattern = bytes[place..<(place + 8)].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+      return Double(bitPattern: pattern)
+    }
   }
 }

@@ -34,15 +34,20 @@ extension SQLiteRunStore {
         """, arguments: ["run": run.description, "kept": retention.events])
   }
 
-  /// A run's events after a sequence number, in order.
-  public func events(of id: Identifier, after sequence: Int64, limit: Int) throws -> [RunEvent] {
-    try read { database in
+  /// A page of a run's events, oldest or newest first.
+  public func events(of id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int)
+    throws
+    -> [RunEvent]
+  {
+    let (comparison, direction, end) =
+      order == .oldestFirst ? (">", "ASC", Int64.min) : ("<", "DESC", Int64.max)
+    return try read { database in
       let rows = try Row.fetchAll(
         database,
         sql: """
           SELECT sequence, at, kind, state, code, detail, step FROM event
-          WHERE run = ? AND sequence > ? ORDER BY sequence LIMIT ?
-          """, arguments: [id.description, sequence, limit])
+          WHERE run = ? AND sequence \(comparison) ? ORDER BY sequence \(direction) LIMIT ?
+          """, arguments: [id.description, sequence ?? end, limit])
       return rows.compactMap { row in
         guard let state = RunState(rawValue: row["state"]) else { return nil }
         let code: String? = row["code"]

@@ -3,16 +3,19 @@ import Foundation
 import GRDB
 public import Identifiers
 import JSONTree
+import Metrics
 public import Runs
 import Synchronization
 
 // The tables, and what each is for:
 //
-// - `run`: one row a run. Columns that are asked for by value (id, state, dataset) stand on their own;
-//   the rest is JSON as `JSONCoding` writes it, so a new field of the status needs no migration.
+// - `run`: one row per run. Columns that are asked for by value (id, state, dataset) stand on their own;
+//   the rest is JSON as `JSONCoding` writes it, so a new field of the status needs no migration. `metrics` declares
+//   what the run reports, in an order that never changes.
 // - `event`: the log of all runs; `sequence` is never used twice, even after a deletion.
-// - `metric`: one row an update, keyed by the run's number and step without a rowid, so that a run's
-//   history lies together on disk in the order it is drawn; `metric_peak`: where its peaks are.
+// - `sample`: one row per update, keyed by the run's number and step without a rowid, so that a run's history lies
+//   together on disk in the order in which it is drawn. Its values are packed in the order of `run.metrics`: a row per
+//   value is five times as large and as slow to write (docs/decisions/0019). `sample_peak`: where the peaks are.
 // - `idempotency`: the first use of each key.
 //
 // The journal is a write-ahead log, and `synchronous` is FULL: a call that has returned is on disk.
@@ -23,6 +26,8 @@ public final class SQLiteRunStore: RunStore {
   let retention: RunRetention
   /// Runs by the text they were decoded from: a list is asked for again and again, and most of a row never changes.
   private let decoded = Mutex<[String: Run]>([:])
+  /// Declarations by their text: most runs have the same.
+  private let declared = Mutex<[String: [Metric]]>([:])
   private static let decodedLimit = 1000
 
   /// Opens or makes the file and brings its tables up to date.
@@ -51,6 +56,14 @@ public final class SQLiteRunStore: RunStore {
     let copy = try DatabaseQueue(path: path)
     try pool.backup(to: copy)
     try copy.close()
+  }
+
+  /// Copies the database at a path, also while a service uses it, and opens the copy.
+  ///
+  /// - Throws: `RunStoreError`, `DatabaseError`.
+  public static func copy(from path: String, to copy: String) throws -> any RunStore {
+    try SQLiteRunStore(path: path).backUp(to: copy)
+    return try SQLiteRunStore(path: copy)
   }
 
   func write<Value>(_ body: (Database) throws -> Value) throws -> Value {
@@ -90,10 +103,10 @@ extension SQLiteRunStore {
         try Row.fetchOne(database, sql: "SELECT 1 FROM run WHERE id = ?", arguments: [id]) == nil
       else { throw RunStoreError.exists(record.run.id) }
       try database.execute(
-        sql: "INSERT INTO run (id, state, dataset, run, status) VALUES (?, ?, ?, ?, ?)",
+        sql: "INSERT INTO run (id, state, dataset, run, status, metrics) VALUES (?, ?, ?, ?, ?, ?)",
         arguments: [
           id, record.status.state.rawValue, record.run.dataset, try text(record.run),
-          try text(record.status),
+          try text(record.status), try text(record.metrics),
         ])
       if let idempotency { try insert(idempotency, database) }
       return try insert(event, database)
@@ -109,16 +122,21 @@ extension SQLiteRunStore {
       ])
   }
 
-  /// Replaces a run's record and adds events.
-  public func update(_ record: RunRecord, events: [RunEvent]) throws -> [RunEvent] {
+  /// Replaces a run's record and adds events and samples.
+  public func update(_ record: RunRecord, events: [RunEvent], samples: [MetricSample]) throws
+    -> [RunEvent]
+  {
     try write { database in
+      guard let number = try number(record.run.id, database) else {
+        throw RunStoreError.notFound(record.run.id)
+      }
       try database.execute(
-        sql: "UPDATE run SET state = ?, run = ?, status = ? WHERE id = ?",
+        sql: "UPDATE run SET state = ?, run = ?, status = ?, metrics = ? WHERE number = ?",
         arguments: [
           record.status.state.rawValue, try text(record.run), try text(record.status),
-          record.run.id.description,
+          try text(record.metrics), number,
         ])
-      guard database.changesCount == 1 else { throw RunStoreError.notFound(record.run.id) }
+      try append(samples, to: number, metrics: record.metrics, database)
       return try events.map { try insert($0, database) }
     }
   }
@@ -127,7 +145,8 @@ extension SQLiteRunStore {
   public func record(_ id: Identifier) throws -> RunRecord? {
     try read { database in
       try Row.fetchOne(
-        database, sql: "SELECT run, status FROM run WHERE id = ?", arguments: [id.description]
+        database, sql: "SELECT run, status, metrics FROM run WHERE id = ?",
+        arguments: [id.description]
       ).map(record)
     }
   }
@@ -140,7 +159,7 @@ extension SQLiteRunStore {
       try Row.fetchAll(
         database,
         sql: """
-          SELECT run, status FROM run
+          SELECT run, status, metrics FROM run
           WHERE \(isWanted) AND id < :after ORDER BY id DESC LIMIT :limit
           """,
         arguments: [
@@ -156,7 +175,7 @@ extension SQLiteRunStore {
     let marks = states.map { _ in "?" }.joined(separator: ", ")
     return try read { database in
       try Row.fetchAll(
-        database, sql: "SELECT run, status FROM run WHERE state IN (\(marks)) ORDER BY id",
+        database, sql: "SELECT run, status, metrics FROM run WHERE state IN (\(marks)) ORDER BY id",
         arguments: StatementArguments(states.map(\.rawValue))
       ).map(record)
     }
@@ -177,7 +196,7 @@ extension SQLiteRunStore {
   public func remove(_ id: Identifier) throws {
     try write { database in
       guard let number = try number(id, database) else { return }
-      for table in ["metric", "metric_peak"] {
+      for table in ["sample", "sample_peak"] {
         try database.execute(sql: "DELETE FROM \(table) WHERE run = ?", arguments: [number])
       }
       for table in ["event", "idempotency"] {
@@ -189,7 +208,24 @@ extension SQLiteRunStore {
   }
 
   private func record(_ row: Row) throws -> RunRecord {
-    RunRecord(run: try run(row["run"]), status: try value(RunStatus.self, row["status"]))
+    RunRecord(
+      run: try run(row["run"]), status: try value(RunStatus.self, row["status"]),
+      metrics: try metrics(row["metrics"]))
+  }
+
+  private func number(_ id: Identifier, _ database: Database) throws -> Int64? {
+    try Int64.fetchOne(
+      database, sql: "SELECT number FROM run WHERE id = ?", arguments: [id.description])
+  }
+
+  func metrics(_ text: String) throws -> [Metric] {
+    if let metrics = declared.withLock({ $0[text] }) { return metrics }
+    let metrics = try value([Metric].self, text)
+    declared.withLock { declared in
+      if declared.count >= SQLiteRunStore.decodedLimit { declared = [:] }
+      declared[text] = metrics
+    }
+    return metrics
   }
 
   private func run(_ text: String) throws -> Run {

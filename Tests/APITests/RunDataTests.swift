@@ -3,6 +3,7 @@ import Foundation
 import HTTP
 import Identifiers
 import JSONTree
+import Metrics
 import Runs
 import Synchronization
 import Testing
@@ -17,8 +18,10 @@ import Training
       state.samples[id] = (1...3).map { step in
         MetricSample(
           step: step, at: .now(),
-          metrics: RunMetrics(loss: step == 2 ? nil : Double(step) / 2, cosine: .infinity),
-          imagesPerSecond: 100)
+          values: [
+            "loss": step == 2 ? .nan : Double(step) / 2, "cosine": .infinity,
+            "images_per_second": 100,
+          ])
       }
       state.events[id] = (1...3).map { number in
         RunEvent(
@@ -38,6 +41,8 @@ import Training
     #expect(columns["loss"] == [0.5, .null, 1.5])
     #expect(columns["cosine"] == [.null, .null, .null])
     #expect(columns.names == ["step", "loss", "cosine"])
+    let declared = try response.object()["metrics"]?.arrayValue?.map { $0.objectValue?["name"] }
+    #expect(declared == ["loss", "cosine"])
     let etag = try #require(response.headers["ETag"])
     let again = try await world.call(
       "GET", "/v1/runs/\(id)/metrics", query: [("keys", "loss,cosine")],
@@ -69,6 +74,21 @@ import Training
     let response = try await world.call(
       "GET", "/v1/runs/\(id)/metrics", headers: ["Accept": "application/xml, text/csv;q=0"])
     #expect(response.status == 406)
+  }
+
+  @Test func `events have pages from the newest on, to the oldest`() async throws {
+    let (world, id) = try await world()
+    func page(_ query: [(String, String)]) async throws -> ([JSONValue?], JSONValue?, JSONValue?) {
+      let body = try await world.call("GET", "/v1/runs/\(id)/events", query: query).object()
+      let ids = body["data"]?.arrayValue?.map { $0.objectValue?["id"] }
+      return (ids ?? [], body["last_id"], body["has_more"])
+    }
+    let first = try await page([("order", "desc"), ("limit", "2")])
+    #expect(first == ([3, 2], 2, true))
+    #expect(try await page([("order", "desc"), ("limit", "2"), ("after", "2")]) == ([1], 1, false))
+    let wrong = try await world.call(
+      "GET", "/v1/runs/\(id)/events", query: [("order", "newest")])
+    #expect(try wrong.problemFields() == ["order"])
   }
 
   @Test func `events have pages, oldest first`() async throws {
@@ -117,6 +137,17 @@ import Training
     #expect(part.headers["Content-Range"] == "bytes 0-4/10")
     let outside = try await world.call("GET", path, headers: ["Range": "bytes=10-"])
     #expect(outside.status == 416)
+  }
+
+  @Test func `before the first update there is a state and no model`() async throws {
+    let (world, id) = try await world()
+    try world.checkpoint(id, step: 0)
+    let one = try await world.call("GET", "/v1/runs/\(id)/checkpoints/0").object()
+    #expect(one["model"] == .null)
+    let names = one["files"]?.arrayValue?.map { $0.objectValue?["name"] }
+    #expect(names?.contains("model.safetensors") == false)
+    let file = "/v1/runs/\(id)/checkpoints/0/model.safetensors"
+    #expect(try await world.call("GET", file).status == 404)
   }
 
   @Test(arguments: [

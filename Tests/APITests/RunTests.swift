@@ -93,6 +93,26 @@ import Testing
     #expect(try other.problemFields() == ["resources"])
   }
 
+  @Test(arguments: [false, true])
+  func `a run that needs more memory than there is needs consent`(validateOnly: Bool) async throws {
+    let world = try World()
+    // 8 GiB of memory; an update of this takes hundreds.
+    var body: JSONObject = [
+      "dataset": .string(try await world.dataset()), "architecture": "resnet152",
+      "image_size": 512, "batch_size": 300, "validate_only": .bool(validateOnly),
+    ]
+    let refused = try await world.call("POST", "/v1/runs", json: .object(body))
+    #expect(refused.status == 422)
+    #expect(try refused.problemCode() == "memory_insufficient")
+    #expect(Set(try refused.problemFields()) == ["batch_size", "image_size", "width"])
+    let detail = try #require(try refused.object()["detail"]?.stringValue)
+    #expect(detail.contains("the machine has 8192 MiB") && detail.contains("allow_swap"))
+    #expect(try await world.runs.counts().isEmpty)
+    body["allow_swap"] = true
+    let accepted = try await world.call("POST", "/v1/runs", json: .object(body))
+    #expect(accepted.status == (validateOnly ? 200 : 201))
+  }
+
   @Test func `every fault is named at once`() async throws {
     let world = try World()
     let body: JSONValue = [
@@ -238,6 +258,35 @@ import Testing
       body: Array(#"{"name":"old"}"#.utf8))
     #expect(stale.status == 412)
     #expect(try stale.problemCode() == "precondition_failed")
+  }
+
+  @Test(arguments: [("POST", "/stop", 202), ("POST", "/start", 202), ("DELETE", "", 204)])
+  func `what changes a run heeds If-Match`(method: String, suffix: String, status: Int) async throws
+  {
+    let world = try World()
+    let id = try await world.run()
+    try world.runs.set(id, suffix == "/stop" ? .running : .stopped)
+    let path = "/v1/runs/\(id)"
+    let etag = try #require(try await world.call("GET", path).headers["ETag"])
+    for tags in ["\"other\"", "W/\(etag)", "\"a\", \"b\""] {
+      let refused = try await world.call(method, path + suffix, headers: ["If-Match": tags])
+      #expect(refused.status == 412, "\(tags)")
+    }
+    let accepted = try await world.call(
+      method, path + suffix, headers: ["If-Match": "\"other\", \(etag)"])
+    #expect(accepted.status == status)
+  }
+
+  @Test func `any tag of a run that is there is *`() async throws {
+    let world = try World()
+    let path = "/v1/runs/\(try await world.run())"
+    let renamed = try await world.call(
+      "PATCH", path, headers: ["Content-Type": "application/json", "If-Match": "*"],
+      body: Array(#"{"name":"new"}"#.utf8))
+    #expect(renamed.status == 200)
+    let gone = try await world.call(
+      "DELETE", "/v1/runs/0199e6a2-6f0c-7c1e-9a55-0c7bb3f1a001", headers: ["If-Match": "*"])
+    #expect(gone.status == 404)
   }
 
   @Test func `the list is filtered by state and refuses unknown words`() async throws {

@@ -2,7 +2,9 @@ import API
 import EmbeddingService
 import Images
 import JSONTree
+import Metrics
 import Runs
+import Synchronization
 import Testing
 
 @testable import HTTP
@@ -25,6 +27,14 @@ import Testing
     try world.runs.set(try await world.run(), .running)
     world.service.metrics.observe(exchange("/v1/runs", 200))
     world.service.metrics.observe(exchange(nil, 404))
+    let id = try #require(try await world.runs.page(state: nil, limit: 1, after: nil).records.first)
+      .run.id
+    world.runs.state.withLock {
+      $0.records[id]?.status.metrics = ["loss": 1.5, "tau": .nan, "pressure": 3]
+      $0.records[id]?.metrics += [
+        Metric("pressure", title: "Pressure", "How\nit presses.", unit: "bar", kind: .counter)
+      ]
+    }
     let response = try await world.call("GET", "/metrics")
     let text = String(decoding: response.bytes, as: UTF8.self)
     #expect(text.contains(#"byol_runs{state="running"} 1"#))
@@ -32,6 +42,17 @@ import Testing
       text.contains(#"byol_http_requests_total{route="/v1/runs",method="GET",status="200"} 1"#))
     #expect(
       text.contains(#"byol_http_requests_total{route="none",method="any",status="404"} 1"#))
+    #expect(text.contains("byol_train_loss{run=\"\(id)\"} 1.5\n"))
+    #expect(!text.contains("byol_train_tau{"))
+    #expect(text.contains("# HELP byol_train_pressure_total How\\nit presses. In bar.\n"))
+    #expect(text.contains("# TYPE byol_train_steps_total counter\n"))
+    // As `promtool check metrics` has it: what counts is called so, and nothing else is.
+    for line in text.split(separator: "\n") where line.hasPrefix("# TYPE ") {
+      let words = line.split(separator: " ")
+      #expect((words[3] == "counter") == words[2].hasSuffix("_total"), "\(line)")
+    }
+    let families = text.split(separator: "\n").filter { $0.hasPrefix("# TYPE ") }
+    #expect(Set(families).count == families.count)
     for line in text.split(separator: "\n") where !line.hasPrefix("#") {
       let parts = line.split(separator: " ")
       #expect(parts.last.flatMap { Double($0) } != nil, "\(line)")

@@ -18,7 +18,9 @@ struct CollapseVerdictTests {
 
   @Test(arguments: [
     (1.0, 60.0, 0.9, CollapseVerdict.Health.healthy),
-    (0.2, 10.0, 0.5, .healthy),
+    (0.2, 20.0, 0.5, .healthy),
+    (0.38, 12.0, 0.5, .suspect),
+    (0.2, 12.0, 0.999, .collapsed),
     (0.5, 60.0, 0.999, .suspect),
     (0.05, 60.0, 0.5, .suspect),
     (0.5, 1.8, 0.5, .suspect),
@@ -34,6 +36,24 @@ struct CollapseVerdictTests {
     #expect(verdict.health == health)
     #expect(!verdict.evidence.isEmpty)
     #expect((verdict.advice == nil) == (health == .healthy))
+  }
+
+  @Test(arguments: [
+    // Vectors, dimension, effective rank: few directions of many are a dimensional collapse, few of few are not.
+    (128, 512, 3.2, CollapseVerdict.Health.suspect), (128, 512, 5.0, .suspect),
+    (128, 512, 7.0, .healthy), (8, 512, 2.2, .healthy), (256, 32, 2.2, .healthy),
+    (256, 64, 3.1, .suspect), (8, 512, 1.9, .suspect),
+  ])
+  func `a rank is judged by the most it can be`(
+    count: Int, dimension: Int, rank: Double, health: CollapseVerdict.Health
+  ) {
+    let verdict = CollapseVerdict(
+      CollapseMeasures(
+        count: count, dimension: dimension, deviation: 0.38 / Double(dimension).squareRoot(),
+        effectiveRank: rank, meanCosine: 0.85))
+    #expect(verdict.health == health)
+    #expect(verdict.evidence[0].contains("\(rank) of at most \(min(count, dimension))"))
+    #expect(verdict.evidence[0].contains("dimensional collapse") == (health == .suspect))
   }
 
   @Test func `a spread that fell far since the start is suspect`() {

@@ -5,6 +5,10 @@ import RunDatabase
 import Runs
 import Testing
 
+private func makeBackup(of source: String, at target: String) throws {
+  try DataFolderBackup.make(of: source, at: target, copyDatabase: SQLiteRunStore.copy(from:to:))
+}
+
 @Suite(.timeLimit(.minutes(5))) struct `Backups` {
   private func start(in path: String, count: Int) throws -> Process {
     let bundle = Bundle.main.executableURL ?? URL(fileURLWithPath: CommandLine.arguments[0])
@@ -26,9 +30,9 @@ import Testing
       try FileManager.default.createDirectory(
         atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true)
     }
-    try DataFolderBackup.make(of: folder.path, at: copy)
+    try makeBackup(of: folder.path, at: copy)
     #expect(throws: DataFolderBackup.Failure.exists(path: copy)) {
-      try DataFolderBackup.make(of: folder.path, at: copy)
+      try makeBackup(of: folder.path, at: copy)
     }
     // What is finished is in the copy, what was on its way is not.
     #expect(try DiskFileSystem().names(in: copy + "/datasets") == ["d"])

@@ -25,6 +25,12 @@ enum FakeWorker {
     case leaves
     /// Writes a lot to standard error, then finishes.
     case shouts
+    /// Reports a metric of its own that it declared, and one that it did not.
+    case measuresMore
+    /// Is ended by a trap, with pages of registers after the sentence.
+    case traps
+    /// Asks for more memory than there is.
+    case runsOut
     /// Takes long to write its last checkpoint.
     case stopsSlowly
     /// Takes 200 MB of memory and keeps them.
@@ -41,11 +47,11 @@ enum FakeWorker {
     policy=$(cut -d' ' -f41 /proc/$$/stat)
     echo "arguments $* niceness $(nice) policy $policy spins ${GOMP_SPINCOUNT:-long}" >&2
 
-    started() { echo "{\"kind\":\"started\",\"step\":$step}"; }
+    started() { echo "{\"kind\":\"started\",\"step\":$step,\"declared\":[${1:-}]}"; }
     progress() {
       step=$((step + 1))
-      metrics="{\"loss\":$step.5,\"cosine\":0.25}"
-      echo "{\"kind\":\"progress\",\"step\":$step,\"images_per_second\":80,\"metrics\":$metrics}"
+      metrics="{\"loss\":$step.5,\"cosine\":0.25,\"images_per_second\":80${1:-}}"
+      echo "{\"kind\":\"progress\",\"step\":$step,\"metrics\":$metrics}"
     }
     checkpoint() {
       echo "$step" > "$directory/fake-step.writing"
@@ -63,8 +69,8 @@ enum FakeWorker {
       echo '{"kind":"failed","reason":{"code":"engine","detail":"The plan needs too much."}}'
       exit 65 ;;
     *--measure)
-      echo '{"kind":"progress","step":1,"images_per_second":10,"memory_bytes":1000}'
-      echo '{"kind":"progress","step":2,"images_per_second":64,"memory_bytes":2000}'
+      echo '{"kind":"progress","step":1,"metrics":{"images_per_second":10},"memory_bytes":1000}'
+      echo '{"kind":"progress","step":2,"metrics":{"images_per_second":64},"memory_bytes":2000}'
       finished stopped ;;
     esac
     case $behaviour in
@@ -112,6 +118,22 @@ enum FakeWorker {
       started
       memory=$(head -c 200000000 /dev/zero | tr '\0' 'z')
       while :; do echo '{"kind":"heartbeat"}'; sleep 0.02; done ;;
+    measuresMore)
+      started '{"name":"pressure","title":"Pressure","sentence":"How it presses.","unit":"bar"}'
+      progress ',"pressure":2.5,"guess":1'
+      progress ',"pressure":3.5,"guess":2'
+      all ;;
+    traps)
+      started
+      echo "Trainer.swift:12: Fatal error: Index out of range" >&2
+      i=0
+      while [ $i -lt 200 ]; do echo "$i [ra] 0x0000000000001234 in closure at x.swift:1" >&2; i=$((i + 1)); done
+      kill -ILL $$ ;;
+    runsOut)
+      started
+      echo "Fatal error: failed to allocate 1400000000000 bytes of memory with alignment 64" >&2
+      echo "rax 0x0000000000000000 0" >&2
+      kill -ILL $$ ;;
     stopsSlowly)
       trap 'sleep 0.3; stop' TERM
       started

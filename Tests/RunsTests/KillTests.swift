@@ -105,7 +105,7 @@ private let runCount = max(2, rounds / 8)
     for record in try store.page(state: nil, limit: 100, after: nil).records {
       #expect(record.status.state == .succeeded && record.status.progress.step == 400)
       let id = record.run.id
-      let events = try store.events(of: id, after: 0, limit: .max)
+      let events = try store.events(of: id, after: 0, order: .oldestFirst, limit: .max)
       try expectNothingLost(events)
       var state = RunState.queued
       for event in events where event.kind == "state" {

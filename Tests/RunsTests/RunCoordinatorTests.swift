@@ -1,6 +1,7 @@
 import Checkpoints
 import Durability
 import Foundation
+import Metrics
 import Recipes
 import Runs
 import Testing
@@ -16,16 +17,17 @@ import Training
     let status = try await coordinator.reaches(.succeeded, id)
     #expect(status.progress.step == 8 && status.progress.steps == 8)
     #expect(status.progress.epoch == 1 && status.progress.epochs == 1)
-    #expect(status.metrics?.loss == 8.5 && status.checkpointStep == 8)
+    #expect(status.metrics?["loss"] == 8.5 && status.checkpointStep == 8)
     #expect(status.restarts == 0 && status.resumedFrom == nil)
     let samples = try await coordinator.metrics(id, since: 0, maximumCount: 100)
     #expect(samples.map(\.step) == Array(1...8))
-    #expect(samples.map(\.metrics.loss) == (1...8).map { Double($0) + 0.5 })
+    #expect(samples.map { $0.values["loss"] } == (1...8).map { Double($0) + 0.5 })
     #expect(try await coordinator.metrics(id, since: 6, maximumCount: 100).map(\.step) == [7, 8])
     let recipe = try Recipe(
       decoding: DiskFileSystem().read(coordinator.directory(of: id) + "/recipe.json"))
     #expect(recipe == created.run.recipe)
-    let kinds = try await coordinator.events(id, after: 0, limit: 100).map(\.kind)
+    let kinds = try await coordinator.events(id, after: 0, order: .oldestFirst, limit: 100).map(
+      \.kind)
     #expect(kinds == ["created", "state", "worker_started", "checkpoint", "state"])
   }
 

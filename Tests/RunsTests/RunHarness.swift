@@ -28,11 +28,19 @@ struct RunHarness {
     now: @escaping @Sendable () -> Timestamp = { .now() }
   ) throws -> RunCoordinator {
     var settings = RunSettings(workerCommand: ["/bin/sh", scriptPath, behaviour.rawValue])
+    // By default a worker takes what nobody else wants, which on a busy machine is nothing at all.
+    settings.niceness = 0
     adjust(&settings)
     return try RunCoordinator(
       dataDirectory: folder.path, store: store, settings: settings,
       packDirectory: { $0 == "missing" ? nil : "/packs/\($0)" }, fileSystem: fileSystem,
-      now: now, pause: { _ in try Task.checkCancellation() })
+      clock: RunClock(
+        timeOfDay: now,
+        pause: { length in
+          // What is polled for is polled for; no other pause is waited for.
+          if length < .milliseconds(100) { try await Task.sleep(for: length) }
+          try Task.checkCancellation()
+        }))
   }
 
   /// Eight updates: one epoch of 64 pictures by 8.

@@ -1,5 +1,7 @@
+import Evaluation
 import Foundation
 import Identifiers
+import Metrics
 import RunDatabase
 import Runs
 import Testing
@@ -22,6 +24,14 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
   }
 }
 
+extension RunStore {
+  /// Adds samples to a run as it is.
+  func append(_ samples: [MetricSample], to id: Identifier) throws {
+    guard let record = try record(id) else { throw RunStoreError.notFound(id) }
+    _ = try update(record, events: [], samples: samples)
+  }
+}
+
 /// What every store must do.
 @Suite struct `Run stores` {
   private let folder: TemporaryFolder
@@ -37,9 +47,9 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     var status = RunStatus(queuedAt: time, recipe: run.recipe)
     status.state = state
     status.health = RunHealth(verdict: .suspect, evidence: "e", advice: "a")
-    status.metrics = RunMetrics(loss: 1.5, tau: 0.99)
+    status.metrics = ["loss": 1.5, "tau": 0.99]
     status.progress.imagesPerSecond = 3.25
-    return RunRecord(run: run, status: status)
+    return RunRecord(run: run, status: status, metrics: RunFigures.declared(dimension: 512))
   }
 
   private func insert(_ record: RunRecord, into store: any RunStore) throws {
@@ -62,7 +72,8 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
       record, event: event("created", record), idempotency: entry)
     #expect(event.sequence > 0)
     #expect(try store.record(record.run.id) == record)
-    #expect(try store.events(of: record.run.id, after: 0, limit: 10) == [event])
+    #expect(
+      try store.events(of: record.run.id, after: 0, order: .oldestFirst, limit: 10) == [event])
     #expect(try store.idempotencyEntry("k") == entry)
     #expect(try store.idempotencyEntry("other") == nil)
     #expect(throws: RunStoreError.exists(record.run.id)) { try insert(record, into: store) }
@@ -74,17 +85,24 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     let store = try kind.make(in: folder)
     var record = try record(at: 1000)
     #expect(throws: RunStoreError.notFound(record.run.id)) {
-      try store.update(record, events: [])
+      try store.update(record, events: [], samples: [])
     }
     try insert(record, into: store)
     record.status.state = .running
     record.run.name = "other"
-    let events = try store.update(record, events: [event("a", record), event("b", record)])
+    let events = try store.update(
+      record, events: [event("a", record), event("b", record)], samples: [])
     #expect(try store.record(record.run.id) == record)
     #expect(events.map(\.kind) == ["a", "b"] && events[0].sequence < events[1].sequence)
     let id = record.run.id
-    #expect(try store.events(of: id, after: events[0].sequence, limit: 10) == [events[1]])
-    #expect(try store.events(of: id, after: 0, limit: 2).map(\.kind) == ["created", "a"])
+    #expect(
+      try store.events(of: id, after: events[0].sequence, order: .oldestFirst, limit: 10) == [
+        events[1]
+      ])
+    #expect(
+      try store.events(of: id, after: 0, order: .oldestFirst, limit: 2).map(\.kind) == [
+        "created", "a",
+      ])
     #expect(try store.counts() == [.running: 1])
   }
 
@@ -125,11 +143,50 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
   }
 
   private func sample(_ step: Int, loss: Double? = 1) -> MetricSample {
-    MetricSample(
-      step: step, at: Timestamp(milliseconds: Int64(step)),
-      metrics: RunMetrics(
-        loss: loss, cosine: 0.5, learningRate: 0.1, tau: 0.99, embeddingStd: 0.04),
-      imagesPerSecond: 10)
+    var values: MetricValues = [
+      "cosine": 0.5, "learning_rate": 0.1, "tau": 0.99, "embedding_std": 0.04,
+      "images_per_second": 10,
+    ]
+    values["loss"] = loss
+    return MetricSample(step: step, at: Timestamp(milliseconds: Int64(step)), values: values)
+  }
+
+  @Test(arguments: StoreKind.allCases)
+  func `values go by the places of their metrics, and what is not declared is not kept`(
+    kind: StoreKind
+  ) throws {
+    let store = try kind.make(in: folder)
+    var record = try record(at: 1000)
+    record.metrics = [RunFigures.loss]
+    try insert(record, into: store)
+    let before = MetricSample(
+      step: 1, at: Timestamp(milliseconds: 1), values: ["loss": 1, "guess": 9])
+    _ = try store.update(record, events: [], samples: [before])
+    // A later worker declares another metric: old samples do not have it.
+    record.metrics = record.metrics.merged(with: [RunFigures.tau, RunFigures.loss])
+    let after = MetricSample(step: 2, at: Timestamp(milliseconds: 2), values: ["tau": 0.5])
+    _ = try store.update(record, events: [event("a", record)], samples: [after])
+    let id = record.run.id
+    #expect(try store.record(id)?.metrics.map(\.name) == ["loss", "tau"])
+    let read = try store.metrics(of: id, since: 0, maximumCount: 10)
+    #expect(read.map(\.values) == [["loss": 1], ["tau": 0.5]])
+  }
+
+  @Test(arguments: StoreKind.allCases)
+  func `every event is reached from either end`(kind: StoreKind) throws {
+    let store = try kind.make(in: folder)
+    let record = try record(at: 1000)
+    try insert(record, into: store)
+    let added = try store.update(
+      record, events: (1...4).map { event("\($0)", record) }, samples: [])
+    let id = record.run.id
+    let newest = try store.events(of: id, after: nil, order: .newestFirst, limit: 3)
+    #expect(newest.map(\.kind) == ["4", "3", "2"])
+    let older = try store.events(
+      of: id, after: newest[2].sequence, order: .newestFirst, limit: 3)
+    #expect(older.map(\.kind) == ["1", "created"])
+    let oldest = try store.events(of: id, after: nil, order: .oldestFirst, limit: 2)
+    #expect(oldest.map(\.kind) == ["created", "1"] && oldest[1] == added[0])
   }
 
   @Test(arguments: StoreKind.allCases)
@@ -144,7 +201,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     try store.remove(id)
     try store.remove(id)
     #expect(try store.record(id) == nil && store.idempotencyEntry("k") == nil)
-    #expect(try store.events(of: id, after: 0, limit: 10).isEmpty)
+    #expect(try store.events(of: id, after: 0, order: .oldestFirst, limit: 10).isEmpty)
     #expect(try store.metrics(of: id, since: 0, maximumCount: 10).isEmpty)
     let next = try self.record(at: 2000)
     let event = try store.insert(next, event: event("created", next), idempotency: nil)
@@ -157,23 +214,23 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     let record = try record(at: 1000)
     try insert(record, into: store)
     var samples = (1...40_000).map { sample($0) }
-    samples[1233].metrics.loss = 7.5
-    samples[34_560].metrics.cosine = -0.75
+    samples[1233].values["loss"] = 7.5
+    samples[34_560].values["cosine"] = -0.75
     // What an earlier worker did after step 20,000 is done again, without its peak.
-    samples[29_000].metrics.loss = 100
+    samples[29_000].values["loss"] = 100
     try store.append(samples, to: record.run.id)
     try store.removeMetrics(of: record.run.id, after: 20_000)
-    samples[29_000].metrics.loss = 1
+    samples[29_000].values["loss"] = 1
     for start in stride(from: 20_000, to: 40_000, by: 700) {
       try store.append(Array(samples[start..<min(start + 700, 40_000)]), to: record.run.id)
     }
     let few = try store.metrics(of: record.run.id, since: 0, maximumCount: 200)
     #expect(few.count <= 200 && few.first?.step == 1 && few.last?.step == 40_000)
-    #expect(few.compactMap(\.metrics.loss).max() == 7.5)
-    #expect(few.compactMap(\.metrics.cosine).min() == -0.75)
+    #expect(few.compactMap { $0.values["loss"] }.max() == 7.5)
+    #expect(few.compactMap { $0.values["cosine"] }.min() == -0.75)
     #expect(few.map(\.step) == Set(few.map(\.step)).sorted())
     let late = try store.metrics(of: record.run.id, since: 1234, maximumCount: 1000)
-    #expect(late.first?.step == 1235 && late.compactMap(\.metrics.loss).max() == 1)
+    #expect(late.first?.step == 1235 && late.compactMap { $0.values["loss"] }.max() == 1)
     #expect(late.allSatisfy { $0 == samples[$0.step - 1] })
     let all = try store.metrics(of: record.run.id, since: 0, maximumCount: .max)
     #expect(all == samples)
@@ -185,6 +242,38 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
 }
 
 @Suite struct `Run database` {
+  /// `Fixtures/two-migrations.sqlite`: a run of 400 updates as the version before declared metrics left it.
+  @Test func `a file whose metrics were columns still opens`() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/byol.sqlite"
+    let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appending(path: "Fixtures/two-migrations.sqlite").path
+    try FileManager.default.copyItem(atPath: fixture, toPath: path)
+    let store = try SQLiteRunStore(path: path)
+    let record = try #require(try store.records(in: [.succeeded]).first)
+    #expect(
+      record.metrics.map(\.name) == [
+        "loss", "cosine", "learning_rate", "tau", "embedding_std", "images_per_second",
+      ])
+    #expect(record.status.metrics?["tau"] == 0.999999845788224)
+    let samples = try store.metrics(of: record.run.id, since: 0, maximumCount: 1000)
+    #expect(samples.map(\.step) == Array(1...400))
+    #expect(
+      samples[6].values == [
+        "cosine": 0.5, "learning_rate": 0.25, "tau": 0.9900055506251901, "embedding_std": 0.04,
+        "images_per_second": 100,
+      ])
+    #expect(samples[299].values["loss"] == 7.5 && samples[299].values["cosine"] == nil)
+    // It goes on: the next worker's metrics join those that were there.
+    var next = record
+    next.metrics = record.metrics.merged(with: RunFigures.declared(dimension: 512))
+    let sample = MetricSample(
+      step: 401, at: .now(), values: ["loss": 2, "view_wait_share": 0.5])
+    _ = try store.update(next, events: [], samples: [sample])
+    let last = try store.metrics(of: record.run.id, since: 399, maximumCount: 1000)
+    #expect(last.map(\.step) == [400, 401] && last[1] == sample)
+  }
+
   @Test func `a reopened file has everything`() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/byol.sqlite"
@@ -199,7 +288,10 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     store = nil
     let reopened = try SQLiteRunStore(path: path)
     #expect(try reopened.record(run.id) == record)
-    #expect(try reopened.events(of: run.id, after: 0, limit: 5) == [try #require(first)])
+    #expect(
+      try reopened.events(of: run.id, after: 0, order: .oldestFirst, limit: 5) == [
+        try #require(first)
+      ])
   }
 
   @Test func `a backup taken while in use reads back`() throws {
@@ -229,7 +321,8 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
       id: identifiers.next(at: .now()), name: "", metadata: [:], dataset: "d",
       recipe: try RunHarness.recipe(), createdAt: .now())
     let record = RunRecord(
-      run: run, status: RunStatus(queuedAt: run.createdAt, recipe: run.recipe))
+      run: run, status: RunStatus(queuedAt: run.createdAt, recipe: run.recipe),
+      metrics: [RunFigures.loss])
     let event = RunEvent(run: run.id, at: .now(), kind: "created", state: .queued)
     _ = try store.insert(record, event: event, idempotency: nil)
     return (folder, store, record)
@@ -241,8 +334,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     let samples = (1...(batch == 1 ? 15_000 : 40_000)).map { step in
       MetricSample(
         step: step, at: Timestamp(milliseconds: 0),
-        metrics: RunMetrics(loss: step == 1235 ? 7.5 : Double(step % 100) / 100),
-        imagesPerSecond: nil)
+        values: ["loss": step == 1235 ? 7.5 : Double(step % 100) / 100])
     }
     for start in stride(from: 0, to: samples.count, by: batch) {
       try store.append(
@@ -256,7 +348,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     #expect(!old.isEmpty && old.count <= 2 * boundary / 256)
     #expect(old.contains { $0.step == 1235 } && old.allSatisfy { $0 == samples[$0.step - 1] })
     let drawn = try store.metrics(of: record.run.id, since: 0, maximumCount: 100)
-    #expect(drawn.count <= 100 && drawn.contains { $0.metrics.loss == 7.5 })
+    #expect(drawn.count <= 100 && drawn.contains { $0.values["loss"] == 7.5 })
   }
 
   @Test func `the newest events stay`() throws {
@@ -267,56 +359,11 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
         RunEvent(
           run: record.run.id, at: .now(), kind: "checkpoint", state: .running, step: step)
       }
-      last = try #require(try store.update(record, events: events).last).sequence
+      last = try #require(try store.update(record, events: events, samples: []).last).sequence
     }
-    let kept = try store.events(of: record.run.id, after: 0, limit: .max)
+    let kept = try store.events(of: record.run.id, after: 0, order: .oldestFirst, limit: .max)
     #expect((100..<200).contains(kept.count) && kept.last?.sequence == last)
     #expect(kept.map(\.sequence) == Array((last - Int64(kept.count) + 1)...last))
     #expect(kept.last?.step == 9)
   }
-}
-
-@Suite struct `Run identifiers and times` {
-  @Test func `identifiers ascend, even within one millisecond`() {
-    let ids = (0..<5000).map { _ in
-      identifiers.next(at: Timestamp(milliseconds: 1_700_000_000_000))
-    }
-    #expect(ids == ids.sorted() && Set(ids).count == ids.count)
-  }
-
-  @Test func `an identifier is a version 7 UUID of its time`() throws {
-    // Identifiers of one source ascend, and this file's other tests take theirs from the same one.
-    let far = Timestamp(milliseconds: 4_000_000_000_000)
-    let text = identifiers.next(at: far).description
-    let uuid = try #require(UUID(uuidString: text))
-    #expect(uuid.uuid.6 >> 4 == 7 && uuid.uuid.8 >> 6 == 2)
-    let time = try #require(Int64(text.prefix(13).replacing("-", with: ""), radix: 16))
-    #expect(time == far.milliseconds)
-    #expect(Identifier(text)?.description == text)
-  }
-
-  @Test(arguments: [
-    "", "x", "018f3a3e-0000-4000-8000-000000000000", "018F3A3E-0000-7000-8000-000000000000",
-    "018f3a3e-0000-7000-8000-00000000000", "../../etc/passwd",
-  ])
-  func `anything else is not an identifier`(text: String) { #expect(Identifier(text) == nil) }
-
-  @Test(
-    arguments: [
-      (1_767_225_600_250, "2026-01-01T00:00:00.250Z"), (0, "1970-01-01T00:00:00.000Z"),
-      (1_700_000_000_123, "2023-11-14T22:13:20.123Z"),
-      (951_782_399_999, "2000-02-28T23:59:59.999Z"),
-      (951_782_400_000, "2000-02-29T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"),
-      (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-    ] as [(Int64, String)])
-  func `times travel as RFC 3339`(milliseconds: Int64, text: String) {
-    #expect(Timestamp(milliseconds: milliseconds).description == text)
-    #expect(Timestamp(text)?.milliseconds == milliseconds)
-  }
-
-  @Test(arguments: [
-    "2026-04-31T00:00:00.000Z", "2026-01-01T24:00:00.000Z", "2026-01-01T00:00:00Z", "now",
-    "2100-02-29T00:00:00.000Z",
-  ])
-  func `what is no time is refused`(text: String) { #expect(Timestamp(text) == nil) }
 }

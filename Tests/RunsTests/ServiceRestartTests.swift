@@ -61,7 +61,7 @@ private let identifiers = IdentifierSource()
     let status = try await next.reaches(.succeeded, id)
     #expect(status.resumedFrom == left.checkpointStep && status.progress.step == 8)
     _ = try await next.reaches(.succeeded, second)
-    let states = try await next.events(id, after: 0, limit: 100)
+    let states = try await next.events(id, after: 0, order: .oldestFirst, limit: 100)
       .filter { $0.kind == "state" }.map(\.state)
     #expect(states == [.running, .interrupted, .queued, .running, .succeeded])
   }

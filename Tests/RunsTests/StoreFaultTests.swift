@@ -33,19 +33,16 @@ private final class FaultyStore: RunStore {
     return try memory.insert(record, event: event, idempotency: idempotency)
   }
 
-  func update(_ record: RunRecord, events: [RunEvent]) throws -> [RunEvent] {
+  func update(_ record: RunRecord, events: [RunEvent], samples: [MetricSample]) throws
+    -> [RunEvent]
+  {
     try count()
-    return try memory.update(record, events: events)
+    return try memory.update(record, events: events, samples: samples)
   }
 
   func remove(_ id: Identifier) throws {
     try count()
     try memory.remove(id)
-  }
-
-  func append(_ samples: [MetricSample], to id: Identifier) throws {
-    try count()
-    try memory.append(samples, to: id)
   }
 
   func removeMetrics(of id: Identifier, after step: Int) throws {
@@ -62,8 +59,10 @@ private final class FaultyStore: RunStore {
   func metrics(of id: Identifier, since step: Int, maximumCount: Int) throws -> [MetricSample] {
     try memory.metrics(of: id, since: step, maximumCount: maximumCount)
   }
-  func events(of id: Identifier, after sequence: Int64, limit: Int) throws -> [RunEvent] {
-    try memory.events(of: id, after: sequence, limit: limit)
+  func events(of id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int) throws
+    -> [RunEvent]
+  {
+    try memory.events(of: id, after: sequence, order: order, limit: limit)
   }
   func idempotencyEntry(_ key: String) throws -> IdempotencyEntry? {
     try memory.idempotencyEntry(key)

@@ -1,6 +1,8 @@
 import Checkpoints
 import Durability
+import Evaluation
 import Foundation
+import Metrics
 import Runs
 import Testing
 import Training
@@ -43,6 +45,38 @@ import Training
     #expect(log.contains("not a report: hello"))
   }
 
+  @Test func `a trap is told in a sentence, and its registers are in the log`() async throws {
+    let (status, log) = try await outcome(.traps, .failed) { $0.restartLimit = 1 }
+    let detail = try #require(status.reason?.detail)
+    #expect(status.reason?.code == "crashed" && status.restarts == 1)
+    #expect(detail == "The worker was ended by signal 4. It said: Index out of range")
+    #expect(log.contains("[ra] 0x0000000000001234"))
+  }
+
+  @Test func `a worker that cannot have its memory is not started again`() async throws {
+    let (status, log) = try await outcome(.runsOut, .failed)
+    #expect(status.reason?.code == "out_of_memory" && status.restarts == 0)
+    let detail = try #require(status.reason?.detail)
+    #expect(detail.contains("1400000000000 bytes") && !detail.contains("rax"))
+    #expect(log.contains("rax 0x"))
+  }
+
+  @Test func `a worker's own metrics are kept, and what it did not declare is told`() async throws {
+    let harness = try RunHarness()
+    let coordinator = try harness.coordinator(.measuresMore)
+    let id = try await coordinator.create()
+    _ = try await coordinator.reaches(.succeeded, id)
+    let record = try await coordinator.record(id)
+    #expect(record.metrics.last?.name == "pressure" && record.metrics.last?.unit == "bar")
+    let samples = try await coordinator.metrics(id, since: 0, maximumCount: 100)
+    #expect(samples.prefix(3).map { $0.values["pressure"] } == [2.5, 3.5, nil])
+    #expect(samples.allSatisfy { $0.values["guess"] == nil })
+    let told = try await coordinator.events(id, after: nil, order: .newestFirst, limit: 100)
+      .filter { $0.kind == "metrics" }
+    #expect(told.map(\.reason?.code) == ["metric_not_declared"])
+    #expect(told.first?.reason?.detail.contains("guess") == true)
+  }
+
   @Test func `a silent worker is killed and replaced`() async throws {
     let (status, _) = try await outcome(.hangs, .failed) {
       $0.silenceLimit = .milliseconds(100)
@@ -55,6 +89,7 @@ import Training
     let (status, _) = try await outcome(.fails, .failed)
     #expect(status.restarts == 0)
     #expect(status.reason?.code == "loss_not_finite")
+    #expect(status.health?.verdict == .collapsed)
   }
 
   @Test func `leaving without a word is a crash`() async throws {
@@ -97,7 +132,10 @@ import Training
 
   @Test func `a run's share of the machine reaches its worker`() async throws {
     let harness = try RunHarness()
-    let coordinator = try harness.coordinator(.finishes) { $0.threads = 4 }
+    let coordinator = try harness.coordinator(.finishes) {
+      $0.threads = 4
+      $0.niceness = nil
+    }
     let shares = [RunResources(), RunResources(threads: 1, niceness: 15)]
     // Policy 5 is SCHED_IDLE, 0 the ordinary one.
     let words = [

@@ -67,4 +67,29 @@ import Testing
     }
     #expect(service.end(SIGTERM) == 0)
   }
+
+  @Test func `a run under way and a stalled upload do not keep the service beyond ten seconds`()
+    async throws
+  {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path, arguments: ["--demo"])
+    let id = try await eventually("the demo's run is there") {
+      try await service.call("GET", "/v1/runs").object()["data"]?.arrayValue?.first?
+        .objectValue?["id"]?.stringValue
+    }
+    _ = try await service.wait(for: id, state: "running")
+    let port = try #require(service.address.split(separator: ":").last.flatMap { UInt16($0) })
+    let head = "POST /v1/datasets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+    let upload = Task {
+      try await onOwnThread { try exchange(Array((head + "the beginning").utf8), port: port) }
+    }
+    // Where the upload should come later than the signal, the service ends all the sooner.
+    let began = ContinuousClock.now
+    #expect(service.end(SIGTERM) == 0)
+    #expect(ContinuousClock.now - began < .seconds(10))
+    _ = try await upload.value
+    let text = service.text
+    #expect(text.contains("was created"))
+    #expect(text.contains("is interrupted"))
+  }
 }

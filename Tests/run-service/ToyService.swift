@@ -39,6 +39,7 @@ struct ToyService {
   private func opened() async throws -> RunCoordinator {
     var settings = RunSettings(workerCommand: [CommandLine.arguments[0], "train"])
     settings.restartLimit = 1_000_000
+    settings.niceness = 0
     settings.firstBackoff = .milliseconds(1)
     settings.greatestBackoff = .milliseconds(10)
     return try RunCoordinator(

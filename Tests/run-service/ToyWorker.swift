@@ -1,6 +1,7 @@
 import Checkpoints
 import Durability
 import Foundation
+import Metrics
 import Recipes
 import Runs
 import Synchronization
@@ -30,13 +31,17 @@ struct ToyWorker {
     let checkpoints = CheckpointFolder(directory: runDirectory + "/checkpoints")
     let newest = try checkpoints.newest()
     var state = try newest.map { try ToyState($0) } ?? ToyState()
-    report(.started(step: state.step))
+    try checkpoints.removeLeftovers()
+    report(.started(step: state.step, declared: [RunFigures.loss, RunFigures.tau]))
     while state.step < recipe.totalSteps, !isAskedToStop.load(ordering: .relaxed) {
       state.update()
       report(
         .progress(
-          step: state.step, imagesPerSecond: 100,
-          metrics: RunMetrics(loss: Double(state.values[0]), tau: recipe.tau(step: state.step - 1)))
+          step: state.step,
+          metrics: [
+            "loss": Double(state.values[0]), "tau": recipe.tau(step: state.step - 1),
+            "images_per_second": 100,
+          ])
       )
       if state.step % 10 == 0 { try publish(state, checkpoints) }
       usleep(1000)

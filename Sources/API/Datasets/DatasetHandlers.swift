@@ -10,6 +10,7 @@ import Runs
 struct DatasetHandlers: Sendable {
   let library: DatasetLibrary
   let runs: any RunControl
+  let log: ServiceLog
 
   func list(_ request: Request) async throws -> Response {
     try request.allowQuery("limit", "after")
@@ -23,8 +24,12 @@ struct DatasetHandlers: Sendable {
   func create(_ request: Request) async throws -> Response {
     try request.allowQuery("name")
     let record = try await admit(request)
+    let report = try library.report(of: record.id)
+    log.writeAdmission(
+      record.id, name: record.name, pictures: record.pictures,
+      rejected: report.objectValue?["rejected_count"]?.integerValue.map(Int.init))
     return json(
-      record.json(report: try library.report(of: record.id)), status: 201,
+      record.json(report: report), status: 201,
       location: "/v1/datasets/\(record.id)")
   }
 

@@ -30,6 +30,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   case imageNotDecodable = "image_not_decodable"
   case datasetRejected = "dataset_rejected"
   case datasetTooSmall = "dataset_too_small"
+  case memoryInsufficient = "memory_insufficient"
   case idempotencyConflict = "idempotency_conflict"
   case tooManyRequests = "too_many_requests"
   case headersTooLarge = "headers_too_large"
@@ -60,7 +61,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case .rangeNotSatisfiable: 416
     case .expectationFailed: 417
     case .invalidField, .imageNotDecodable, .datasetRejected, .datasetTooSmall,
-      .idempotencyConflict:
+      .memoryInsufficient, .idempotencyConflict:
       422
     case .hostNotAllowed: 421
     case .tooManyRequests: 429

@@ -17,7 +17,13 @@ struct CheckpointHandlers: Sendable {
   let runs: any RunControl
   let digests: FileDigests
 
-  private static let files = [CheckpointFolder.modelFileName, CheckpointFolder.stateFileName]
+  /// The files of a checkpoint. Before the first update there is a state to go on from, and no model: its weights are
+  /// random.
+  private static func files(step: Int) -> [String] {
+    step == 0
+      ? [CheckpointFolder.stateFileName]
+      : [CheckpointFolder.modelFileName, CheckpointFolder.stateFileName]
+  }
 
   func list(_ request: Request) async throws -> Response {
     try request.allowQuery()
@@ -32,7 +38,7 @@ struct CheckpointHandlers: Sendable {
 
   private func checkpoint(_ id: Identifier, _ step: Int, in path: String) -> JSONValue {
     let manager = FileManager.default
-    let files: [JSONValue] = Self.files.compactMap { name in
+    let files: [JSONValue] = Self.files(step: step).compactMap { name in
       guard let attributes = try? manager.attributesOfItem(atPath: path + "/" + name),
         let size = attributes[.size] as? NSNumber
       else { return nil }
@@ -43,7 +49,7 @@ struct CheckpointHandlers: Sendable {
     return [
       "object": "checkpoint", "run": .string(id.description), "step": .integer(Int64(step)),
       "created_at": time.map { .string($0.description) } ?? .null,
-      "model": .string("\(id)@\(step)"), "files": .array(files),
+      "model": step == 0 ? .null : .string("\(id)@\(step)"), "files": .array(files),
     ]
   }
 
@@ -69,7 +75,7 @@ struct CheckpointHandlers: Sendable {
     let id = try request.runID()
     _ = try await runs.record(id)
     let (step, name) = (request.pathParameters["step"] ?? "", request.pathParameters["file"] ?? "")
-    guard let number = Self.step(step), Self.files.contains(name)
+    guard let number = Self.step(step), Self.files(step: number).contains(name)
     else { throw APIError.notFound("file", "\(step)/\(name)") }
     let path = runs.checkpoints(of: id).path(step: number) + "/" + name
     let file: OpenFile

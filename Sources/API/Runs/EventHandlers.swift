@@ -15,11 +15,11 @@ struct EventHandlers: Sendable {
   }
 
   private func list(_ request: Request) async throws -> Response {
-    try request.allowQuery("limit", "after")
+    try request.allowQuery("limit", "after", "order")
     let limit = try request.pageLimit()
-    let after = try request.integer("after", in: 0...(.max)) ?? 0
+    let after = try request.integer("after", in: 0...(.max)).map { Int64($0) }
     let events = try await runs.events(
-      try request.runID(), after: Int64(after), limit: limit + 1)
+      try request.runID(), after: after, order: try order(request), limit: limit + 1)
     let shown = events.prefix(limit)
     return request.conditionalJSON([
       "object": "list", "data": .array(shown.map(\.json)),
@@ -27,6 +27,15 @@ struct EventHandlers: Sendable {
       "last_id": shown.last.map { .integer($0.sequence) } ?? .null,
       "has_more": .bool(events.count > limit),
     ])
+  }
+
+  private func order(_ request: Request) throws(APIError) -> EventOrder {
+    switch request.query("order") {
+    case nil, "asc": return .oldestFirst
+    case "desc": return .newestFirst
+    case let text?:
+      throw .parameter("order", "\(clipped(text)) is not one of asc, desc.")
+    }
   }
 
   /// Server-sent events after `Last-Event-ID`, else after `after`, else from the first, until the run is deleted,
@@ -96,7 +105,7 @@ public struct EventStreamLimits: Sendable {
 final class StreamPlaces: Sendable {
   private let taken = Atomic(0)
 
-  /// A place that is taken until it is left or let go of.
+  /// One of the streams that may be open, until it is left or released.
   final class Place: Sendable {
     private let places: StreamPlaces
     private let isLeft = Atomic(false)

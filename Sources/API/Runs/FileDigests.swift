@@ -3,7 +3,7 @@ import Durability
 import HTTP
 import Threads
 
-/// The SHA-256 of files that never change, worked out at the first question on a thread of its own.
+/// The SHA-256 of files that never change, computed at the first request on a thread that does nothing else.
 actor FileDigests {
   private let executor = ThreadExecutor(name: "digests")
   /// By the validator that the server makes of a file's identity, size and time.

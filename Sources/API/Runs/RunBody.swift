@@ -1,5 +1,7 @@
+import Evaluation
 import Identifiers
 import JSONTree
+import Metrics
 import NeuralNetworks
 import Recipes
 import Runs
@@ -19,7 +21,7 @@ extension RunRecord {
       "metadata": metadata, "dataset": .string(run.dataset),
       "created_at": .string(run.createdAt.description), "state": .string(status.state.rawValue),
       "since": .string(status.since.description), "reason": reason, "progress": progress,
-      "metrics": metrics, "health": health,
+      "metrics": values, "declared_metrics": .array(metrics.map(\.json)), "health": health,
     ]
     object["restarts"] = .integer(Int64(status.restarts))
     object["resumed_from"] = whole(status.resumedFrom)
@@ -54,13 +56,11 @@ extension RunRecord {
     ]
   }
 
-  private var metrics: JSONValue {
-    guard let metrics = status.metrics else { return .null }
-    return [
-      "loss": number(metrics.loss), "cosine": number(metrics.cosine),
-      "embedding_std": number(metrics.embeddingStd),
-      "learning_rate": number(metrics.learningRate), "tau": number(metrics.tau),
-    ]
+  private var values: JSONValue {
+    guard let values = status.metrics else { return .null }
+    var object = JSONObject()
+    for metric in metrics { object[metric.name] = number(values[metric]) }
+    return .object(object)
   }
 
   private var health: JSONValue {

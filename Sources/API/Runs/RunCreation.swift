@@ -19,7 +19,7 @@ private struct RunOrder {
 extension RunHandlers {
   /// Members of the request that are not the recipe's.
   private static let ownFields: Set<String> = [
-    "dataset", "name", "metadata", "validate_only", "resources",
+    "dataset", "name", "metadata", "validate_only", "allow_swap", "resources",
   ]
 
   func create(_ request: Request) async throws -> Response {
@@ -48,15 +48,34 @@ extension RunHandlers {
         niceness: fields.integer("niceness", in: RunResourceLimits.niceness))
     }
     let validateOnly = fields.boolean("validate_only") ?? false
+    let allowsSwap = fields.boolean("allow_swap") ?? false
     let request = try recipeRequest(object, &fields)
     guard let dataset, let request else { throw APIError.invalid(fields.faults) }
     let resolved = try request.resolve(dataset: dataset.size, machine: machine)
+    if !allowsSwap { try requireMemory(resolved.recipe) }
     let submission = RunSubmission(
       name: name ?? "", metadata: metadata ?? [:], dataset: dataset.id, recipe: resolved.recipe,
       resources: resources ?? RunResources())
     return RunOrder(
       submission: submission, dataset: dataset, warnings: resolved.warnings,
       validateOnly: validateOnly)
+  }
+
+  /// Refuses a run that this machine cannot hold, before a worker finds out by ending.
+  ///
+  /// - Throws: `APIError` 422 with both numbers.
+  private func requireMemory(_ recipe: Recipe) throws(APIError) {
+    let needed = recipe.estimate(imagesPerSecond: nil).memoryBytes
+    guard needed > machine.memoryByteCount else { return }
+    let detail = """
+      An update needs about \(needed >> 20) MiB of memory, and the machine has \(machine.memoryByteCount >> 20) MiB. \
+      Use a smaller batch_size, image_size or width, or say "allow_swap": true.
+      """
+    throw APIError(
+      .memoryInsufficient, detail,
+      faults: ["batch_size", "image_size", "width"].map { name in
+        .field(name, ProblemCode.memoryInsufficient.rawValue, "A smaller one needs less memory.")
+      })
   }
 
   private func dataset(_ fields: inout FieldReader) -> DatasetRecord? {
@@ -86,7 +105,7 @@ extension RunHandlers {
     }
   }
 
-  /// What the run would need: its speed is measured now, in a process of its own, on its own pictures.
+  /// What the run would need. Its speed is measured now, in another process, on the dataset's pictures.
   private func plan(_ order: RunOrder) async throws -> JSONValue {
     let (recipe, submission) = (order.submission.recipe, order.submission)
     var warnings = order.warnings

@@ -52,33 +52,41 @@ struct RunHandlers: Sendable {
     let metadata = fields.metadata("metadata")
     try fields.finish()
     let record = try await runs.rename(
-      id, name: name, metadata: metadata, ifVersion: try version(request))
+      id, name: name, metadata: metadata, ifVersion: try await version(request, of: id))
     return request.conditionalJSON(record.json(), etag: record.etag(runs.serviceInstance))
   }
 
   /// The version that `If-Match` asks for; nil for none or `*`.
-  private func version(_ request: Request) throws(APIError) -> Int? {
-    guard let text = request.headers["If-Match"], text != "*" else { return nil }
-    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-    guard parts.count == 3, parts[0] == "\"\(runs.serviceInstance)", parts[2].hasSuffix("\""),
-      let version = Int(parts[1])
-    else {
+  ///
+  /// - Throws: `APIError` 412 where none of its tags is the run's, 404 where there is no such run.
+  private func version(_ request: Request, of id: Identifier) async throws -> Int? {
+    let fields = request.headers.all("If-Match")
+    guard !fields.isEmpty else { return nil }
+    let tags = fields.flatMap { $0.split(separator: ",") }
+      .map { tag in String(tag.filter { $0 != " " && $0 != "\t" }) }
+    let current = try await runs.record(id).status.version
+    // A weak tag never matches: the comparison is strong (RFC 9110 §13.1.1).
+    let isCurrent = tags.contains { $0.hasPrefix("\"\(runs.serviceInstance)/\(current)/") }
+    if isCurrent { return current }
+    guard tags.contains("*") else {
       throw APIError(
-        .preconditionFailed, "If-Match is no ETag that this start of the service gave for a run.")
+        .preconditionFailed, "The run has changed since the ETag in If-Match; read it again.")
     }
-    return version
+    return nil
   }
 
   func stop(_ request: Request) async throws -> Response {
     try request.allowQuery("now")
     let id = try request.runID()
     let now = try request.boolean("now") ?? false
+    _ = try await version(request, of: id)
     return try await change(.runNotStoppable) { try await runs.stop(id, now: now) }
   }
 
   func start(_ request: Request) async throws -> Response {
     try request.allowQuery()
     let id = try request.runID()
+    _ = try await version(request, of: id)
     let record = try await runs.record(id)
     guard (try? library.record(record.run.dataset)) != nil else {
       throw APIError(.runNotStartable, "Its dataset \(record.run.dataset) was removed.")
@@ -100,8 +108,10 @@ struct RunHandlers: Sendable {
 
   func delete(_ request: Request) async throws -> Response {
     try request.allowQuery()
+    let id = try request.runID()
+    _ = try await version(request, of: id)
     do {
-      try await runs.delete(try request.runID())
+      try await runs.delete(id)
     } catch RunControlError.conflict(_, _, let detail) {
       throw APIError(.runActive, detail)
     }

@@ -65,7 +65,7 @@ extension Service {
   }
 
   private var datasetRoutes: [Route] {
-    let handlers = DatasetHandlers(library: library, runs: runs)
+    let handlers = DatasetHandlers(library: library, runs: runs, log: ServiceLog(logger))
     let views = ViewHandlers(library: library, machine: machine)
     return [
       route("GET", "/v1/datasets", handlers.list),
@@ -127,14 +127,22 @@ extension Service {
     ]
   }
 
+  /// Whether a refusal is worth a line: where something was to change. Embeddings may be refused by the thousand.
+  private static func isLogged(_ method: String, _ pattern: String) -> Bool {
+    method != "GET" && (pattern.hasPrefix("/v1/runs") || pattern.hasPrefix("/v1/datasets"))
+  }
+
   /// A route whose errors become problems; what is in no table is logged and told as 500.
   private func route(
     _ method: String, _ pattern: String, bodyLimit: Int = 1 << 20,
     _ handler: @escaping @Sendable (Request) async throws -> Response
   ) -> Route {
     Route(method, pattern, bodyLimit: bodyLimit) { [logger] request in
+      let log = ServiceLog(logger)
       do {
-        return try await handler(request)
+        let response = try await handler(request)
+        if method == "DELETE" { log.writeRemoval(request.path) }
+        return response
       } catch let error as HTTPError {
         throw error
       } catch is CancellationError {
@@ -147,6 +155,10 @@ extension Service {
         if problem.code.status == 500 {
           logger.error(
             "\(method) \(pattern) failed: \(error)", metadata: ["request": "\(request.id)"])
+        } else if Self.isLogged(method, pattern) {
+          log.writeRefusal(
+            "\(method) \(request.path)", status: problem.code.status, code: problem.code.rawValue,
+            detail: problem.detail, request: request.id)
         }
         return problem.response(requestID: request.id)
       }

@@ -3,9 +3,9 @@ import Foundation
 import HTTP
 import Identifiers
 import JSONTree
+import Metrics
 import Recipes
 import Runs
-import Training
 
 /// Health, metrics, the contract and the build.
 struct ServiceHandlers: Sendable {
@@ -66,7 +66,7 @@ struct ServiceHandlers: Sendable {
   }
 }
 
-/// Counts of runs by state, and the figures of those that run.
+/// Counts of runs by state, and what is known of those that run.
 private func write(runs: any RunControl, to page: inout PrometheusPage) async throws {
   page.family("byol_runs", "gauge", "Runs in each state.")
   let counts = try await runs.counts()
@@ -74,29 +74,44 @@ private func write(runs: any RunControl, to page: inout PrometheusPage) async th
     page.sample("byol_runs", Double(counts[state] ?? 0), [("state", state.rawValue)])
   }
   let running = try await runs.page(state: .running, limit: 100, after: nil).records
-  typealias Figure = (RunStatus) -> Double?
-  let figures: [(name: String, meaning: String, value: Figure)] = [
-    ("byol_train_steps_total", "Updates done.", { Double($0.progress.step) }),
-    ("byol_train_images_per_second", "Training pictures a second.", \.progress.imagesPerSecond),
-    (
-      "byol_train_view_wait_share", "Share of the time that updates waited for views.",
-      \.progress.viewWaitShare
-    ),
-    ("byol_train_loss", "The loss, 0 to 8.", { $0.metrics?.loss }),
-    ("byol_train_cosine", "Agreement of the views.", { $0.metrics?.cosine }),
-    ("byol_train_embedding_std", "Spread of the representations.", { $0.metrics?.embeddingStd }),
-    (
-      "byol_checkpoint_last_success_timestamp_seconds", "When the newest checkpoint was written.",
-      { $0.checkpointAt.map { Double($0.milliseconds) / 1000 } }
-    ),
-  ]
-  for figure in figures {
-    page.family(figure.name, "gauge", figure.meaning)
-    for record in running {
-      guard let value = figure.value(record.status), value.isFinite else { continue }
-      page.sample(figure.name, value, [("run", record.run.id.description)])
+  page.family(
+    "byol_train_steps_total", "counter",
+    "Updates done; falls back to the checkpoint's where a worker is replaced.")
+  for record in running {
+    page.sample("byol_train_steps_total", Double(record.status.progress.step), record.label)
+  }
+  page.family(
+    "byol_checkpoint_last_success_timestamp_seconds", "gauge",
+    "When the newest checkpoint was written.")
+  for record in running {
+    guard let time = record.status.checkpointAt else { continue }
+    page.sample(
+      "byol_checkpoint_last_success_timestamp_seconds", Double(time.milliseconds) / 1000,
+      record.label)
+  }
+  writeMetrics(of: running, to: &page)
+}
+
+/// The metrics that running runs declare, a family each.
+private func writeMetrics(of running: [RunRecord], to page: inout PrometheusPage) {
+  var written: Set<String> = ["byol_train_steps_total"]
+  for metric in running.flatMap(\.metrics) {
+    // Only counters end in `_total`, by Prometheus' convention.
+    let isNamedTotal = metric.name.hasSuffix("_total")
+    let suffix = metric.kind == .counter && !isNamedTotal ? "_total" : ""
+    let name = "byol_train_\(metric.name)\(suffix)"
+    guard written.insert(name).inserted else { continue }
+    let unit = metric.unit.isEmpty ? "" : " In \(metric.unit)."
+    page.family(name, metric.kind.rawValue, metric.sentence + unit)
+    for record in running where record.metrics.contains(where: { $0.name == metric.name }) {
+      guard let value = record.status.metrics?[metric] else { continue }
+      page.sample(name, value, record.label)
     }
   }
+}
+
+extension RunRecord {
+  fileprivate var label: [(String, String)] { [("run", run.id.description)] }
 }
 
 private func writeProcess(to page: inout PrometheusPage) {

@@ -97,7 +97,8 @@ struct PrometheusPage {
   private(set) var text = ""
 
   mutating func family(_ name: String, _ kind: String, _ meaning: String) {
-    text += "# HELP \(name) \(meaning)\n# TYPE \(name) \(kind)\n"
+    let help = meaning.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
+    text += "# HELP \(name) \(help)\n# TYPE \(name) \(kind)\n"
   }
 
   mutating func sample(_ name: String, _ value: Double, _ labels: [(String, String)] = []) {

@@ -13,8 +13,8 @@ import Tensors
 
 /// The parts of the service, put together in the order of the start and taken apart in reverse.
 ///
-/// Start: data folder and its lock, database, datasets, runs taken up, server, ready. Stop: not ready, server
-/// drained, runs asked for a checkpoint and waited for.
+/// Start: data folder and its lock, database, datasets, runs taken up, server, ready. Stop: not ready, runs asked for
+/// a checkpoint, server drained meanwhile, runs waited for.
 final class RunningService: Sendable {
   /// The port that is listened on.
   let port: Int
@@ -30,7 +30,8 @@ final class RunningService: Sendable {
     let threads = Machine.threads(command.threads).count
     machine = Machine.size(Machine.threads(command.threads))
     let folder = try DataFolder(path: command.data)
-    coordinator = try folder.coordinator(try command.runSettings(threads: threads))
+    coordinator = try folder.coordinator(
+      try command.runSettings(threads: threads), log: ServiceLog(logger))
     library = try folder.library(roots: command.datasetRoots, threads: threads)
     let metrics = ServiceMetrics()
     let facts = ServiceFacts(
@@ -74,9 +75,11 @@ final class RunningService: Sendable {
   /// Ends in order, within about the time given.
   func stop(within limit: Duration) async {
     readiness.isReady = false
-    let began = ContinuousClock.now
+    // Runs are asked at once, before requests are waited for: a checkpoint takes longest, and what is trained until
+    // then is done for nothing where the service is killed meanwhile.
+    async let ended: Void = coordinator.end(within: limit)
     await server.drain(deadline: min(limit / 3, Limits().drainTimeout))
-    await coordinator.end(within: limit - began.duration(to: .now))
+    await ended
   }
 }
 
@@ -115,7 +118,7 @@ private struct DataFolder {
   }
 
   /// The coordinator; it locks the folder, so it comes first.
-  func coordinator(_ settings: RunSettings) throws -> RunCoordinator {
+  func coordinator(_ settings: RunSettings, log: ServiceLog) throws -> RunCoordinator {
     let datasets = path + "/datasets"
     do {
       return try RunCoordinator(
@@ -124,7 +127,7 @@ private struct DataFolder {
         packDirectory: { id in
           let pack = datasets + "/" + id
           return FileManager.default.fileExists(atPath: pack + "/index") ? pack : nil
-        })
+        }, observer: { event, run in log.write(event, of: run) })
     } catch RunControlError.folderInUse {
       throw ServeError.folderInUse(path: path)
     }

@@ -67,8 +67,10 @@ struct ServeCommand: AsyncParsableCommand {
   @Flag(help: "Listen on an address that other machines can reach. There are no passwords.")
   var insecure = false
 
-  @Option(help: "The longest time that a shutdown may take, in seconds.")
-  var exitTimeout = 30.0
+  @Option(
+    help: "The longest time that a shutdown may take, in seconds; Docker kills after 10 by default."
+  )
+  var exitTimeout = 9.0
 
   @Option(help: "The least important messages to log: trace, debug, info, notice, warning, error.")
   var logLevel = "info"

@@ -21,7 +21,7 @@ struct ObservedSpeeds {
   private var measurements: [UpdateShape: RunMeasurement] = [:]
   private static let limit = 1000
 
-  /// Pictures a second of runs of this shape.
+  /// Pictures per second of runs of this shape.
   subscript(shape: UpdateShape) -> Double? {
     get { speeds[shape] }
     set {
@@ -48,14 +48,14 @@ extension UpdateShape {
 }
 
 extension RunCoordinator {
-  /// When the runs at the first places of the queue get their turns, to the minute, rounded up; nil from the place
-  /// on before which there is a run whose speed is not known.
+  /// When the first runs of the queue get their turns, to the minute, rounded up. It is nil for a run that waits behind
+  /// one whose speed is not known.
   ///
-  /// Each turn goes to the place that is free first, as `startNext` gives it.
+  /// A waiting run takes the worker that is free first, as `startNext` has it.
   func estimatedStarts(first count: Int) -> [Timestamp?] {
     var free: [Double?] = active.values.map { seconds(left: $0.record) }
     free += [Double](repeating: 0, count: max(0, settings.runsAtOnce - active.count))
-    let time = now()
+    let time = clock.timeOfDay()
     return queue.waiting.prefix(count).map { record in
       let known = free.compactMap { $0 }
       guard known.count == free.count, let earliest = known.min() else { return nil }

@@ -2,6 +2,7 @@ import Checkpoints
 import Durability
 import Foundation
 public import Identifiers
+import NeuralNetworks
 import Recipes
 import Training
 
@@ -16,12 +17,15 @@ extension RunCoordinator {
     guard queue.count < settings.queueLimit else {
       throw RunControlError.queueFull(limit: settings.queueLimit)
     }
-    let time = now()
+    let time = clock.timeOfDay()
     let run = Run(
       id: identifiers.next(at: time), name: submission.name, metadata: submission.metadata,
       dataset: submission.dataset, recipe: submission.recipe, resources: submission.resources,
       createdAt: time)
-    var record = RunRecord(run: run, status: RunStatus(queuedAt: time, recipe: run.recipe))
+    // What a run will report is known from its recipe before a worker says so.
+    var record = RunRecord(
+      run: run, status: RunStatus(queuedAt: time, recipe: run.recipe),
+      metrics: RunFigures.declared(dimension: run.recipe.encoder.representationDimension))
     record.status.queueNumber = queue.nextNumber
     var reply = record
     reply.status.queuePosition = queue.count
@@ -43,14 +47,15 @@ extension RunCoordinator {
   private func insert(_ record: RunRecord, _ submission: RunSubmission, reply: RunRecord) throws {
     let id = record.run.id
     do {
-      try writeRecipe(record.run)
+      try writeRecipeIfMissing(record.run)
       let entry = submission.idempotency.map { key, digest in
         IdempotencyEntry(
           key: key, bodyDigest: digest, run: id, at: record.run.createdAt, reply: reply)
       }
-      let event = try store.insert(record, event: event("created", record), idempotency: entry)
+      let event = try store.insert(
+        record, event: record.event("created", at: record.run.createdAt), idempotency: entry)
       countChange()
-      tell([event])
+      tell([event], of: record.run)
     } catch {
       // The folder is a leftover now; the next start removes it where this fails.
       try? fileSystem.removeAll(directory(of: id))
@@ -58,8 +63,11 @@ extension RunCoordinator {
     }
   }
 
-  func writeRecipe(_ run: Run) throws {
+  /// Writes the run's folder with its recipe, once: nobody changes it afterwards. A folder that was lost since, such as
+  /// by a restored database, is written again before a worker looks for it.
+  func writeRecipeIfMissing(_ run: Run) throws {
     let directory = directory(of: run.id)
+    guard try !fileSystem.names(in: directory).contains("recipe.json") else { return }
     try fileSystem.createDirectory(directory)
     try fileSystem.replaceFile(directory + "/recipe.json", with: run.recipe.encoded)
     try fileSystem.synchronizeDirectory(runsDirectory)
@@ -73,7 +81,7 @@ extension RunCoordinator {
       detail: now ? "Stopped at once by request." : "Stopped by request.")
     switch before.status.state.transition(on: .stopRequest) {
     case .move(let state):
-      let (after, event) = moved(before, to: state, reason: reason)
+      let (after, event) = before.moved(to: state, reason: reason, at: clock.timeOfDay())
       try save(after, [event])
       queue.remove(id)
       signalStop(id, now: now)
@@ -88,16 +96,14 @@ extension RunCoordinator {
   }
 
   private func signalStop(_ id: Identifier, now: Bool) {
-    active[id]?.backoff?.cancel()
-    if now {
-      active[id]?.worker?.kill(for: .request)
-    } else {
-      askToStop(id, within: settings.stopLimit)
-    }
+    guard let turn = active[id] else { return }
+    turn.cutPauseShort()
+    if now { turn.kill() } else { askToStop(turn, within: settings.stopLimit) }
   }
 
-  func askToStop(_ id: Identifier, within limit: Duration) {
-    active[id]?.worker?.askToStop(byClosingInput: !settings.launcher.isEmpty, within: limit)
+  func askToStop(_ turn: RunTurn, within limit: Duration) {
+    // A signal would end the launcher and not the worker.
+    turn.askToStop(byClosingInput: !settings.launcher.isEmpty, within: limit)
   }
 
   /// Starts a run again from its newest checkpoint.
@@ -109,7 +115,7 @@ extension RunCoordinator {
       guard queue.count < settings.queueLimit else {
         throw RunControlError.queueFull(limit: settings.queueLimit)
       }
-      var (after, event) = moved(before, to: state, reason: nil)
+      var (after, event) = before.moved(to: state, reason: nil, at: clock.timeOfDay())
       after.status.restarts = 0
       after.status.queueNumber = queue.nextNumber
       try save(after, [event])

@@ -48,7 +48,7 @@ extension RunCoordinator {
           RunReason(code: "stop_requested", detail: "The service ended while the run stopped.")
         default: RunReason(code: "taken_up", detail: "Goes on after the service ended.")
         }
-      let (after, event) = moved(record, to: state, reason: reason)
+      let (after, event) = record.moved(to: state, reason: reason, at: clock.timeOfDay())
       record = after
       events.append(event)
     }
@@ -79,15 +79,15 @@ extension RunCoordinator {
     }
   }
 
-  /// Ends in order: no run starts any more, running ones write a checkpoint and become `interrupted`,
+  /// Ends in order: no run starts any more, running ones are asked for a checkpoint at once and become `interrupted`,
   /// to be taken up at the next start. A worker that is not gone within `limit` is killed. The folder is
   /// free for another service when this returns.
   public func end(within limit: Duration) async {
     isEnding = true
     measuring?.kill(for: .request)
-    for id in active.keys {
-      active[id]?.backoff?.cancel()
-      askToStop(id, within: limit)
+    for turn in active.values {
+      turn.cutPauseShort()
+      askToStop(turn, within: limit)
     }
     for task in active.values.compactMap(\.task) { await task.value }
     for listener in listeners.values.flatMap(\.values) { listener.finish() }

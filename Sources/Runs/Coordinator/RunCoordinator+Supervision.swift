@@ -25,92 +25,69 @@ extension RunCoordinator {
       queue.remove(id)
       return
     }
-    var (after, event) = moved(before, to: state, reason: nil)
+    var (after, event) = before.moved(to: state, reason: nil, at: clock.timeOfDay())
     (after.status.queuePosition, after.status.estimatedStart) = (nil, nil)
     try save(after, [event])
     queue.remove(id)
-    active[id] = ActiveRun(record: after)
-    active[id]?.task = Task { await self.supervise(id) }
+    let turn = RunTurn(after, at: clock.instant())
+    active[id] = turn
+    turn.task = Task { await self.supervise(id) }
   }
 
   private func retryLater() {
     Task {
-      try? await self.pause(.seconds(5))
+      try? await self.clock.pause(.seconds(5))
       self.startNext()
     }
   }
 
   /// Runs workers until the run leaves its turn.
   private func supervise(_ id: Identifier) async {
+    guard let turn = active[id] else { return }
     while true {
-      let ending = await runWorker(id)
-      guard let (trigger, reason) = await conclude(id, ending) else { continue }
-      return await leaveTurn(id, trigger, reason)
+      let ending = await runWorker(turn)
+      guard let (trigger, reason) = await conclude(turn, ending) else { continue }
+      return await leave(turn, trigger, reason)
     }
   }
 
   /// What follows from a worker's end; nil where another worker is to be started.
-  private func conclude(_ id: Identifier, _ ending: WorkerEnding) async -> (RunTrigger, RunReason?)?
-  {
-    let isStopping = active[id]?.record.status.state == .stopping
+  private func conclude(_ turn: RunTurn, _ ending: WorkerEnding) async -> (
+    RunTrigger, RunReason?
+  )? {
     switch ending {
     case .succeeded: return (.workerSucceeded, nil)
     case .gaveUp(let reason): return (.workerGaveUp, reason)
-    case .stopped where isEnding && !isStopping: return (.serviceEnding, RunReason.serviceEnding)
-    case .stopped where isStopping: return (.workerStopped, RunReason.stopRequested)
-    case .stopped: return (.workerStopped, RunReason.stoppedFromOutside)
-    case .crashed where isEnding && !isStopping: return (.serviceEnding, RunReason.serviceEnding)
-    case .crashed(let reason) where isStopping: return (.workerCrashed, reason)
-    case .crashed(let reason): return await restart(id, reason)
+    case .stopped where isEnding && !turn.isStopping: return (.serviceEnding, .serviceEnding)
+    case .stopped where turn.isStopping: return (.workerStopped, .stopRequested)
+    case .stopped: return (.workerStopped, .stoppedFromOutside)
+    case .crashed where isEnding && !turn.isStopping: return (.serviceEnding, .serviceEnding)
+    case .crashed(let reason) where turn.isStopping: return (.workerCrashed, reason)
+    case .crashed(let reason): return await restart(turn, reason)
     }
   }
 
   /// Counts a crash and waits; nil where another worker is to be started.
-  private func restart(_ id: Identifier, _ reason: RunReason) async -> (RunTrigger, RunReason?)? {
-    guard var record = active[id]?.record else { return (.workerStopped, nil) }
-    guard record.status.restarts < settings.restartLimit else { return (.workerGaveUp, reason) }
-    record.status.restarts += 1
-    record.status.version += 1
-    let backoff = settings.backoff(restart: record.status.restarts)
-    record.status.reason = RunReason(
-      code: "restarting", detail: "Restart \(record.status.restarts) after: \(reason.detail)")
-    active[id]?.record = record
-    await saveSurely(record, [event("worker_exited", record, reason)])
-    let waiting = Task { [pause] in _ = try? await pause(backoff) }
-    active[id]?.backoff = waiting
-    if isEnding || active[id]?.record.status.state == .stopping { waiting.cancel() }
-    await waiting.value
-    active[id]?.backoff = nil
-    if active[id]?.record.status.state == .stopping { return (.workerStopped, .stopRequested) }
+  private func restart(_ turn: RunTurn, _ reason: RunReason) async -> (RunTrigger, RunReason?)? {
+    guard turn.record.status.restarts < settings.restartLimit else {
+      return (.workerGaveUp, reason)
+    }
+    turn.countCrash(reason, at: clock.timeOfDay())
+    await flushSurely(turn)
+    let length = settings.backoff(restart: turn.record.status.restarts)
+    let pause = Task { [clock] in _ = try? await clock.pause(length) }
+    await turn.wait(for: pause, isCutShort: isEnding || turn.isStopping)
+    if turn.isStopping { return (.workerStopped, .stopRequested) }
     return isEnding ? (.serviceEnding, .serviceEnding) : nil
   }
 
-  private func leaveTurn(_ id: Identifier, _ trigger: RunTrigger, _ reason: RunReason?) async {
-    // The progress that cannot be written now is written with the record below.
-    try? flush(id)
-    if let record = active[id]?.record,
-      case .move(let state) = record.status.state.transition(on: trigger)
-    {
-      let (after, event) = moved(record, to: state, reason: reason)
-      await saveSurely(after, (active[id]?.pendingEvents ?? []) + [event])
+  private func leave(_ turn: RunTurn, _ trigger: RunTrigger, _ reason: RunReason?) async {
+    if case .move(let state) = turn.record.status.state.transition(on: trigger) {
+      turn.move(to: state, reason, at: clock.timeOfDay())
     }
-    active[id] = nil
+    await flushSurely(turn)
+    active[turn.id] = nil
     startNext()
-  }
-
-  /// Writes what has happened already and cannot be refused: again and again until it is written, or
-  /// the service ends (the next one will find the run as it was, and take it up).
-  private func saveSurely(_ record: RunRecord, _ events: [RunEvent]) async {
-    while true {
-      do {
-        return try save(record, events)
-      } catch RunStoreError.notFound {
-        return
-      } catch {
-        guard !isEnding else { return }
-        try? await pause(.seconds(1))
-      }
-    }
   }
 }
 
@@ -126,30 +103,30 @@ extension RunReason {
 
 extension RunCoordinator {
   /// Starts one worker, follows its reports, and says how it ended.
-  private func runWorker(_ id: Identifier) async -> WorkerEnding {
-    guard let run = active[id]?.record.run else { return .stopped }
+  private func runWorker(_ turn: RunTurn) async -> WorkerEnding {
+    let (id, run) = (turn.id, turn.record.run)
     guard let pack = packDirectory(run.dataset) else {
       return .gaveUp(
         RunReason(code: "dataset_missing", detail: "The dataset \(run.dataset) is gone."))
     }
     do {
       let lock = try await workerLock(id)
-      guard !isEnding, active[id]?.record.status.state == .running else { return .stopped }
-      try writeRecipe(run)
-      try checkpoints(of: id).removeLeftovers()
+      guard !isEnding, turn.record.status.state == .running else { return .stopped }
+      try writeRecipeIfMissing(run)
       let worker = try WorkerProcess(
         launch(run.resources, directory: directory(of: id), pack: pack, lock: lock),
-        logPath: directory(of: id) + "/worker.log", limits: limits(run.resources))
-      active[id]?.worker = worker
-      active[id]?.lastWord = nil
+        logPath: directory(of: id) + "/worker.log", limits: limits(run.resources),
+        instant: clock.instant)
+      turn.begin(worker)
+      return await follow(worker, turn)
     } catch let error as FileSystemError where error.operation == "start" {
       return .gaveUp(RunReason(code: "launch_failed", detail: "\(error)"))
     } catch {
       return .crashed(RunReason(code: "not_ready", detail: "\(error)"))
     }
-    return await follow(id)
   }
 
+  /// How a worker is started: its share of the machine by the settings, or by what the run asks for.
   func launch(
     _ resources: RunResources, directory: String, pack: String, lock: FileLock,
     more: [String] = []
@@ -183,28 +160,27 @@ extension RunCoordinator {
   private func workerLock(_ id: Identifier) async throws -> FileLock {
     let path = directory(of: id) + "/worker.lock"
     try fileSystem.createDirectory(directory(of: id))
-    let deadline = ContinuousClock.now + settings.orphanLimit
+    let deadline = clock.instant() + settings.orphanLimit
     while true {
       if let lock = try FileLock(path: path) { return lock }
-      if ContinuousClock.now > deadline, let process = FileLock.notedProcess(path: path) {
+      if clock.instant() > deadline, let process = FileLock.notedProcess(path: path) {
         kill(-process, SIGKILL)
       }
-      try await Task.sleep(for: .milliseconds(50))
+      try await clock.pause(.milliseconds(50))
     }
   }
 
-  private func follow(_ id: Identifier) async -> WorkerEnding {
-    guard let worker = active[id]?.worker else { return .stopped }
+  private func follow(_ worker: WorkerProcess, _ turn: RunTurn) async -> WorkerEnding {
     var exit: WorkerExit?
     for await output in worker.outputs {
       worker.consumedOutput()
       switch output {
-      case .report(let report): receive(report, id)
+      case .report(let report): receive(report, turn)
       case .exited(let ended): exit = ended
       }
     }
-    active[id]?.worker = nil
+    turn.endWorker()
     guard let exit else { preconditionFailure("A worker's outputs ended without its exit.") }
-    return WorkerEnding(exit, lastWord: active[id]?.lastWord)
+    return WorkerEnding(exit, lastWord: turn.lastWord)
   }
 }

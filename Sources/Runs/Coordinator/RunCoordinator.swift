@@ -8,38 +8,23 @@ import Training
 // The coordinator decides; workers compute; the store remembers.
 //
 // Every decision is a transition of `RunState`, made on this actor, written to the store, and only then
-// answered or acted upon. A run that has its turn has one task, `supervise`, which starts workers one
-// after another and waits for each of them; nobody else starts or reaps one. Others only ask: `stop`
+// answered or acted upon. A run that has its turn has a `RunTurn` and one task, `supervise`, which starts workers
+// one after another and waits for each of them; nobody else starts or reaps one. Others only ask: `stop`
 // writes `stopping` and signals the worker, and the task, when the worker has left, writes `stopped`.
 // The lock file of a run's worker is held by the worker itself, so a coordinator that finds it locked
 // knows that the worker of a service that died is still writing, and waits.
 
-/// Accepts, queues, supervises and remembers runs. One coordinator a data folder.
+/// Accepts, queues, supervises and remembers runs. A data folder has one coordinator.
 public actor RunCoordinator: RunControl {
-  /// A run that has its turn.
-  struct ActiveRun {
-    /// What callers see; ahead of the store by at most a second of progress.
-    var record: RunRecord
-    var worker: WorkerProcess?
-    var task: Task<Void, Never>?
-    /// The pause before a replacement, cancelled by a request to stop.
-    var backoff: Task<Void, Never>?
-    /// What the store has not yet taken.
-    var pendingSamples: [MetricSample] = []
-    var pendingEvents: [RunEvent] = []
-    var lastFlush = ContinuousClock.now
-    /// The last report of kind `finished` or `failed` of the present worker.
-    var lastWord: WorkerReport?
-  }
-
   let settings: RunSettings
   let store: any RunStore
   /// Where the identifiers of new runs come from.
   let identifiers = IdentifierSource()
   let fileSystem: any FileSystem
   let packDirectory: @Sendable (_ dataset: String) -> String?
-  let now: @Sendable () -> Timestamp
-  let pause: @Sendable (Duration) async throws -> Void
+  let clock: RunClock
+  /// Told of each event once it is written.
+  private let observer: @Sendable (RunEvent, Run) -> Void
   nonisolated let runsDirectory: String
   /// Differs between any two starts of a service, for logs.
   public nonisolated let serviceInstance: String
@@ -50,7 +35,8 @@ public actor RunCoordinator: RunControl {
   var queue = RunQueue()
   /// What runs of a shape were last seen to do, for estimates.
   var speeds = ObservedSpeeds()
-  var active: [Identifier: ActiveRun] = [:]
+  /// The runs that have their turn.
+  var active: [Identifier: RunTurn] = [:]
   /// Records that were lately asked for, as the store has them.
   private var recent: [Identifier: RunRecord] = [:]
   private static let recentLimit = 256
@@ -68,16 +54,16 @@ public actor RunCoordinator: RunControl {
   ///   - settings: How runs are treated.
   ///   - packDirectory: The folder of a dataset's pack, nil if there is no such dataset.
   ///   - fileSystem: The files of runs.
-  ///   - now: The time of day, for people only: nothing is decided by it.
-  ///   - pause: Waits before a crashed worker is replaced, or a failed write is tried again.
+  ///   - clock: The time of day, and how long anything takes.
+  ///   - observer: Told of each event once it is written, on the coordinator's actor: for logs.
   /// - Throws: `RunControlError.folderInUse` if another service uses the folder; `FileSystemError`; what opening
   ///   the store throws.
   public init(
     dataDirectory: String, store: @autoclosure () throws -> any RunStore, settings: RunSettings,
     packDirectory: @escaping @Sendable (_ dataset: String) -> String?,
     fileSystem: any FileSystem = DiskFileSystem(),
-    now: @escaping @Sendable () -> Timestamp = { Timestamp.now() },
-    pause: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    clock: RunClock = RunClock(),
+    observer: @escaping @Sendable (RunEvent, Run) -> Void = { _, _ in }
   ) throws {
     guard let lock = try FileLock(path: dataDirectory + "/service.lock") else {
       throw RunControlError.folderInUse(path: dataDirectory)
@@ -87,7 +73,7 @@ public actor RunCoordinator: RunControl {
     runsDirectory = dataDirectory + "/runs"
     serviceInstance = String(UInt64.random(in: .min ... .max), radix: 36)
     (self.store, self.settings, self.packDirectory) = (try store(), settings, packDirectory)
-    (self.fileSystem, self.now, self.pause) = (fileSystem, now, pause)
+    (self.fileSystem, self.clock, self.observer) = (fileSystem, clock, observer)
     try fileSystem.createDirectory(runsDirectory)
   }
 
@@ -153,15 +139,19 @@ extension RunCoordinator {
   {
     _ = try record(id)
     let stored = try store.metrics(of: id, since: step, maximumCount: maximumCount)
-    let pending = (active[id]?.pendingSamples ?? []).filter { $0.step > step }
-    guard let first = pending.first else { return stored }
-    return (stored.filter { $0.step < first.step } + pending).downsampled(to: maximumCount)
+    guard let turn = active[id] else { return stored }
+    let unsaved = turn.unsavedSamples.filter { $0.step > step }
+    guard let first = unsaved.first else { return stored }
+    return (stored.filter { $0.step < first.step } + unsaved)
+      .downsampled(to: maximumCount, metrics: turn.record.metrics)
   }
 
-  /// A run's events after a sequence number, in order.
-  public func events(_ id: Identifier, after sequence: Int64, limit: Int) throws -> [RunEvent] {
+  /// A page of a run's events, oldest or newest first.
+  public func events(_ id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int) throws
+    -> [RunEvent]
+  {
     _ = try record(id)
-    return try store.events(of: id, after: sequence, limit: limit)
+    return try store.events(of: id, after: sequence, order: order, limit: limit)
   }
 
   /// Says when a run has new events.
@@ -192,16 +182,18 @@ extension RunCoordinator {
 // MARK: - Remembering
 
 extension RunCoordinator {
-  /// Writes a record with its events and tells the listeners.
-  func save(_ record: RunRecord, _ events: [RunEvent]) throws {
+  /// Writes a record with its events and samples, and tells the listeners.
+  func save(_ record: RunRecord, _ events: [RunEvent], samples: [MetricSample] = []) throws {
     var stored = record
     stored.status.queuePosition = nil
     stored.status.estimatedStart = nil
-    let numbered = try namingUnwritable { try store.update(stored, events: events) }
-    if active[record.run.id] != nil { active[record.run.id]?.record = stored }
+    let numbered = try namingUnwritable {
+      try store.update(stored, events: events, samples: samples)
+    }
+    active[record.run.id]?.replace(stored)
     recent[record.run.id] = stored
     countChange()
-    tell(numbered)
+    tell(numbered, of: record.run)
   }
 
   /// Forgets a run that is removed.
@@ -224,44 +216,10 @@ extension RunCoordinator {
     }
   }
 
-  func tell(_ events: [RunEvent]) {
-    for run in Set(events.map(\.run)) { listeners[run]?.values.forEach { $0.yield() } }
-  }
-
-  /// The record in another state, and the event that says so.
-  func moved(_ record: RunRecord, to state: RunState, reason: RunReason?) -> (RunRecord, RunEvent) {
-    var record = record
-    let time = now()
-    record.status.state = state
-    record.status.since = time
-    record.status.reason = reason
-    record.status.version += 1
-    if state != .running {
-      record.status.progress.etaSeconds = nil
-      record.status.progress.imagesPerSecond = nil
-      record.status.progress.viewWaitShare = nil
-    }
-    let event = RunEvent(run: record.run.id, at: time, kind: "state", state: state, reason: reason)
-    return (record, event)
-  }
-
-  func event(
-    _ kind: String, _ record: RunRecord, _ reason: RunReason? = nil, step: Int? = nil
-  ) -> RunEvent {
-    RunEvent(
-      run: record.run.id, at: now(), kind: kind, state: record.status.state, reason: reason,
-      step: step)
-  }
-
-  /// Writes the progress that is only in memory; what is not taken stays.
-  func flush(_ id: Identifier) throws {
-    guard let run = active[id] else { return }
-    active[id]?.lastFlush = .now
-    if !run.pendingSamples.isEmpty {
-      try store.append(run.pendingSamples, to: id)
-      active[id]?.pendingSamples = []
-    }
-    try save(run.record, run.pendingEvents)
-    active[id]?.pendingEvents = []
+  /// Tells whoever listens to a run of its new events.
+  func tell(_ events: [RunEvent], of run: Run) {
+    guard !events.isEmpty else { return }
+    for event in events { observer(event, run) }
+    listeners[run.id]?.values.forEach { $0.yield() }
   }
 }

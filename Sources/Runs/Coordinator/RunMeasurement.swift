@@ -1,12 +1,13 @@
 import Checkpoints
 import Durability
 import Foundation
+import Metrics
 public import Recipes
 import Training
 
 /// What a few updates of a recipe showed on this machine.
 public struct RunMeasurement: Hashable, Sendable {
-  /// Training pictures a second; nil where no update was done in time.
+  /// Training pictures per second; nil where no update was done in time.
   public var imagesPerSecond: Double?
   /// The most memory that the process held, in bytes.
   public var memoryBytes: Int?
@@ -60,7 +61,7 @@ extension RunCoordinator {
       }
       let worker = try WorkerProcess(
         launch(resources, directory: directory, pack: pack, lock: lock, more: ["--measure"]),
-        logPath: directory + "/worker.log", limits: limits(resources))
+        logPath: directory + "/worker.log", limits: limits(resources), instant: clock.instant)
       worker.end(within: settings.measureLimit)
       measuring = worker
       let measurement = await result(of: worker)
@@ -78,7 +79,8 @@ extension RunCoordinator {
       worker.consumedOutput()
       switch output {
       case .report(let report):
-        measurement.imagesPerSecond = report.imagesPerSecond ?? measurement.imagesPerSecond
+        let speed = report.metrics?[RunFigures.imagesPerSecond]
+        measurement.imagesPerSecond = speed ?? measurement.imagesPerSecond
         measurement.memoryBytes = report.memoryBytes ?? measurement.memoryBytes
         measurement.failure = report.reason?.detail
       case .exited(let exit):

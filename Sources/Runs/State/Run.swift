@@ -1,5 +1,6 @@
 public import Identifiers
 import JSONTree
+public import Metrics
 public import Recipes
 public import Training
 
@@ -67,8 +68,6 @@ public enum RunState: String, Hashable, Sendable, Codable, CaseIterable {
 
   /// Whether a worker may exist.
   public var hasWorker: Bool { self == .running || self == .stopping }
-  /// Whether it must be stopped before it can be deleted.
-  public var isActive: Bool { hasWorker || self == .queued }
 }
 
 /// How far a run is.
@@ -81,7 +80,7 @@ public struct RunProgress: Hashable, Sendable, Codable {
   public var epoch: Int
   /// Epochs in the whole run.
   public var epochs: Int
-  /// Training pictures a second, lately.
+  /// Training pictures per second, lately.
   public var imagesPerSecond: Double?
   /// Share of the time, lately, that updates waited for views, 0…1.
   public var viewWaitShare: Double?
@@ -111,10 +110,10 @@ public struct RunStatus: Hashable, Sendable, Codable {
   public var since: Timestamp
   /// Why it is in this state.
   public var reason: RunReason?
-  /// How far it is.
+  /// How far the run is.
   public var progress: RunProgress
-  /// The figures of the latest reported update.
-  public var metrics: RunMetrics?
+  /// The values of the latest reported update, by the names that ``RunRecord/metrics`` declares.
+  public var metrics: MetricValues?
   /// Whether the representation is alive.
   public var health: RunHealth?
   /// Times a crashed worker was replaced since the run was last started by request.
@@ -144,16 +143,27 @@ public struct RunStatus: Hashable, Sendable, Codable {
   }
 }
 
-/// A run and its status.
+/// A run, its status, and the metrics that it reports.
 public struct RunRecord: Hashable, Sendable, Codable {
   /// The run.
   public var run: Run
   /// Its status.
   public var status: RunStatus
+  /// The metrics that its workers declared. A metric never changes its place: values are stored by place.
+  public var metrics: [Metric]
 
-  /// A run and its status.
-  public init(run: Run, status: RunStatus) {
+  /// A run, its status and its metrics.
+  public init(run: Run, status: RunStatus, metrics: [Metric] = []) {
     self.run = run
     self.status = status
+    self.metrics = metrics
+  }
+
+  /// Decodes the value; records of before metrics were declared have none.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    run = try container.decode(Run.self, forKey: .run)
+    status = try container.decode(RunStatus.self, forKey: .status)
+    metrics = try container.decodeIfPresent([Metric].self, forKey: .metrics) ?? []
   }
 }

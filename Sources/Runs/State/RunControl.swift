@@ -41,10 +41,12 @@ public protocol RunControl: Sendable {
   ///
   /// - Throws: `RunControlError.notFound`.
   func metrics(_ id: Identifier, since step: Int, maximumCount: Int) async throws -> [MetricSample]
-  /// A run's events after a sequence number, in order.
+  /// At most `limit` of a run's events: those with numbers greater than `sequence`, oldest first, or those with
+  /// smaller ones, newest first; from the end of the log where `sequence` is nil.
   ///
   /// - Throws: `RunControlError.notFound`.
-  func events(_ id: Identifier, after sequence: Int64, limit: Int) async throws -> [RunEvent]
+  func events(_ id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int) async throws
+    -> [RunEvent]
   /// Says when a run has new events: signals that nobody has taken yet are one. Ends when the run is deleted or
   /// the service ends.
   ///
@@ -133,7 +135,10 @@ extension RunControl {
   public func eventStream(_ id: Identifier, after sequence: Int64) async throws -> RunEventStream {
     RunEventStream(
       signals: try await eventSignals(id), last: sequence,
-      page: { try await self.events(id, after: $0, limit: RunEventStream.pageLimit) })
+      page: {
+        try await self.events(
+          id, after: $0, order: .oldestFirst, limit: RunEventStream.pageLimit)
+      })
   }
 }
 
@@ -151,7 +156,7 @@ public struct RunEventStream: AsyncSequence, Sendable {
     Iterator(signals: signals.makeAsyncIterator(), last: last, page: page)
   }
 
-  /// The place of the reader.
+  /// How far the reader is.
   public struct Iterator: AsyncIteratorProtocol {
     var signals: AsyncStream<Void>.Iterator
     var last: Int64

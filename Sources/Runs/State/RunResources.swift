@@ -22,7 +22,7 @@ public struct RunResources: Hashable, Sendable, Codable {
 public enum RunResourceLimits {
   /// Threads.
   public static let threads = 1...4096
-  /// Bytes of memory; less holds no worker.
+  /// Bytes of memory. Less than the least of it holds no worker at all.
   public static let memoryBytes = 67_108_864...9_007_199_254_740_991
   /// Niceness.
   public static let niceness = 0...19

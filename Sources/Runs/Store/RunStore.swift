@@ -1,4 +1,5 @@
 public import Identifiers
+public import Metrics
 public import Training
 
 /// One line of a run's log of events.
@@ -9,7 +10,7 @@ public struct RunEvent: Hashable, Sendable, Codable {
   public var run: Identifier
   /// When it happened.
   public var at: Timestamp
-  /// What happened: `created`, `state`, `worker_started`, `worker_exited`, `checkpoint`, `health`.
+  /// What happened: `created`, `state`, `worker_started`, `worker_exited`, `checkpoint`, `health`, `metrics`.
   public var kind: String
   /// The state after it.
   public var state: RunState
@@ -33,40 +34,29 @@ public struct RunEvent: Hashable, Sendable, Codable {
   }
 }
 
-/// The figures of one update, as kept in a run's history.
-public struct MetricSample: Hashable, Sendable, Codable {
+/// The values of one update, as kept in a run's history.
+public struct MetricSample: Hashable, Sendable {
   /// Updates done.
   public var step: Int
   /// When it was reported.
   public var at: Timestamp
-  /// The figures.
-  public var metrics: RunMetrics
-  /// Training pictures a second, lately.
-  public var imagesPerSecond: Double?
+  /// The values.
+  public var values: MetricValues
 
   /// A sample.
-  public init(step: Int, at: Timestamp, metrics: RunMetrics, imagesPerSecond: Double?) {
+  public init(step: Int, at: Timestamp, values: MetricValues) {
     self.step = step
     self.at = at
-    self.metrics = metrics
-    self.imagesPerSecond = imagesPerSecond
+    self.values = values
   }
 }
 
-/// Columns of a run's history.
-public enum MetricKey: String, Hashable, Sendable, Codable, CaseIterable {
-  /// The loss, 0…8.
-  case loss
-  /// Mean cosine of prediction and target projection.
-  case cosine
-  /// The learning rate.
-  case learningRate = "learning_rate"
-  /// τ.
-  case tau
-  /// Standard deviation of the l2-normalised representation.
-  case embeddingStd = "embedding_std"
-  /// Training pictures a second.
-  case imagesPerSecond = "images_per_second"
+/// The order of a page of events.
+public enum EventOrder: Hashable, Sendable {
+  /// As they happened.
+  case oldestFirst
+  /// The newest first.
+  case newestFirst
 }
 
 /// A page of runs, newest first.
@@ -91,11 +81,12 @@ public protocol RunStore: Sendable {
   /// - Throws: `RunStoreError.exists` if there is a run of that id; whatever the storage throws.
   func insert(_ record: RunRecord, event: RunEvent, idempotency: IdempotencyEntry?) throws
     -> RunEvent
-  /// Replaces a run's record and adds events in the same transaction.
+  /// Replaces a run's record, adds events and samples, all in one transaction. A sample of a step that is there
+  /// replaces it; values of metrics that the record does not declare are not kept.
   ///
   /// - Throws: `RunStoreError.notFound`; whatever the storage throws.
   /// - Returns: the events with their sequence numbers.
-  func update(_ record: RunRecord, events: [RunEvent]) throws -> [RunEvent]
+  func update(_ record: RunRecord, events: [RunEvent], samples: [MetricSample]) throws -> [RunEvent]
   /// One run, or nil.
   func record(_ id: Identifier) throws -> RunRecord?
   /// Runs, newest first, older than `after`, in `state` if given; at most `limit`.
@@ -106,15 +97,15 @@ public protocol RunStore: Sendable {
   func counts() throws -> [RunState: Int]
   /// Removes a run with its history and events; nothing happens if there is none.
   func remove(_ id: Identifier) throws
-  /// Adds samples to a run's history; a sample of a step that is there replaces it.
-  func append(_ samples: [MetricSample], to id: Identifier) throws
   /// Removes a run's samples of steps greater than `step`.
   func removeMetrics(of id: Identifier, after step: Int) throws
   /// A run's samples of steps greater than `since`, by step; at most about `maximumCount`, chosen so
-  /// that each column's least and greatest values remain.
+  /// that each metric's least and greatest values remain.
   func metrics(of id: Identifier, since step: Int, maximumCount: Int) throws -> [MetricSample]
-  /// A run's events with a sequence number greater than `sequence`, in order; at most `limit`.
-  func events(of id: Identifier, after sequence: Int64, limit: Int) throws -> [RunEvent]
+  /// At most `limit` of a run's events: those with numbers greater than `sequence`, oldest first, or those with
+  /// smaller ones, newest first; from the end of the log where `sequence` is nil.
+  func events(of id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int) throws
+    -> [RunEvent]
   /// What was remembered for an idempotency key.
   func idempotencyEntry(_ key: String) throws -> IdempotencyEntry?
 }

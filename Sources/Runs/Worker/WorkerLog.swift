@@ -8,9 +8,20 @@ final class WorkerLog {
   private let byteLimit: Int
   private var descriptor: Int32 = -1
   private var byteCount = 0
-  /// The last lines, for the reason of a failure.
-  private var tail: [UInt8] = []
-  private static let tailByteCount = 2000
+  /// What is found in the lines as they pass: a crash prints pages of registers after its one sentence.
+  private(set) var lastWords = LastWords()
+  private var line: [UInt8] = []
+  private static let lineByteLimit = 2000
+
+  /// What a failure's reason is made from.
+  struct LastWords: Hashable, Sendable {
+    /// The last line that is not empty.
+    var line: String?
+    /// What Swift's run time says of a trap.
+    var fatalError: String?
+    /// The line by which an allocation failed.
+    var failedAllocation: String?
+  }
 
   /// A log at a path, appended to if it exists. A log that cannot be written is dropped: it must
   /// not take the run down.
@@ -29,8 +40,10 @@ final class WorkerLog {
   }
 
   func append(_ bytes: ArraySlice<UInt8>) {
-    tail += bytes.suffix(WorkerLog.tailByteCount)
-    tail.removeFirst(max(0, tail.count - WorkerLog.tailByteCount))
+    for part in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
+      if part.offset > 0 { endLine() }
+      line += part.element.prefix(max(0, WorkerLog.lineByteLimit - line.count))
+    }
     if byteCount >= byteLimit {
       _ = unsafe rename(path, path + ".1")
       reopen()
@@ -40,9 +53,16 @@ final class WorkerLog {
     _ = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
   }
 
-  /// Up to the last ten lines.
-  var lastLines: String {
-    String(decoding: tail, as: UTF8.self).split(separator: "\n").suffix(10)
-      .joined(separator: "\n")
+  /// Ends the line at hand; also to be called at the end of everything, for a last line without a line feed.
+  func endLine() {
+    defer { line = [] }
+    let text = String(decoding: line, as: UTF8.self).filter { !$0.isNewline }
+    guard text.contains(where: { !$0.isWhitespace }) else { return }
+    lastWords.line = text
+    if let range = text.firstRange(of: "Fatal error: ") {
+      lastWords.fatalError = String(text[range.upperBound...])
+    }
+    let words = ["failed to allocate", "bad_alloc", "cannot allocate memory"]
+    if words.contains(where: text.lowercased().contains) { lastWords.failedAllocation = text }
   }
 }

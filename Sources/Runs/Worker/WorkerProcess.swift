@@ -8,7 +8,7 @@ import Training
 
 // One worker's process, as its coordinator sees it.
 //
-// A thread of its own polls the two pipes ten times a second or whenever something comes, cuts
+// Each worker has a watching thread. It polls the two pipes, ten times per second or whenever something comes, cuts
 // reports out of standard output, keeps standard error in the log, and looks whether the process has
 // ended. It ends the process itself where it has been silent for too long or does not stop in time;
 // both are measured with the monotonic clock. The stream of outputs delivers reports in the order they
@@ -45,8 +45,8 @@ struct WorkerExit: Hashable, Sendable {
   var memoryRanOut: Bool
   /// Lines of standard output that were not reports.
   var garbageLineCount: Int
-  /// The end of the log.
-  var lastLines: String
+  /// What the worker said last on standard error.
+  var lastWords: WorkerLog.LastWords
 }
 
 final class WorkerProcess: Sendable {
@@ -59,6 +59,7 @@ final class WorkerProcess: Sendable {
 
   let outputs: AsyncStream<WorkerOutput>
   private let control: Mutex<Control>
+  private let instant: @Sendable () -> ContinuousClock.Instant
   private let continuation: AsyncStream<WorkerOutput>.Continuation
 
   /// What other threads may ask; `process` is nil once it is reaped and its number may be reused.
@@ -73,16 +74,20 @@ final class WorkerProcess: Sendable {
   /// Outputs that may wait for the coordinator before the worker is made to wait.
   private static let greatestWaitingOutputs = 1000
 
-  /// Starts a worker.
+  /// Starts a worker; `instant` is the monotonic time that its limits are measured by.
   ///
   /// - Throws: `FileSystemError` where the system cannot start it.
-  init(_ launch: WorkerLaunch, logPath: String, limits: Limits) throws(FileSystemError) {
+  init(
+    _ launch: WorkerLaunch, logPath: String, limits: Limits,
+    instant: @escaping @Sendable () -> ContinuousClock.Instant
+  ) throws(FileSystemError) {
+    self.instant = instant
     let oomKills = WorkerProcess.oomKillCount()
     let launched = try launch.start()
     (outputs, continuation) = AsyncStream.makeStream()
     control = Mutex(Control(process: launched.process, input: launched.input))
     let thread = Thread { [self] in
-      var watch = WorkerWatch(launched, logPath: logPath, limits: limits)
+      var watch = WorkerWatch(launched, logPath: logPath, limits: limits, instant: instant)
       watch.oomKillsBefore = oomKills
       self.watch(&watch)
     }
@@ -91,10 +96,10 @@ final class WorkerProcess: Sendable {
   }
 
   /// Asks it to write a checkpoint and leave, by SIGTERM or by closing its standard input; it is killed
-  /// if it is still there after `limits.stopping`.
+  /// if it is still there after `limit`.
   func askToStop(byClosingInput: Bool, within limit: Duration) {
     control.withLock { control in
-      let deadline = ContinuousClock.now + limit
+      let deadline = instant() + limit
       control.stopDeadline = control.stopDeadline.map { min($0, deadline) } ?? deadline
       if byClosingInput {
         WorkerProcess.closeInput(&control)
@@ -106,7 +111,7 @@ final class WorkerProcess: Sendable {
 
   /// Lets it live for so long and no longer.
   func end(within limit: Duration) {
-    control.withLock { $0.stopDeadline = ContinuousClock.now + limit }
+    control.withLock { $0.stopDeadline = instant() + limit }
   }
 
   /// Kills it and all it started.
@@ -154,7 +159,7 @@ extension WorkerProcess {
   }
 
   private func enforceLimits(_ watch: WorkerWatch) {
-    let now = ContinuousClock.now
+    let now = instant()
     if let deadline = control.withLock({ $0.stopDeadline }), now > deadline {
       kill(for: .stopTooSlow)
     } else if now - watch.lastHeard > watch.limits.silence {
@@ -190,7 +195,7 @@ extension WorkerProcess {
       .exited(
         WorkerExit(
           status: status, killing: killing, memoryRanOut: memoryRanOut,
-          garbageLineCount: watch.garbageLineCount, lastLines: watch.lastLines)))
+          garbageLineCount: watch.garbageLineCount, lastWords: watch.lastWords)))
     continuation.finish()
   }
 

@@ -7,7 +7,8 @@ struct WorkerWatch {
   let process: pid_t
   let limits: WorkerProcess.Limits
   var oomKillsBefore = 0
-  private(set) var lastHeard = ContinuousClock.now
+  private(set) var lastHeard: ContinuousClock.Instant
+  private let instant: @Sendable () -> ContinuousClock.Instant
   private(set) var garbageLineCount = 0
   /// Whether the last reading may have left something in a pipe.
   private(set) var hasMore = false
@@ -24,7 +25,12 @@ struct WorkerWatch {
   /// Lines of garbage that are copied to the log, so that a flood does not wear out the disk.
   private static let loggedGarbageLines = 100
 
-  init(_ launched: byol_process, logPath: String, limits: WorkerProcess.Limits) {
+  init(
+    _ launched: byol_process, logPath: String, limits: WorkerProcess.Limits,
+    instant: @escaping @Sendable () -> ContinuousClock.Instant
+  ) {
+    self.instant = instant
+    lastHeard = instant()
     process = launched.process
     output = launched.output
     errors = launched.errors
@@ -32,9 +38,10 @@ struct WorkerWatch {
     log = WorkerLog(path: logPath, byteLimit: limits.logByteCount)
   }
 
-  var lastLines: String { log.lastLines }
+  var lastWords: WorkerLog.LastWords { log.lastWords }
 
   func close() {
+    log.endLine()
     Glibc.close(output)
     Glibc.close(errors)
   }
@@ -78,7 +85,7 @@ struct WorkerWatch {
         line += part.element
       }
     }
-    if !reports.isEmpty { lastHeard = ContinuousClock.now }
+    if !reports.isEmpty { lastHeard = instant() }
     return reports
   }
 

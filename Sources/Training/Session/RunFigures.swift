@@ -1,67 +1,49 @@
-/// Why a run is in its state.
-public struct RunReason: Hashable, Sendable, Codable {
-  /// A word for programs: see `docs/operations.md` for the list.
-  public var code: String
-  /// A sentence for people.
-  public var detail: String
+public import Metrics
 
-  /// A reason.
-  public init(code: String, detail: String) {
-    self.code = code
-    self.detail = detail
+/// What a BYOL run reports of an update.
+public enum RunFigures {
+  /// The loss.
+  public static let loss = Metric(
+    "loss", title: "Loss",
+    "BYOL's symmetrised loss; 4 means that the views do not agree at all. Falling is good; near 0 at once is a collapse.",
+    minimum: 0, maximum: 8)
+  /// The mean cosine of prediction and target projection.
+  public static let cosine = Metric(
+    "cosine", title: "Cosine",
+    "Mean cosine of the prediction of one view and the projection of the other.", minimum: -1,
+    maximum: 1)
+  /// The learning rate.
+  public static let learningRate = Metric(
+    "learning_rate", title: "Learning rate", "The learning rate of the update.", minimum: 0)
+  /// τ.
+  public static let tau = Metric(
+    "tau", title: "Target decay τ",
+    "The share of its weights that the target network keeps with each update.", minimum: 0,
+    maximum: 1)
+  /// The spread of the representations, of a dimension.
+  public static func embeddingStd(dimension: Int) -> Metric {
+    Metric(
+      "embedding_std", title: "Embedding spread",
+      "Mean over the dimensions of the standard deviation of l2-normalised representations; dashed: that of "
+        + "random directions. Near 0 is a collapse.",
+      minimum: 0, maximum: 1, reference: 1 / Double(dimension).squareRoot())
   }
-}
+  /// Training pictures per second.
+  public static let imagesPerSecond = Metric(
+    "images_per_second", title: "Pictures per second",
+    "Training pictures, not views, per second over the last seconds.", unit: "images per second",
+    minimum: 0)
+  /// How much of the time went by waiting for views.
+  public static let viewWaitShare = Metric(
+    "view_wait_share", title: "Waiting for views",
+    "Share of the last seconds in which the update waited for views to be rendered.", minimum: 0,
+    maximum: 1)
 
-/// The figures of one update; `nil` where unknown or not finite.
-public struct RunMetrics: Hashable, Sendable, Codable {
-  /// The loss, 0…8.
-  public var loss: Double?
-  /// Mean cosine of prediction and target projection, −1…1.
-  public var cosine: Double?
-  /// The learning rate of the update.
-  public var learningRate: Double?
-  /// τ of the target's move after the update.
-  public var tau: Double?
-  /// Mean over the dimensions of the standard deviation of l2-normalised representations;
-  /// healthy about 1/√d.
-  public var embeddingStd: Double?
-
-  /// The figures of an update.
-  public init(
-    loss: Double? = nil, cosine: Double? = nil, learningRate: Double? = nil, tau: Double? = nil,
-    embeddingStd: Double? = nil
-  ) {
-    self.loss = loss
-    self.cosine = cosine
-    self.learningRate = learningRate
-    self.tau = tau
-    self.embeddingStd = embeddingStd
-  }
-}
-
-/// Whether the representation is alive.
-public struct RunHealth: Hashable, Sendable, Codable {
-  /// The verdict.
-  public enum Verdict: String, Hashable, Sendable, Codable, CaseIterable {
-    /// Nothing speaks against it.
-    case healthy
-    /// Some figure is unusual.
-    case suspect
-    /// The representation no longer depends on the picture.
-    case collapsed
-  }
-
-  /// The verdict.
-  public var verdict: Verdict
-  /// The figures it rests on, in a sentence.
-  public var evidence: String
-  /// What to do, in a sentence; empty while healthy.
-  public var advice: String
-
-  /// A judgement.
-  public init(verdict: Verdict, evidence: String, advice: String) {
-    self.verdict = verdict
-    self.evidence = evidence
-    self.advice = advice
+  /// All of them, in the order in which they are shown, for representations of `dimension` components.
+  public static func declared(dimension: Int) -> [Metric] {
+    [
+      loss, cosine, learningRate, tau, embeddingStd(dimension: dimension), imagesPerSecond,
+      viewWaitShare,
+    ]
   }
 }

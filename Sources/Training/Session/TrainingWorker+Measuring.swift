@@ -1,4 +1,6 @@
 public import Datasets
+import Metrics
+import NeuralNetworks
 import Recipes
 
 // A measurement is a trial of a few pictures first: it tells how many of them an update may have to be over in about
@@ -19,11 +21,11 @@ extension TrainingWorker {
     pack: Pack, isAskedToStop: () -> Bool, peakMemory: () -> Int,
     report: @escaping (WorkerReport) -> Void
   ) throws {
-    report(.started(step: 0))
+    report(.started(step: 0, declared: declaredMetrics))
     func measure(batch: Int, seconds: Double) throws -> Double {
       try self.measure(pack: pack, batch: batch, seconds: seconds, isAskedToStop) { step, speed in
         var progress = WorkerReport.progress(
-          step: step, imagesPerSecond: speed, metrics: RunMetrics())
+          step: step, metrics: [RunFigures.imagesPerSecond.name: speed])
         if batch == recipe.batchSize { progress.memoryBytes = peakMemory() }
         report(progress)
       }
@@ -41,7 +43,7 @@ extension TrainingWorker {
     report(.finished(step: 0, outcome: .stopped))
   }
 
-  /// Pictures a second of updates of a batch. The first update touches its memory for the first time and is not
+  /// Pictures per second of updates of a batch. The first update touches its memory for the first time and is not
   /// counted.
   private func measure(
     pack: Pack, batch: Int, seconds: Double, _ isAskedToStop: () -> Bool,

@@ -6,6 +6,7 @@ import Evaluation
 import Glibc
 import Images
 import Methods
+import Metrics
 import NeuralNetworks
 public import Recipes
 public import TensorGraph
@@ -64,13 +65,13 @@ public struct TrainingWorker {
     }
     defer { withExtendedLifetime(lock) {} }
     let checkpoints = CheckpointFolder(directory: runDirectory + "/checkpoints")
-    try checkpoints.removeLeftoversIfAny()
+    try checkpoints.removeLeftovers()
     let state = try checkpoints.newest().map { newest in
       TrainingState(step: newest.step, tensors: newest.state.tensors)
     }
     let trainer = try Trainer(recipe, state: state, lowering: lowering)
     var session = TrainingSession(self, trainer, checkpoints, report)
-    report(.started(step: trainer.step))
+    report(.started(step: trainer.step, declared: declaredMetrics))
     let source = ViewBatchSource(
       pack: pack, pictures: pack.pictures(in: .train), configuration: viewConfiguration,
       firstStep: trainer.step)
@@ -97,6 +98,11 @@ public struct TrainingWorker {
       usleep(200_000)
     }
     return nil
+  }
+
+  /// What the worker declares in its `started` report.
+  var declaredMetrics: [Metric] {
+    RunFigures.declared(dimension: recipe.encoder.representationDimension)
   }
 
   var viewConfiguration: ViewBatchConfiguration {
@@ -194,13 +200,15 @@ private struct TrainingSession {
         CollapseVerdict(measures, first: firstMeasures, history: history))
       judgedAt = now
     }
-    let figures = RunMetrics(
-      loss: metrics.loss, cosine: metrics.figures["cosine"], learningRate: metrics.learningRate,
-      tau: metrics.tau, embeddingStd: measures.deviation)
-    var progress = WorkerReport.progress(
-      step: trainer.step, imagesPerSecond: speed.perSecond, metrics: figures, health: health)
-    progress.viewWaitShare = speed.waitShare
-    report(progress)
+    var values = MetricValues()
+    values[RunFigures.loss] = metrics.loss
+    for (name, value) in metrics.figures { values[name] = value }
+    values[RunFigures.learningRate] = metrics.learningRate
+    values[RunFigures.tau] = metrics.tau
+    values["embedding_std"] = measures.deviation
+    values[RunFigures.imagesPerSecond] = speed.perSecond
+    values[RunFigures.viewWaitShare] = speed.waitShare
+    report(.progress(step: trainer.step, metrics: values, health: health))
     reportedAt = now
     unreported = nil
   }
@@ -263,27 +271,5 @@ struct Speed {
   private var seconds: Double? {
     guard let first = marks.first, let last = marks.last, last.at > first.at else { return nil }
     return (last.at - first.at) / .seconds(1)
-  }
-}
-
-extension RunHealth {
-  /// The verdict as the status tells it.
-  init(_ verdict: CollapseVerdict) {
-    let word: Verdict =
-      switch verdict.health {
-      case .healthy: .healthy
-      case .suspect: .suspect
-      case .collapsed: .collapsed
-      }
-    self.init(
-      verdict: word, evidence: verdict.evidence.joined(separator: " "),
-      advice: verdict.advice ?? "")
-  }
-}
-
-extension CheckpointFolder {
-  /// Removes leftovers where the folder exists already.
-  fileprivate func removeLeftoversIfAny() throws(CheckpointError) {
-    if try !steps().isEmpty { try removeLeftovers() }
   }
 }

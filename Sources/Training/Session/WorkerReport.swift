@@ -1,43 +1,47 @@
 import JSONTree
+public import Metrics
 
 /// One line of JSON that a worker writes to its standard output.
 ///
 /// # The worker's side of the protocol
 ///
-/// The coordinator starts `<launch line> --run-directory DIR --pack DIR [--threads N]`, by default
-/// `byol train …`, in a process group of its own, at lower priority, one process a run at a time.
+/// The coordinator starts `<launch line> --run-directory DIR --pack DIR [--threads N]`, by default `byol train …`, in
+/// a process group of its own, with lower priority. A run has one process at a time.
 ///
-/// In the run directory the worker finds `recipe.json` (a `Recipe` as `JSONCoding` writes it) and,
-/// if it ran before, `checkpoints/<step>/{state.safetensors, model.safetensors}`; it goes on from
-/// the newest checkpoint that reads back (`CheckpointFolder.newest`) and writes new ones with
-/// `CheckpointFolder.publish`. It keeps no other file. What it writes to standard error is kept in
+/// In the run directory the worker finds `recipe.json` (a `Recipe` as `JSONCoding` writes it) and, if the run had a
+/// worker before, `checkpoints/<step>/{state.safetensors, model.safetensors}`. It goes on from the newest checkpoint
+/// that reads back (`CheckpointFolder.newest`), removes what an earlier worker left half-written, and writes new
+/// checkpoints with `CheckpointFolder.publish`. It keeps no other file. What it writes to standard error is kept in
 /// `worker.log`.
 ///
-/// Standard output carries reports only, one line each, flushed at once:
-/// - `started` once, when the first update is about to be computed: the step it goes on from;
-/// - `progress` after an update, at most about ten a second, the last update's always: `step` is
-///   the number of updates done;
+/// Standard output carries reports only. Each is one line and is flushed at once:
+/// - `started` once, just before the first update: the step that the worker goes on from, and in `declared` the
+///   metrics that it will report;
+/// - `progress` after an update, about five times per second at most, and always after the last update: `step` is the
+///   number of updates done, `metrics` the values by name. A value whose metric was not declared is not kept, and the
+///   run's events say so. `images_per_second` and `view_wait_share` are also shown as the run's progress;
 /// - `checkpoint` after a checkpoint is published and durable;
-/// - `heartbeat` from the thread that does the work, where more than some seconds pass without
-///   another report (loading, compiling, long updates);
-/// - `finished` as the last line, with `outcome` `succeeded` (all steps done) or `stopped` (asked
-///   to stop); a checkpoint of that step is published before;
-/// - `failed` as the last line, for a failure that would occur again (dataset unreadable, loss not
-///   finite, recipe of a newer version): the run fails and is not restarted.
+/// - `heartbeat` from the thread that does the work, where some seconds pass without another report (loading,
+///   compiling, long updates);
+/// - `finished` as the last line, with the `outcome` `succeeded` (all steps are done) or `stopped` (the worker was
+///   asked to stop); a checkpoint of that step is published before;
+/// - `failed` as the last line, for a failure that would occur again (dataset unreadable, loss not finite, recipe of
+///   a newer version): the run fails and is not restarted.
 ///
-/// Asked to stop are two things, alike: SIGTERM, and the end of standard input, which the
-/// coordinator holds open and never writes to (if the service dies, it ends). The worker then
-/// finishes the update at hand, publishes a checkpoint, reports `checkpoint` and `finished`, and
-/// exits with 0. It ignores SIGPIPE and SIGINT; a report that cannot be written is dropped.
+/// A worker is asked to stop in one of two ways: by SIGTERM, or by the end of its standard input. The coordinator
+/// holds that open and never writes to it, so it also ends where the service dies. The worker then finishes the
+/// present update, publishes a checkpoint, reports `checkpoint` and `finished`, and exits with 0. It ignores SIGPIPE
+/// and SIGINT. A report that cannot be written is dropped.
 ///
-/// Behind a launcher it may also be told `--niceness N`, which it gives itself, and `--memory-bytes N`: holding more, it
-/// reports `failed` with `out_of_memory`.
+/// Behind a launcher the worker may also be told `--niceness N`, which it gives itself, and `--memory-bytes N`: where
+/// it holds more, it reports `failed` with `out_of_memory`.
 ///
-/// With `--measure` it does not train the run: it does updates for a few seconds, writes no file, reports `progress`
-/// with `images_per_second` after each, with `memory_bytes` where they are as large as the recipe's, and `finished`.
+/// With `--measure` it does not train the run. It does updates for a few seconds, writes no file, reports `progress`
+/// with the metric `images_per_second` after each update, with `memory_bytes` where the updates are as large as the
+/// recipe's, and then `finished`.
 ///
-/// Exit codes: 0 after `finished`; 65 after `failed`; anything else, or a signal, is a crash, and the
-/// coordinator starts a new worker from the newest checkpoint, up to five times.
+/// Exit codes: 0 after `finished`; 65 after `failed`. Anything else, or a signal, is a crash: the coordinator starts
+/// a new worker from the newest checkpoint, up to five times.
 public struct WorkerReport: Hashable, Sendable, Codable {
   /// What a report tells.
   public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
@@ -67,14 +71,12 @@ public struct WorkerReport: Hashable, Sendable, Codable {
   public var kind: Kind
   /// Updates done, 0 for a fresh run.
   public var step: Int?
-  /// Training pictures a second, lately (`progress`).
-  public var imagesPerSecond: Double?
-  /// Share of the time, lately, that updates waited for views, 0…1 (`progress`).
-  public var viewWaitShare: Double?
+  /// The metrics that the worker will report (`started`).
+  public var declared: [Metric]?
   /// The most memory that the worker has held, in bytes (`progress` of a measurement).
   public var memoryBytes: Int?
-  /// The update's figures (`progress`).
-  public var metrics: RunMetrics?
+  /// The update's values (`progress`).
+  public var metrics: MetricValues?
   /// The verdict, where it was computed anew (`progress`).
   public var health: RunHealth?
   /// How it ended (`finished`).
@@ -95,8 +97,12 @@ extension WorkerReport {
   /// The exit code after `failed`.
   public static let exitFailed: Int32 = 65
 
-  /// `started` at a step.
-  public static func started(step: Int) -> WorkerReport { WorkerReport(kind: .started, step: step) }
+  /// `started` at a step, with the metrics that will be reported.
+  public static func started(step: Int, declared: [Metric]) -> WorkerReport {
+    var report = WorkerReport(kind: .started, step: step)
+    report.declared = declared
+    return report
+  }
 
   /// `checkpoint` of a step.
   public static func checkpoint(step: Int) -> WorkerReport {
@@ -108,10 +114,9 @@ extension WorkerReport {
 
   /// `progress` after the update that made `step` updates done.
   public static func progress(
-    step: Int, imagesPerSecond: Double?, metrics: RunMetrics, health: RunHealth? = nil
+    step: Int, metrics: MetricValues, health: RunHealth? = nil
   ) -> WorkerReport {
     var report = WorkerReport(kind: .progress, step: step)
-    report.imagesPerSecond = imagesPerSecond
     report.metrics = metrics
     report.health = health
     return report
@@ -131,12 +136,10 @@ extension WorkerReport {
     return report
   }
 
-  /// The report as one line with its line feed; figures that are not finite are left out.
+  /// The report as one line with its line feed.
   public var line: [UInt8] {
-    var report = self
-    report.removeNonFinite()
     do {
-      return try JSONCoding.encode(report) + [0x0A]
+      return try JSONCoding.encode(self) + [0x0A]
     } catch {
       preconditionFailure("A report of finite numbers and strings was not encodable: \(error)")
     }
@@ -145,22 +148,12 @@ extension WorkerReport {
   /// A report from one line without its line feed; nil for anything that is not one.
   public init?(line: [UInt8]) {
     guard line.count <= WorkerReport.maximumLineByteCount,
-      let report = try? JSONCoding.decode(WorkerReport.self, from: line)
+      let report = try? JSONCoding.decode(WorkerReport.self, from: line),
+      report.declared.map({ $0.count <= MetricLimits.metrics }) ?? true
     else { return nil }
     self = report
   }
 
   /// The longest line that is read, in bytes.
   public static let maximumLineByteCount = 65_536
-
-  private mutating func removeNonFinite() {
-    func finite(_ value: Double?) -> Double? { value.flatMap { $0.isFinite ? $0 : nil } }
-    imagesPerSecond = finite(imagesPerSecond)
-    viewWaitShare = finite(viewWaitShare)
-    guard let figures = metrics else { return }
-    metrics = RunMetrics(
-      loss: finite(figures.loss), cosine: finite(figures.cosine),
-      learningRate: finite(figures.learningRate), tau: finite(figures.tau),
-      embeddingStd: finite(figures.embeddingStd))
-  }
 }

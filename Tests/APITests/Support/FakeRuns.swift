@@ -3,6 +3,7 @@ import Identifiers
 import Recipes
 import Runs
 import Synchronization
+import Training
 
 /// Ascending identifiers for this file's runs.
 private let identifiers = IdentifierSource()
@@ -24,6 +25,7 @@ final class FakeRuns: RunControl {
   }
 
   let serviceInstance = "start-1"
+  private static let active: Set<RunState> = [.queued, .running, .stopping]
   let state = Mutex(State())
   private let folder: String
 
@@ -46,7 +48,8 @@ final class FakeRuns: RunControl {
         id: id, name: submission.name, metadata: submission.metadata, dataset: submission.dataset,
         recipe: submission.recipe, resources: submission.resources, createdAt: .now())
       let record = RunRecord(
-        run: run, status: RunStatus(queuedAt: .now(), recipe: submission.recipe))
+        run: run, status: RunStatus(queuedAt: .now(), recipe: submission.recipe),
+        metrics: RunFigures.declared(dimension: 512))
       state.records[id] = record
       state.revision += 1
       if let (key, digest) = submission.idempotency { state.keys[key] = (digest, record) }
@@ -105,7 +108,7 @@ final class FakeRuns: RunControl {
 
   func delete(_ id: Identifier) async throws {
     let state = try known(id).status.state
-    guard !state.isActive else {
+    guard !FakeRuns.active.contains(state) else {
       throw RunControlError.conflict(id, state: state, detail: "Stop it first.")
     }
     _ = self.state.withLock { $0.records.removeValue(forKey: id) }
@@ -117,11 +120,16 @@ final class FakeRuns: RunControl {
     return state.withLock { ($0.samples[id] ?? []).filter { $0.step > step } }
   }
 
-  func events(_ id: Identifier, after sequence: Int64, limit: Int) async throws -> [RunEvent] {
+  func events(_ id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int) async throws
+    -> [RunEvent]
+  {
     _ = try known(id)
-    return state.withLock {
-      Array(($0.events[id] ?? []).filter { $0.sequence > sequence }.prefix(limit))
-    }
+    let all = state.withLock { $0.events[id] ?? [] }
+    let page =
+      order == .oldestFirst
+      ? all.filter { $0.sequence > sequence ?? .min }
+      : all.reversed().filter { $0.sequence < sequence ?? .max }
+    return Array(page.prefix(limit))
   }
 
   func eventSignals(_ id: Identifier) async throws -> AsyncStream<Void> {
@@ -155,7 +163,9 @@ final class FakeRuns: RunControl {
 
   func isInUse(dataset: String) async throws -> Bool {
     state.withLock { state in
-      state.records.values.contains { $0.run.dataset == dataset && $0.status.state.isActive }
+      state.records.values.contains {
+        $0.run.dataset == dataset && FakeRuns.active.contains($0.status.state)
+      }
     }
   }
 

@@ -21,6 +21,7 @@ final class World: Sendable {
   init(
     loader: EncoderLoader = fakeLoader, queueLimit: Int = 512, uploadByteCount: Int = 1 << 20,
     admission: FakeAdmission = FakeAdmission(),
+    logger: Logger = Logger(label: "test"),
     streams: (inout EventStreamLimits) -> Void = { _ in }
   ) throws {
     folder = NSTemporaryDirectory() + "byol-api-\(UUID().uuidString)"
@@ -39,7 +40,7 @@ final class World: Sendable {
       facts: ServiceFacts(version: "0", startedAt: .now(), threads: 2, limits: ["pictures": 64]),
       machine: MachineSize(cores: 2, memoryByteCount: 8 << 30),
       contract: try repositoryFile("openapi.yaml"),
-      files: try StaticFiles(folder: repositoryPath("Public")), logger: Logger(label: "test"))
+      files: try StaticFiles(folder: repositoryPath("Public")), logger: logger)
     streams(&service.eventStreamLimits)
     self.service = service
   }

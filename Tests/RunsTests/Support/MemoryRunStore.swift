@@ -1,4 +1,5 @@
 import Identifiers
+import Metrics
 import Synchronization
 
 @testable import Runs
@@ -42,12 +43,19 @@ final class MemoryRunStore: RunStore {
     }
   }
 
-  /// Replaces a run's record and adds events.
-  func update(_ record: RunRecord, events: [RunEvent]) throws -> [RunEvent] {
+  /// Replaces a run's record and adds events and samples.
+  func update(_ record: RunRecord, events: [RunEvent], samples: [MetricSample]) throws
+    -> [RunEvent]
+  {
     try contents.withLock { contents in
       let id = record.run.id
       guard contents.records[id] != nil else { throw RunStoreError.notFound(id) }
       contents.records[id] = record
+      let names = record.metrics.map(\.name)
+      for var sample in samples {
+        sample.values = MetricValues(names, sample.values.ordered(by: names))
+        contents.samples[id, default: [:]][sample.step] = sample
+      }
       return contents.add(events)
     }
   }
@@ -93,14 +101,6 @@ final class MemoryRunStore: RunStore {
     }
   }
 
-  /// Adds samples to a run's history.
-  func append(_ samples: [MetricSample], to id: Identifier) throws {
-    try contents.withLock { contents in
-      guard contents.records[id] != nil else { throw RunStoreError.notFound(id) }
-      for sample in samples { contents.samples[id, default: [:]][sample.step] = sample }
-    }
-  }
-
   /// Removes a run's samples of steps greater than `step`.
   func removeMetrics(of id: Identifier, after step: Int) throws {
     contents.withLock { contents in
@@ -112,15 +112,23 @@ final class MemoryRunStore: RunStore {
   func metrics(of id: Identifier, since step: Int, maximumCount: Int) throws -> [MetricSample] {
     contents.withLock { contents in
       let samples = contents.samples[id, default: [:]].values.filter { $0.step > step }
-      return samples.sorted { $0.step < $1.step }.downsampled(to: maximumCount)
+      return samples.sorted { $0.step < $1.step }
+        .downsampled(to: maximumCount, metrics: contents.records[id]?.metrics ?? [])
     }
   }
 
-  /// A run's events after a sequence number, in order.
-  func events(of id: Identifier, after sequence: Int64, limit: Int) throws -> [RunEvent] {
+  /// A page of a run's events, oldest or newest first.
+  func events(of id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int) throws
+    -> [RunEvent]
+  {
     contents.withLock { contents in
-      Array(
-        contents.events.filter { $0.run == id && $0.sequence > sequence }.prefix(limit))
+      let all = contents.events.filter { $0.run == id }
+      let ordered = order == .oldestFirst ? all : all.reversed()
+      return Array(
+        ordered.filter { event in
+          guard let sequence else { return true }
+          return order == .oldestFirst ? event.sequence > sequence : event.sequence < sequence
+        }.prefix(limit))
     }
   }
 

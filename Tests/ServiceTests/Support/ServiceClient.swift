@@ -42,7 +42,7 @@ func onOwnThread<Value: Sendable>(
 }
 
 /// Sends bytes to a port of this machine and receives all that comes back.
-private func exchange(_ request: [UInt8], port: UInt16) throws -> [UInt8] {
+func exchange(_ request: [UInt8], port: UInt16) throws -> [UInt8] {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var patience = timeval(tv_sec: 120, tv_usec: 0)

@@ -41,6 +41,9 @@ final class ServiceProcess: Sendable {
       ? process.terminationStatus : -process.terminationStatus
   }
 
+  /// All that an ended service printed and logged.
+  var text: String { output.everything() }
+
   /// Runs the program to its end.
   static func run(_ arguments: [String]) throws -> (status: Int32, text: String) {
     let (process, output) = try launch(arguments)

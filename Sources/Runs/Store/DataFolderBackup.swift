@@ -2,7 +2,6 @@ import Checkpoints
 import Durability
 import Foundation
 public import Identifiers
-import Runs
 
 /// A copy of a data folder, taken while a service uses it.
 ///
@@ -34,12 +33,18 @@ public struct DataFolderBackup {
 
   private let source: String
   private let target: String
+  private let copyDatabase: (_ from: String, _ to: String) throws -> any RunStore
 
   /// Copies a data folder to a place that does not exist yet.
   ///
-  /// - Throws: `Failure`, `RunStoreError`, `DatabaseError`, or what copying a file throws; the place
+  /// `copyDatabase` copies the database as it is at one moment, and opens the copy.
+  ///
+  /// - Throws: `Failure`, what `copyDatabase` throws, or what copying a file throws; the place
   ///   holds a part of the copy then, under its name with `.incomplete`.
-  public static func make(of source: String, at target: String) throws {
+  public static func make(
+    of source: String, at target: String,
+    copyDatabase: @escaping (_ from: String, _ to: String) throws -> any RunStore
+  ) throws {
     guard !FileManager.default.fileExists(atPath: target) else {
       throw Failure.exists(path: target)
     }
@@ -49,13 +54,12 @@ public struct DataFolderBackup {
     let incomplete = target + ".incomplete"
     try DiskFileSystem().removeAll(incomplete)
     try DiskFileSystem().createDirectory(incomplete)
-    try DataFolderBackup(source: source, target: incomplete).make()
+    try DataFolderBackup(source: source, target: incomplete, copyDatabase: copyDatabase).make()
     try DiskFileSystem().rename(incomplete, to: target)
   }
 
   private func make() throws {
-    try SQLiteRunStore(path: source + "/byol.sqlite").backUp(to: target + "/byol.sqlite")
-    try copyRuns(of: SQLiteRunStore(path: target + "/byol.sqlite"))
+    try copyRuns(of: copyDatabase(source + "/byol.sqlite", target + "/byol.sqlite"))
     for name in ["datasets", "models"] where DiskFileSystem().isDirectory("\(source)/\(name)") {
       try copyFinished(in: "\(source)/\(name)", to: "\(target)/\(name)")
     }
@@ -78,7 +82,7 @@ public struct DataFolderBackup {
     }
   }
 
-  private func copyRuns(of store: SQLiteRunStore) throws {
+  private func copyRuns(of store: any RunStore) throws {
     try DiskFileSystem().createDirectory(target + "/runs")
     for record in try store.records(in: Set(RunState.allCases)) {
       try copy(record.run.id)
