@@ -4,6 +4,7 @@ import Encoders
 import Foundation
 import Images
 import JSONTree
+import Tensors
 
 /// `byol embed`: representations of pictures, one JSON line each.
 struct EmbedCommand: ParsableCommand {
@@ -53,7 +54,8 @@ struct EmbedCommand: ParsableCommand {
 
 extension EmbedCommand {
   private func line(_ file: String, _ vector: [Float]) -> String {
-    let numbers = (normalize ? normalized(vector) : vector).map { "\($0)" }
+    let shown = normalize ? l2Normalized(vector, dimension: vector.count) : vector
+    let numbers = shown.map { "\($0)" }
     return "{\"file\":\(quoted(file)),\"embedding\":[\(numbers.joined(separator: ","))]}"
   }
 
