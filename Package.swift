@@ -153,9 +153,8 @@ let package = Package(
     .testTarget(
       name: "EncodersTests",
       dependencies: [
-        "Encoders", "EmbeddingService", "Recipes", "Training", "NeuralNetworks", "TensorGraph",
-        "Tensors", "ReferenceLowering",
-        "OneDNNLowering", "Datasets", "Images",
+        "Encoders", "EmbeddingService", "Checkpoints", "Recipes", "Training", "NeuralNetworks",
+        "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Datasets", "Images",
       ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     // A file system whose changes fail, for the tests of whoever writes files.
