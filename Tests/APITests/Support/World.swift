@@ -22,7 +22,8 @@ final class World: Sendable {
     loader: EncoderLoader = fakeLoader,
     queue: EmbeddingQueueLimits = EmbeddingQueueLimits(), uploadByteCount: Int = 1 << 20,
     admission: FakeAdmission = FakeAdmission(),
-    streams: (inout EventStreamLimits) -> Void = { _ in }
+    streams: (inout EventStreamLimits) -> Void = { _ in },
+    embedding: (inout EmbeddingLimits) -> Void = { _ in }
   ) throws {
     folder = NSTemporaryDirectory() + "byol-api-\(UUID().uuidString)"
     try FileManager.default.createDirectory(
@@ -42,6 +43,7 @@ final class World: Sendable {
       contract: try repositoryFile("openapi.yaml"),
       files: try StaticFiles(folder: repositoryPath("Public")), logger: Logger(label: "test"))
     streams(&service.eventStreamLimits)
+    embedding(&service.embeddingLimits)
     self.service = service
   }
 
