@@ -65,8 +65,8 @@ let package = Package(
     .target(
       name: "Encoders",
       dependencies: [
-        "Recipes", "Checkpoints", "NeuralNetworks", "TensorGraph", "Tensors", "Images",
-        "Randomness",
+        "Recipes", "Checkpoints", "Durability", "NeuralNetworks", "TensorGraph", "Tensors",
+        "Images", "Randomness",
       ]),
     .target(
       name: "Training",
@@ -78,9 +78,7 @@ let package = Package(
     // The service.
     .target(
       name: "EmbeddingService",
-      dependencies: [
-        "Encoders", "Checkpoints", "Durability", "Threads", "TensorGraph", "Images",
-      ]),
+      dependencies: ["Encoders", "Threads", "TensorGraph", "Tensors", "Images"]),
     .target(
       name: "DatasetLibrary",
       dependencies: [
@@ -164,9 +162,8 @@ let package = Package(
     .testTarget(
       name: "EncodersTests",
       dependencies: [
-        "Encoders", "EmbeddingService", "Recipes", "Training", "NeuralNetworks", "TensorGraph",
-        "Tensors", "ReferenceLowering",
-        "OneDNNLowering", "Datasets", "Images",
+        "Encoders", "EmbeddingService", "Checkpoints", "Recipes", "Training", "NeuralNetworks",
+        "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Datasets", "Images",
       ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "MetricsTests", dependencies: ["Metrics", "JSONTree"]),
@@ -174,7 +171,8 @@ let package = Package(
     .target(name: "FaultyDisk", dependencies: ["Durability"], path: "Tests/FaultyDisk"),
     .testTarget(
       name: "CheckpointsTests",
-      dependencies: ["Checkpoints", "Durability", "FaultyDisk", "Tensors", "CDigest"]),
+      dependencies: ["Checkpoints", "Durability", "FaultyDisk", "Tensors"]),
+    .testTarget(name: "DurabilityTests", dependencies: ["Durability", "FaultyDisk", "CDigest"]),
     .testTarget(
       name: "RunsTests",
       dependencies: [
