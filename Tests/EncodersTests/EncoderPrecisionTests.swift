@@ -31,13 +31,19 @@ import Testing
       random: EncoderConfiguration(architecture: architecture, width: width), imageSize: side,
       normalization: Normalization(channels: channels), seed: 3)
     for (place, tensor) in model.tensors.enumerated() {
-      for index in tensor.values.indices {
-        let wave = Float((index * 7 + place * 3) % 11) / 10 - 0.5
-        if tensor.name.hasSuffix("running_mean") { model.tensors[place].values[index] = wave / 5 }
-        if tensor.name.hasSuffix("running_var") { model.tensors[place].values[index] = 1 + wave }
-        if tensor.name.contains("bn"), tensor.name.hasSuffix("bias") {
-          model.tensors[place].values[index] = wave / 10
-        }
+      // What a name asks for is settled once for each tensor: a network has up to 25 million values.
+      let value: (Float) -> Float
+      if tensor.name.hasSuffix("running_mean") {
+        value = { $0 / 5 }
+      } else if tensor.name.hasSuffix("running_var") {
+        value = { 1 + $0 }
+      } else if tensor.name.contains("bn"), tensor.name.hasSuffix("bias") {
+        value = { $0 / 10 }
+      } else {
+        continue
+      }
+      model.tensors[place].values = tensor.values.indices.map { index in
+        value(Float((index * 7 + place * 3) % 11) / 10 - 0.5)
       }
     }
     return model

@@ -23,10 +23,11 @@ import Testing
   }
 
   /// √(2 / (out·kh·kw)): of 64 outputs of 3×3 and of 64 of 7×7, whatever the number of inputs.
-  @Test(arguments: [
-    (Shape([64, 16, 3, 3]), 0.058926), ([64, 256, 3, 3], 0.058926), ([64, 3, 7, 7], 0.025254),
-    ([256, 64, 1, 1], 0.088388),
-  ])
+  @Test(
+    arguments: [
+      ([64, 16, 3, 3], 0.058926), ([64, 256, 3, 3], 0.058926), ([64, 3, 7, 7], 0.025254),
+      ([256, 64, 1, 1], 0.088388),
+    ] as [(Shape, Double)])
   func `a convolution's weights are normal with He's deviation of the outputs`(
     _ shape: Shape, deviation: Double
   ) {
@@ -40,7 +41,7 @@ import Testing
   }
 
   /// ±1/√in.
-  @Test(arguments: [(512, 0.044194), (2048, 0.022097), (1, 1)])
+  @Test(arguments: [(512, 0.044194), (2048, 0.022097), (1, 1.0)])
   func `a linear layer's values are uniform within one over the root of its inputs`(
     inputs: Int, bound: Double
   ) {
@@ -71,7 +72,8 @@ import Testing
     let recorder = Recorder()
     let scope = NetworkScope(recorder, name: "online", mode: .training)
     let encoder = EncoderConfiguration(architecture: .resnet18, width: 0.25, stem: .cifar)
-    let y = scope.resNet("encoder", recorder.input("x", [2, 3, 16, 16]), encoder)
+    let x = recorder.input("x", [2, 3, 16, 16])
+    let y = encoder.network.record(x, in: scope.module("encoder"))
     _ = MLP(units: [32, 8]).record(y, in: scope.module("projector"))
     for parameter in scope.parameters {
       let expected: Initializer =

@@ -59,7 +59,7 @@ import Testing
     var stream = RandomStream(seed: 2, purpose: .evaluation)
     let values = (0..<Self.draws).map { _ in Double(stream.normal()) }
     let (mean, deviation) = moments(values)
-    #expect(values.allSatisfy(\.isFinite))
+    #expect(values.allSatisfy { $0.isFinite })
     #expect(abs(mean) < 0.016, "\(mean)")
     #expect(abs(deviation - 1) < 0.0112, "\(deviation)")
     // Within one, two and three deviations: 68.27, 95.45 and 99.73 percent.

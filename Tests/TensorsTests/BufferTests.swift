@@ -16,7 +16,7 @@ import Testing
       #expect(unsafe Int(bitPattern: buffer.pointer) % alignment == 0)
       let bytes = unsafe UnsafeMutableRawBufferPointer(start: buffer.pointer, count: byteCount)
       #expect(unsafe bytes.allSatisfy { $0 == 0 })
-      for index in unsafe bytes.indices { unsafe bytes[index] = 0xFF }
+      for index in bytes.indices { unsafe bytes[index] = 0xFF }
     }
   }
 
