@@ -133,6 +133,11 @@ let package = Package(
       path: "Tests/run-service"),
 
     // Tests, one target per module; `Tests/ServiceTests` drives the real binary.
+    .testTarget(name: "RandomnessTests", dependencies: ["Randomness"]),
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(
+      name: "NeuralNetworksTests",
+      dependencies: ["NeuralNetworks", "TensorGraph", "Tensors", "Randomness"]),
     .testTarget(
       name: "EngineTests",
       dependencies: [
@@ -220,10 +225,18 @@ where [.regular, .executable, .test].contains(target.type) && !isClang(target) {
   ]
 }
 
-// Loops over many numbers, optimised in debug builds too: the tests run them on whole networks.
-for target in package.targets
-where ["Tensors", "Randomness", "ReferenceLowering", "TrainingTests", "EvaluationTests"].contains(
-  target.name)
-{
-  target.swiftSettings?.append(.unsafeFlags(["-O"], .when(configuration: .debug)))
+// Targets with loops over many numbers, pixels or bytes are optimised in debug builds too: the tests run them on whole
+// networks and archives. Each is compiled as a whole, so that its innermost calls, such as an element's position, are
+// inlined across files and modules; two threads make an object of each file, which the package manager expects.
+let computing: Set = [
+  "Tensors", "Randomness", "TensorGraph", "ReferenceLowering", "OneDNNLowering", "NeuralNetworks",
+  "Images", "Datasets", "Checkpoints", "Evaluation", "Encoders",
+  "EngineTests", "TrainingTests", "EvaluationTests", "EncodersTests", "ImagesTests",
+  "DatasetsTests",
+]
+for target in package.targets where computing.contains(target.name) {
+  target.swiftSettings?.append(
+    .unsafeFlags(
+      ["-O", "-whole-module-optimization", "-num-threads", "2", "-disable-batch-mode"],
+      .when(configuration: .debug)))
 }

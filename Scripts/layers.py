@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Holds Package.swift and the imports in Sources against the two tables of ARCHITECTURE.md.
 
+Besides, every Swift target has the strict settings, and no two paths differ in case only.
+
     layers.py [--root DIR] [--package DUMP.json]
 
 DUMP.json is what `swift package dump-package` prints; without it that command is run.
@@ -8,6 +10,7 @@ DUMP.json is what `swift package dump-package` prints; without it that command i
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -24,7 +27,8 @@ class Manifest:
         targets = dump["targets"]
         self.tests = {t["name"] for t in targets if t["type"] == "test"}
         self.clang = {t["name"] for t in targets if re.match(r"C[A-Z]", t["name"])} - self.tests
-        self.paths = {t["name"]: t.get("path") or f"Sources/{t['name']}" for t in targets}
+        self.paths = {t["name"]: t.get("path") or self._usual_path(t) for t in targets}
+        self.settings = {t["name"]: self._swift_settings(t) for t in targets}
         self.dependencies = {t["name"]: self._names(t) for t in targets}
         # The tool targets under Tests/ are no layer of the product.
         self.layers = [
@@ -35,6 +39,20 @@ class Manifest:
         self.apt = {
             name for t in targets for p in t.get("providers") or []
             for names in p.values() for name in sum(names, [])
+        }
+
+    @staticmethod
+    def _usual_path(target: dict) -> str:
+        return ("Tests/" if target["type"] == "test" else "Sources/") + target["name"]
+
+    @staticmethod
+    def _swift_settings(target: dict) -> set[tuple[str, str]]:
+        """The Swift settings that hold in every configuration, each as its kind and its value."""
+        return {
+            (kind, str(value.get("_0", "")))
+            for setting in target.get("settings") or []
+            if setting["tool"] == "swift" and not setting.get("condition")
+            for kind, value in setting["kind"].items()
         }
 
     @staticmethod
@@ -152,6 +170,44 @@ def check_packages(manifest: Manifest, root: Path) -> list[str]:
     return [f"Scripts/packages.txt lacks {name}." for name in sorted(manifest.apt - listed)]
 
 
+# What every Swift target is compiled with, as `dump-package` names it.
+STRICT = {
+    ("swiftLanguageMode", "6"),
+    ("enableUpcomingFeature", "ExistentialAny"),
+    ("enableUpcomingFeature", "MemberImportVisibility"),
+    ("enableUpcomingFeature", "InternalImportsByDefault"),
+    ("enableUpcomingFeature", "NonisolatedNonsendingByDefault"),
+    ("strictMemorySafety", ""),
+    ("treatAllWarnings", "error"),
+}
+
+
+def check_settings(manifest: Manifest, root: Path) -> list[str]:
+    """Every target with a Swift file has the strict settings.
+
+    A target is Swift by its files, not by its name: Package.swift itself goes by names, and once missed one.
+    """
+    return [
+        f"Package.swift compiles {name} without {kind} {value}".rstrip() + "."
+        for name, path in manifest.paths.items() if swift_files(root / path)
+        for kind, value in sorted(STRICT - manifest.settings[name])
+    ]
+
+
+def check_case(root: Path) -> list[str]:
+    """No two paths differ in case only: where a file system ignores case, a clone would merge them."""
+    problems, seen = [], {}
+    for folder, folders, files in os.walk(root):
+        # What begins with a dot is built or a checkout's own.
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders + sorted(files):
+            path = (Path(folder) / name).relative_to(root)
+            other = seen.setdefault(str(path).casefold(), path)
+            if other != path:
+                problems.append(f"{other} and {path} differ in case only.")
+    return problems
+
+
 def dumped_manifest(root: Path) -> str:
     """The manifest as JSON; in a scratch folder of its own, so that a build under way is not waited for."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -175,7 +231,8 @@ def main() -> int:
     text = (root / "ARCHITECTURE.md").read_text()
     problems = (
         check_layers(manifest, text) + check_clang(manifest, text)
-        + check_imports(manifest, root) + check_packages(manifest, root))
+        + check_imports(manifest, root) + check_packages(manifest, root)
+        + check_settings(manifest, root) + check_case(root))
     for problem in problems:
         print(f"layers: {problem}", file=sys.stderr)
     for note in unused(manifest, root):

@@ -1,18 +1,33 @@
 #!/bin/bash
 # Builds and runs every test; ends with a summary and the verdict as exit status.
-# Arguments go to `swift test`, such as --filter HTTPTests.
+# Arguments go to `swift test`, such as --filter HTTPTests. With --no-parallel the summary lists the longest tests:
+# only where tests run one at a time is a test's time its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+clock=$(mktemp)
+trap 'rm -f "$log" "$clock"' EXIT
+# Sets `processor` to the processor seconds, user and system, of all commands that have ended.
+measure() {
+  times > "$clock"  # not in a command substitution, whose shell has run nothing yet
+  processor=$(awk 'NR == 2 { split($1, user, /[ms]/); split($2, kernel, /[ms]/)
+    printf "%d", 60 * (user[1] + kernel[1]) + user[2] + kernel[2] }' "$clock")
+}
+
 started=$SECONDS
-swift build --build-tests --explicit-target-dependency-import-check error
+Scripts/build-tests.sh
 built=$SECONDS
+measure
+build_processor=$processor
 
 # Servers and their clients keep deadlines, and whatever computes fills the two threads of Swift's
 # pool that tests share with handlers: each kind has a process of its own, one after the other, with
 # so many tests at a time that none waits for its turn longer than a deadline.
+# Two tests that compute, each on two threads of OpenMP, share the processors with each other and with whatever else runs:
+# a thread that spins at a barrier keeps away the one that it waits for, so threads sleep there. What a run sets for its
+# worker stands above this.
+export OMP_WAIT_POLICY=passive
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8
 serving='^(HTTPTests|APITests|RunsTests|ServiceTests)\.'
 status=0
@@ -36,7 +51,14 @@ grep -E ' skipped(:|\.|$)' "$log" | sed 's/^[^A-Za-z]*/  /' | sort -u || true
 if [ -z "${BYOL_TEST_DATA:-}" ]; then
   echo "BYOL_TEST_DATA is not set: tests on real pictures were skipped."
 fi
-echo "build $((built - started)) s, tests $((SECONDS - built)) s"
+case " $* " in *" --no-parallel "*)
+  echo "the longest tests, in seconds:"
+  sed -nE 's/^[✔✘] Test (.*) (passed|failed) after ([0-9.]+) seconds.*/  \3 \1/p' "$log" |
+    grep -v ' run with ' | sort -rn | head -10 || true ;;
+esac
+measure
+echo "build $((built - started)) s, of processors $build_processor s;" \
+  "tests $((SECONDS - built)) s, of processors $((processor - build_processor)) s"
 
 # A run in which nothing ran is no success.
 passed=$(grep -cE 'Test run with [1-9][0-9]* tests?.* passed' "$log" || true)

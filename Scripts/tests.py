@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the test sources: every test expects something, every test that may not run says why.
+"""Holds the test sources: every test expects something, none returns before it does, and one that may
+not run says why.
 
     tests.py [--root DIR]
 """
@@ -62,6 +63,60 @@ def check_expectations(target: Path, root: Path) -> list[str]:
     return problems
 
 
+# Functions that may return before they expect anything, each with its reason. The list may only shrink.
+WAITING = "waits, returns once it has seen what it waits for, and fails when the time is over"
+RETURNING = {
+    ("Tests/HTTPTests/TimeoutTests.swift", "wait"): WAITING,
+    ("Tests/RunsTests/RunHarness.swift", "waitFor"): WAITING,
+}
+# A `return` without a value: the test passes there.
+BARE_RETURN = re.compile(r"\breturn\b(?=[ \t]*[;}\n])")
+NESTED_FUNCTION = re.compile(r"\bfunc\s+(?:`[^`]+`|[^\s(<]+)")
+
+
+def first_expectation(body: str, good: set[str]) -> int | None:
+    """Where a body first expects something, itself or through a function that expects."""
+    places = [match.start() for match in [EXPECTATION.search(body)] if match]
+    places += [match.start() for match in CALL.finditer(body) if match.group(1) in good][:1]
+    return min(places, default=None)
+
+
+def without_nested_functions(body: str) -> str:
+    """The body with functions that are declared in it blanked: what they return is not the test's."""
+    for match in NESTED_FUNCTION.finditer(body):
+        inner = body_after(body, match.end())
+        if inner:
+            start = body.index(inner, match.end())
+            body = body[:start] + re.sub(r"[^\n]", " ", inner) + body[start + len(inner):]
+    return body
+
+
+def check_returns(target: Path, root: Path) -> list[str]:
+    """No test, and no function that expects for tests, returns before its first expectation.
+
+    It would pass without having looked at anything. A condition of the whole test belongs in `.enabled(if:)`,
+    where the summary shows it; one of a value belongs in `#require`.
+    """
+    texts = {file: blank(file.read_text()) for file in swift_files(target)}
+    bodies: dict[str, str] = {}
+    for text in texts.values():
+        for name, _, body in functions(text):
+            bodies[name] = bodies.get(name, "") + body
+    good, problems = expecting(bodies), []
+    for file, text in texts.items():
+        where = str(file.relative_to(root))
+        for name, _, body in functions(text):
+            if name not in good or (where, name) in RETURNING:
+                continue
+            body = without_nested_functions(body)
+            first = first_expectation(body, good - {name})
+            if first is not None and BARE_RETURN.search(body, 0, first):
+                problems.append(
+                    f"{where}: {name} returns before it expects anything; "
+                    "use .enabled(if:) with a reason, or #require.")
+    return problems
+
+
 CONDITION = re.compile(r"\.(disabled|enabled)\s*\(|\bwithKnownIssue\s*\(")
 
 
@@ -95,7 +150,7 @@ def main() -> int:
     root = parser.parse_args().root.resolve()
     problems, count = [], 0
     for target in sorted(p for p in (root / "Tests").iterdir() if p.is_dir()):
-        problems += check_expectations(target, root)
+        problems += check_expectations(target, root) + check_returns(target, root)
         for file in swift_files(target):
             problems += check_conditions(file, root)
             count += len(tests_in(blank(file.read_text())))

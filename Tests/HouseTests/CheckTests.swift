@@ -34,6 +34,29 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     #expect(result.output.contains(mistake.complaint), "\(result.output)")
   }
 
+  @Test func `a Swift target needs the strict settings whatever its name`() throws {
+    let tree = try Tree()
+    try tree.write("public let sheets = 1\n", to: "Sources/CPaper/Sheets.swift")
+    let result = try tree.check("layers.py")
+    #expect(result.status == 1, "\(result.output)")
+    #expect(
+      result.output.contains("Package.swift compiles CPaper without swiftLanguageMode 6."),
+      "\(result.output)")
+  }
+
+  @Test(arguments: [
+    ("Sources/ink/Pen.swift", "Sources/Ink and Sources/ink"),
+    ("Sources/Ink/ink.swift", "Sources/Ink/Ink.swift and Sources/Ink/ink.swift"),
+    ("docs/Limits.md", "docs/Limits.md and docs/limits.md"),
+  ])
+  func `paths that differ in case only fail`(path: String, complaint: String) throws {
+    let tree = try Tree()
+    try tree.write("// ink\n", to: path)
+    let result = try tree.check("layers.py")
+    #expect(result.status == 1, "\(result.output)")
+    #expect(result.output.contains(complaint + " differ in case only"), "\(result.output)")
+  }
+
   @Test func `a file of more than 400 lines fails`() throws {
     let tree = try Tree()
     try tree.write(String(repeating: "// ink\n", count: 401), to: "Sources/Ink/Long.swift")
@@ -47,6 +70,24 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     try tree.write("func drawMuch() {\n\(body)}\n", to: "Sources/Ink/Much.swift")
     let result = try tree.check("counts.py")
     #expect(result.status == 1 && result.output.contains("drawMuch has 71 lines"))
+  }
+
+  @Test(arguments: [
+    "#expect(Bool(true)); if isEmpty { return }", "try #require(isFull); if isEmpty { return }",
+    "guard isFull else { Issue.record(\"empty\"); return }; #expect(Bool(true))",
+    "func ink() { return }; #expect(Bool(true))", "return #expect(Bool(true))",
+    "let ink = pens.map { pen in return pen.ink }; #expect(ink == [])",
+  ])
+  func `a return after an expectation, with a value or of a nested function passes`(
+    body: String
+  ) throws {
+    let tree = try Tree()
+    let path = "Tests/InkTests/InkTests.swift"
+    try #require(
+      try tree.replace(
+        "`a pen draws`() { #expect(Bool(true)) }", by: "`a pen draws`() { \(body) }", in: path))
+    let result = try tree.check("tests.py")
+    #expect(result.status == 0, "\(result.output)")
   }
 
   @Test func `words in comments and literals are not counted`() throws {
@@ -100,6 +141,14 @@ extension Mistake {
       "import Ink\n@preconcurrency internal import CPaper",
       "Limits.swift imports CPaper, which HTTP does not declare"),
     Mistake(
+      "layers.py", "package.json", #""Ink", "type": "regular", "settings": [{"tool": "swift""#,
+      #""Ink", "type": "regular", "settings": [{"tool": "c""#,
+      "Package.swift compiles Ink without strictMemorySafety."),
+    Mistake(
+      "layers.py", "package.json", #""InkTests", "type": "test", "settings": [{"#,
+      #""InkTests", "type": "test", "settings": [{"condition": {"config": "debug"}, "#,
+      "Package.swift compiles InkTests without strictMemorySafety."),
+    Mistake(
       "layers.py", "Scripts/packages.txt", "libpaper-dev", "libinkwell-dev",
       "packages.txt lacks libpaper-dev"),
   ]
@@ -126,6 +175,18 @@ extension Mistake {
     Mistake(
       "tests.py", "Tests/InkTests/InkTests.swift", "`a pen draws`() { #expect(Bool(true)) }",
       "`a pen draws`() { /* #expect(Bool(true)) */ }", "`a pen draws` expects nothing"),
+    Mistake(
+      "tests.py", "Tests/InkTests/InkTests.swift", "`a pen draws`() { #expect(Bool(true)) }",
+      "`a pen draws`() {\n  guard isFull else { return }\n  #expect(Bool(true))\n}",
+      "`a pen draws` returns before it expects anything"),
+    Mistake(
+      "tests.py", "Tests/InkTests/InkTests.swift", "`a pen draws`() { #expect(Bool(true)) }",
+      "`a pen draws`() {\n  if isEmpty {\n    return\n  }\n  checkPen()\n}",
+      "`a pen draws` returns before it expects anything"),
+    Mistake(
+      "tests.py", "Tests/InkTests/InkTests.swift", "checkPen() { #expect(Bool(true)) }",
+      "checkPen() { if isEmpty { return }; #expect(Bool(true)) }",
+      "checkPen returns before it expects anything"),
     Mistake(
       "tests.py", "Tests/InkTests/InkTests.swift", "checkPen() { #expect(Bool(true)) }",
       "checkPen() {}", "`a pen is checked` expects nothing"),

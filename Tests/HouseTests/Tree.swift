@@ -78,13 +78,24 @@ extension Tree {
     "Tests/InkTests/InkTests.swift": tests,
   ]
 
+  /// The settings that every Swift target must have, as `swift package dump-package` prints them.
+  static let strict = """
+    [{"tool": "swift", "kind": {"strictMemorySafety": {}}}, \
+    {"tool": "swift", "kind": {"treatAllWarnings": {"_0": "error"}}}, \
+    {"tool": "swift", "kind": {"swiftLanguageMode": {"_0": "6"}}}, \
+    {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "ExistentialAny"}}}, \
+    {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "MemberImportVisibility"}}}, \
+    {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "InternalImportsByDefault"}}}, \
+    {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "NonisolatedNonsendingByDefault"}}}]
+    """
+
   private static let package = """
     {"targets": [
       {"name": "CPaper", "type": "system", "dependencies": [],
        "providers": [{"apt": [["libpaper-dev"]]}]},
-      {"name": "Ink", "type": "regular", "dependencies": [{"byName": ["CPaper", null]}]},
-      {"name": "HTTP", "type": "regular", "dependencies": [{"byName": ["Ink", null]}]},
-      {"name": "InkTests", "type": "test", "dependencies": [{"byName": ["Ink", null]}]}
+      {"name": "Ink", "type": "regular", "settings": \(strict), "dependencies": [{"byName": ["CPaper", null]}]},
+      {"name": "HTTP", "type": "regular", "settings": \(strict), "dependencies": [{"byName": ["Ink", null]}]},
+      {"name": "InkTests", "type": "test", "settings": \(strict), "dependencies": [{"byName": ["Ink", null]}]}
     ]}
     """
 

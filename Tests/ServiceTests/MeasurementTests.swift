@@ -80,19 +80,55 @@ import Testing
     #expect(text.contains("GFLOP/s") && text.contains("in all"))
   }
 
-  @Test(arguments: [
-    ["step", "--size", "16", "--batch", "4", "--width", "0.25", "--precision", "float32"],
-    ["encoder", "--encoder", "resnet18", "--size", "32", "--batch", "2", "--precision", "auto"],
-  ])
-  func `a benchmark prints one line of figures`(_ arguments: [String]) throws {
+  /// A name tells its unit: pictures per second, seconds of one call, bytes.
+  @Test(
+    arguments: [
+      (
+        4, "step_seconds", ["precision"],
+        ["step", "--size", "16", "--batch", "4", "--width", "0.25", "--precision", "float32"]
+      ),
+      (
+        2, "call_seconds", ["precision", "streams"],
+        ["encoder", "--encoder", "resnet18", "--size", "32", "--batch", "2", "--precision", "auto"]
+      ),
+    ] as [(Int, String, [String], [String])])
+  func `a benchmark prints one line of figures that agree`(
+    batch: Int, secondsName: String, besides: [String], _ arguments: [String]
+  ) throws {
+    let began = ContinuousClock.now
     let (status, text) = try ServiceProcess.run(
       ["benchmark"] + arguments + ["--threads", "1", "--seconds", "0", "--json"])
+    let elapsed = (ContinuousClock.now - began) / .seconds(1)
     #expect(status == 0)
-    let figures = try JSONValue(parsing: Array(text.utf8)).objectValue
-    let speed = try #require(figures?["images_per_second"]?.doubleValue)
-    #expect(speed > 0)
-    #expect(try #require(figures?["peak_memory_bytes"]?.doubleValue) > 1e6)
-    #expect(["float32", "bfloat16"].contains(figures?["precision"]?.stringValue))
+    #expect(text.hasSuffix("}\n") && text.count { $0.isNewline } == 1, "\(text)")
+    let figures = try #require(try JSONValue(parsing: Array(text.utf8)).objectValue)
+    let names = ["images_per_second", secondsName, "peak_memory_bytes"] + besides
+    #expect(Set(figures.names) == Set(names))
+    let speed = try #require(figures["images_per_second"]?.doubleValue)
+    let seconds = try #require(figures[secondsName]?.doubleValue)
+    // On one thread one call is computed at a time, so its pictures over its seconds are the speed.
+    #expect(abs(speed * seconds - Double(batch)) < 1e-9 * Double(batch), "\(text)")
+    // Of five calls, two of them to warm up, the median and a longer one fit in the life of the process.
+    #expect(seconds > 0 && 2 * seconds < elapsed, "\(text) in \(elapsed) s")
+    // A process holds some MiB, and no machine of the tests has a TiB.
+    let memory = try #require(figures["peak_memory_bytes"]?.doubleValue)
+    #expect((4e6..<1e12).contains(memory) && memory.truncatingRemainder(dividingBy: 1024) == 0)
+    #expect(["float32", "bfloat16"].contains(figures["precision"]?.stringValue))
+  }
+
+  /// In words, with as many digits as are printed.
+  @Test func `a benchmark in words tells its units`() throws {
+    let (status, text) = try ServiceProcess.run(
+      ["benchmark", "step", "--size", "16", "--batch", "4", "--width", "0.25"]
+        + ["--precision", "float32", "--threads", "1", "--seconds", "0"])
+    #expect(status == 0)
+    let line = /.*: ([0-9]+\.[0-9]) img\/s, ([0-9]+\.[0-9]{3}) s .*, ([0-9]+) MiB at most\n/
+    let match = try #require(try line.wholeMatch(in: text), "\(text)")
+    let (speed, seconds) = (try #require(Double(match.1)), try #require(Double(match.2)))
+    // Each figure is off by half of its last digit at most.
+    let product = (speed - 0.05) * (seconds - 0.0005)...(speed + 0.05) * (seconds + 0.0005)
+    #expect(product.contains(4), "\(text)")
+    #expect(try #require(Int(match.3)) > 4)
   }
 
   @Test func `the benchmark of admission tells how many pictures and how fast`() throws {
@@ -104,7 +140,10 @@ import Testing
     #expect(status == 0)
     let figures = try JSONValue(parsing: Array(text.utf8)).objectValue
     #expect(figures?["pictures"] == 12)
-    #expect(try #require(figures?["pictures_per_second"]?.doubleValue) > 1)
+    #expect(text.hasSuffix("}\n") && text.count { $0.isNewline } == 1, "\(text)")
+    let speed = try #require(figures?["pictures_per_second"]?.doubleValue)
+    let seconds = try #require(figures?["seconds"]?.doubleValue)
+    #expect(seconds > 0 && abs(speed * seconds - 12) < 1e-9 * 12, "\(text)")
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["pictures.tar"])
   }
 
