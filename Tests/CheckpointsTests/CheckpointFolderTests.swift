@@ -190,6 +190,11 @@ private struct PinningFileSystem: FileSystem {
   func createFile(_ path: String) throws(FileSystemError) -> any WritableFile {
     try disk.createFile(path)
   }
+  func openFile(_ path: String, keeping byteCount: Int) throws(FileSystemError)
+    -> any WritableFile
+  {
+    try disk.openFile(path, keeping: byteCount)
+  }
   func synchronizeDirectory(_ path: String) throws(FileSystemError) {
     try disk.synchronizeDirectory(path)
   }

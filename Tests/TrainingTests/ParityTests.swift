@@ -1,5 +1,5 @@
-import Methods
 import Images
+import Methods
 import NeuralNetworks
 import OneDNNLowering
 import ReferenceLowering

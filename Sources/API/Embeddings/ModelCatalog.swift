@@ -1,3 +1,4 @@
+import Evaluation
 import Checkpoints
 import Durability
 import EmbeddingService
@@ -188,7 +189,7 @@ extension ModelCatalog {
   private func hasWritten(_ step: Int, _ id: Identifier) async throws -> Bool {
     var last: Int64 = 0
     while true {
-      let events = try await runs.events(id, after: last, limit: 1000)
+      let events = try await runs.events(id, after: last, order: .oldestFirst, limit: 1000)
       if events.contains(where: { $0.kind == "checkpoint" && $0.step == step }) { return true }
       guard let sequence = events.last?.sequence, sequence > last else { return false }
       last = sequence

@@ -37,7 +37,8 @@ final class PrimitiveDescription {
   /// whose name does not contain `avoided`, unless only slow ones are left.
   init(
     _ descriptor: UnsafeRawPointer, hint: PrimitiveDescription? = nil, engine: Engine,
-    following: [PostOperation] = [], avoiding avoided: String? = nil, _ what: @autoclosure () -> String
+    following: [PostOperation] = [], avoiding avoided: String? = nil,
+    _ what: @autoclosure () -> String
   ) throws(LoweringError) {
     var attributes: dnnl_primitive_attr_t?
     try unsafe check(dnnl_primitive_attr_create(&attributes), what())

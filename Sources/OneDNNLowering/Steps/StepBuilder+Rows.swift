@@ -95,7 +95,8 @@ extension StepBuilder {
     var count: Int
   }
 
-  mutating func sliceRows(_ index: Int, _ first: Int, _ count: Int) throws(LoweringError) -> [Step] {
+  mutating func sliceRows(_ index: Int, _ first: Int, _ count: Int) throws(LoweringError) -> [Step]
+  {
     let operand = graph.nodes[index].inputs[0]
     return try copy([RowCopy(operand: operand, source: first, count: count)], to: index)
   }
