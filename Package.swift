@@ -65,8 +65,8 @@ let package = Package(
     .target(
       name: "Encoders",
       dependencies: [
-        "Recipes", "Checkpoints", "NeuralNetworks", "TensorGraph", "Tensors", "Images",
-        "Randomness",
+        "Recipes", "Checkpoints", "Durability", "NeuralNetworks", "TensorGraph", "Tensors",
+        "Images", "Randomness",
       ]),
     .target(
       name: "Training",
@@ -78,9 +78,7 @@ let package = Package(
     // The service.
     .target(
       name: "EmbeddingService",
-      dependencies: [
-        "Encoders", "Checkpoints", "Durability", "Threads", "TensorGraph", "Images",
-      ]),
+      dependencies: ["Encoders", "Threads", "TensorGraph", "Tensors", "Images"]),
     .target(
       name: "DatasetLibrary",
       dependencies: [
@@ -174,7 +172,8 @@ let package = Package(
     .target(name: "FaultyDisk", dependencies: ["Durability"], path: "Tests/FaultyDisk"),
     .testTarget(
       name: "CheckpointsTests",
-      dependencies: ["Checkpoints", "Durability", "FaultyDisk", "Tensors", "CDigest"]),
+      dependencies: ["Checkpoints", "Durability", "FaultyDisk", "Tensors"]),
+    .testTarget(name: "DurabilityTests", dependencies: ["Durability", "FaultyDisk", "CDigest"]),
     .testTarget(
       name: "RunsTests",
       dependencies: [

@@ -10,7 +10,7 @@ public enum CheckpointError: Error, Hashable, Sendable, CustomStringConvertible 
   case malformedHeader(path: String, reason: String)
   /// The contents are not those that were written.
   case digestMismatch(path: String)
-  /// The file carries no digest and one was demanded.
+  /// The file carries no digest.
   case digestMissing(path: String)
   /// There is no checkpoint.
   case none(directory: String)

@@ -4,7 +4,8 @@ public import Durability
 ///
 /// A checkpoint is published by renaming a folder that is complete and flushed, so a reader sees all
 /// of it or nothing. Names that begin with a dot are checkpoints being written or removed; a crash
-/// may leave them behind, and `removeLeftovers` takes them away.
+/// may leave them behind, and `removeLeftovers` takes them away. A file `pinned-<step>` beside the folders keeps
+/// that checkpoint from retention.
 public struct CheckpointFolder: Sendable {
   /// The file of everything an update changes.
   public static let stateFileName = "state.safetensors"
@@ -15,7 +16,7 @@ public struct CheckpointFolder: Sendable {
 
   /// The folder that holds the checkpoints.
   public let directory: String
-  private let fileSystem: any FileSystem
+  let fileSystem: any FileSystem
 
   /// The checkpoints in a folder, which need not exist yet; its parent must.
   public init(directory: String, fileSystem: any FileSystem = DiskFileSystem()) {
@@ -35,7 +36,7 @@ public struct CheckpointFolder: Sendable {
     }.sorted()
   }
 
-  private func names() throws(CheckpointError) -> [String] {
+  func names() throws(CheckpointError) -> [String] {
     do throws(FileSystemError) {
       return try fileSystem.names(in: directory)
     } catch {
@@ -47,7 +48,7 @@ public struct CheckpointFolder: Sendable {
 // MARK: - Publishing
 
 extension CheckpointFolder {
-  /// Writes a checkpoint, makes it durable, publishes it, and removes all but the newest few.
+  /// Writes a checkpoint, makes it durable, publishes it, and removes all but the newest few and the pinned ones.
   ///
   /// A checkpoint of the same step that reads back is kept as it is: the same step of the same run
   /// holds the same bits.
@@ -110,16 +111,30 @@ extension CheckpointFolder {
     try fileSystem.removeAll(aside)
   }
 
-  /// Removes all but the newest checkpoints.
+  /// Removes all but the newest checkpoints and the pinned ones.
   ///
-  /// - Throws: `CheckpointError.fileSystem`; the newest are untouched.
+  /// - Throws: `CheckpointError.fileSystem`; the newest and the pinned are untouched.
   public func retain(last count: Int) throws(CheckpointError) {
-    for step in try steps().dropLast(count) {
+    for step in try steps().dropLast(count) where try !isPinned(step) {
       do throws(FileSystemError) {
-        try setAside(step: step)
+        try removeUnpinned(step: step)
       } catch {
         throw .fileSystem(error)
       }
+    }
+  }
+
+  /// Removes a checkpoint unless another process pins it at the same time.
+  private func removeUnpinned(step: Int) throws(FileSystemError) {
+    let aside = "\(directory)/.removing-\(step)"
+    try fileSystem.removeAll(aside)
+    try fileSystem.rename(path(step: step), to: aside)
+    // `pin` writes its mark first and then looks for the checkpoint. So either the mark is seen here and the
+    // checkpoint comes back, or `pin` finds the checkpoint gone and says so: no pin is lost in silence.
+    if try fileSystem.names(in: directory).contains(pinName(step)) {
+      try fileSystem.rename(aside, to: path(step: step))
+    } else {
+      try fileSystem.removeAll(aside)
     }
   }
 

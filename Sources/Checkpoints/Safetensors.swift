@@ -14,14 +14,6 @@ public struct Safetensors: Sendable, Hashable {
   /// The longest header that is read, in bytes.
   public static let maximumHeaderByteCount = 16 << 20
 
-  /// What a reader asks of a file's digest. One that is there must be right in any case.
-  public enum Verification: Sendable {
-    /// A file without digest is refused.
-    case required
-    /// A file without digest, such as other programs write, is read.
-    case ifPresent
-  }
-
   /// The arrays in the order of the file.
   public var arrays: [CheckpointArray]
   /// The map of strings, without the digest.
@@ -129,10 +121,9 @@ extension Safetensors {
   /// Reads a file and checks its header, its size and its digest.
   ///
   /// - Throws: `CheckpointError`: unreadable, not of this format, of another size than announced,
-  ///   damaged, or without a digest where one is required.
+  ///   damaged, or without a digest.
   public init(
-    reading path: String, verification: Verification = .required,
-    fileSystem: any FileSystem = DiskFileSystem()
+    reading path: String, fileSystem: any FileSystem = DiskFileSystem()
   ) throws(CheckpointError) {
     let bytes: [UInt8]
     do throws(FileSystemError) {
@@ -141,21 +132,19 @@ extension Safetensors {
       throw .fileSystem(error)
     }
     let header = try SafetensorsHeader(parsing: bytes, path: path)
-    try Safetensors.verify(bytes, header: header, verification: verification, path: path)
+    try Safetensors.verify(bytes, header: header, path: path)
     arrays = header.entries.map { $0.array(in: bytes, dataStart: header.dataStart) }
     metadata = header.metadata
     metadata[Safetensors.digestKey] = nil
   }
 
   private static func verify(
-    _ bytes: [UInt8], header: SafetensorsHeader, verification: Verification, path: String
+    _ bytes: [UInt8], header: SafetensorsHeader, path: String
   ) throws(CheckpointError) {
-    guard let expected = header.metadata[digestKey] else {
-      if verification == .required { throw .digestMissing(path: path) }
-      return
-    }
+    guard let expected = header.metadata[digestKey] else { throw .digestMissing(path: path) }
     guard expected.utf8.count == 64, let place = position(of: expected, in: bytes, header: header)
     else { throw .digestMismatch(path: path) }
+    // The digest was computed with zeros in its own place: the file is hashed as if they still stood there.
     var digest = SHA256()
     unsafe bytes.withUnsafeBytes { all in
       unsafe digest.update(UnsafeRawBufferPointer(rebasing: all[..<place]))
@@ -169,6 +158,7 @@ extension Safetensors {
   private static func position(of digest: String, in bytes: [UInt8], header: SafetensorsHeader)
     -> Int?
   {
+    // The header's text is searched, not only parsed: the place counts, and a header that is spelled otherwise was not written here.
     let pattern = [UInt8]("\"\(digestKey)\":\"\(digest)\"".utf8)
     let last = header.dataStart - pattern.count
     guard last >= 8 else { return nil }

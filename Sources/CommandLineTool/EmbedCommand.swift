@@ -3,6 +3,7 @@ import Durability
 import Encoders
 import Images
 import JSONTree
+import Tensors
 
 /// `byol embed`: representations of pictures, one JSON line each.
 struct EmbedCommand: ParsableCommand {
@@ -67,7 +68,8 @@ private struct UnembeddedPicture: Error {
 
 extension EmbedCommand {
   private func line(_ file: String, _ vector: [Float]) -> String {
-    let numbers = (normalize ? normalized(vector) : vector).map { "\($0)" }
+    let shown = normalize ? l2Normalized(vector, dimension: vector.count) : vector
+    let numbers = shown.map { "\($0)" }
     return "{\"file\":\(quoted(file)),\"embedding\":[\(numbers.joined(separator: ","))]}"
   }
 

@@ -1,7 +1,7 @@
-import Encoders
 public import Images
 import Synchronization
 public import TensorGraph
+import Tensors
 
 /// What a caller asks of an embedding besides the pictures.
 public struct EmbeddingOptions: Hashable, Sendable {
@@ -18,7 +18,7 @@ public struct EmbeddingOptions: Hashable, Sendable {
 
 /// Vectors and where they come from.
 public struct EmbeddingReply: Sendable {
-  /// One vector a picture, in order.
+  /// One vector per picture, in order.
   public var vectors: [[Float]]
   /// The digest of weights and preprocessing.
   public var fingerprint: String
@@ -32,51 +32,54 @@ public struct EmbeddingReply: Sendable {
   public var computed: Duration
 }
 
-/// What a model is, for lists.
-public struct EncoderFacts: Hashable, Sendable {
-  /// Components of a representation.
-  public var dimension: Int
-  /// Side of the square that pictures are brought to, in pixels.
-  public var inputSize: Int
-  /// The digest of weights and preprocessing.
-  public var fingerprint: String
-  /// What is computed in; another precision gives other bits.
-  public var precision: Precision
+/// What may wait and be in memory at once, over all models.
+public struct EmbeddingQueueLimits: Sendable {
+  /// Pictures that may wait or be computed at once.
+  public var pictures = 512
+  /// Bytes of the encoded pictures that may wait or be computed at once.
+  public var byteCount = 256 << 20
+  /// Bytes of pictures that are decoded at once; a picture that needs more is decoded alone.
+  public var decodingByteCount = 512 << 20
+  /// Models kept in memory.
+  public var models = 2
+
+  /// The defaults.
+  public init() {}
 }
 
 /// Keeps the models that were used last in memory and puts pictures through them.
 ///
 /// Each model decodes and computes on some threads of its own, a picture at a time on each, so that a picture's bits never
-/// depend on what else was asked for, and decoded pictures never pile up. A model that is taken out while it works finishes what it was
+/// depend on what else was asked for. A model that leaves memory while it works finishes what it was
 /// given: its weights live as long as a request holds it.
 public final class EmbeddingService: Sendable {
   private struct State {
-    var models: [(source: EncoderSource, encoder: EncoderWorkers)] = []  // last used last
+    var models: [(file: ModelFile, pool: EncoderPool)] = []  // last used last
     var waiting = 0
+    var waitingByteCount = 0
     var secondsPerPicture = 0.05
   }
 
   private let loader: EncoderLoader
-  private let queueLimit: Int
-  private let modelLimit: Int
+  private let limits: EmbeddingQueueLimits
   private let workerCount: Int
+  private let budget: DecodingBudget
   private let state = Mutex(State())
 
   /// A service without models in memory.
   ///
   /// - Parameters:
   ///   - loader: What opens model files.
-  ///   - queueLimit: Pictures that may wait or be computed at once.
-  ///   - modelLimit: Models kept in memory.
-  ///   - workerCount: Pictures of one model that are computed at once; each has the weights to itself.
+  ///   - limits: What may wait and be in memory.
+  ///   - workerCount: Pictures of one model that are computed at once; each worker has a copy of the weights.
   public init(
-    loader: EncoderLoader, queueLimit: Int = 512, modelLimit: Int = 2, workerCount: Int = 1
+    loader: EncoderLoader, limits: EmbeddingQueueLimits = .init(), workerCount: Int = 1
   ) {
-    precondition(queueLimit > 0 && modelLimit > 0, "\(queueLimit) and \(modelLimit)")
+    precondition(limits.pictures > 0 && limits.byteCount > 0 && limits.models > 0, "\(limits)")
     self.workerCount = workerCount
     self.loader = loader
-    self.queueLimit = queueLimit
-    self.modelLimit = modelLimit
+    self.limits = limits
+    budget = DecodingBudget(limit: limits.decodingByteCount)
   }
 
   /// Pictures that wait or are being computed.
@@ -84,64 +87,81 @@ public final class EmbeddingService: Sendable {
 
   /// The vectors of some pictures of any format that `decode` reads, each within the limits.
   ///
-  /// - Throws: `EmbeddingServiceError`; what the encoder throws.
+  /// Where the calling task is cancelled, pictures that wait are dropped before they are computed.
+  ///
+  /// - Throws: `EmbeddingServiceError`; `CancellationError`; what the encoder throws.
   public func embed(
-    _ pictures: [[UInt8]], limits: ImageLimits = .init(), with source: EncoderSource,
+    _ pictures: [[UInt8]], limits: ImageLimits = .init(), with file: ModelFile,
     options: EmbeddingOptions = .init()
   ) async throws -> EmbeddingReply {
-    try admit(pictures.count)
-    defer { state.withLock { $0.waiting -= pictures.count } }
+    let byteCount = pictures.reduce(0) { $0 + $1.count }
+    try enterQueue(pictures.count, byteCount)
+    defer { leaveQueue(pictures.count, byteCount) }
     let asked = ContinuousClock.now
-    let model = loaded(source)
-    let facts = try await facts(of: source, model)
-    try check(options, facts)
-    let embedded = try await model.embed(pictures, limits: limits)
+    let pool = pool(of: file)
+    let model = try await forgetting(pool) { try await pool.model() }
+    try check(options, model)
+    let embedded = try await forgetting(pool) {
+      try await pool.embed(pictures, limits: limits, with: model)
+    }
     let began = embedded.map(\.began).min() ?? asked
     let decoded = embedded.reduce(.zero) { $0 + $1.decoding }
     let computed = embedded.reduce(.zero) { $0 + $1.computing }
     record(pictures.count, decoded + computed)
     return EmbeddingReply(
-      vectors: try finished(try vectors(of: embedded), options), fingerprint: facts.fingerprint,
-      precision: facts.precision, queued: asked.duration(to: began), decoded: decoded,
+      vectors: try finished(try vectors(of: embedded), options), fingerprint: model.fingerprint,
+      precision: model.precision, queued: asked.duration(to: began), decoded: decoded,
       computed: computed)
   }
 
   /// What a model is; opens it if it is not in memory.
   ///
   /// - Throws: `EmbeddingServiceError.modelNotLoadable`.
-  public func facts(of source: EncoderSource) async throws -> EncoderFacts {
-    try await facts(of: source, loaded(source))
+  public func model(of file: ModelFile) async throws -> OpenedModel {
+    let pool = pool(of: file)
+    return try await forgetting(pool) { try await pool.model() }
   }
 
   /// Whether the model is in memory; nothing is loaded.
-  public func isLoaded(_ source: EncoderSource) -> Bool {
-    state.withLock { $0.models.contains { $0.source == source } }
+  public func isLoaded(_ file: ModelFile) -> Bool {
+    state.withLock { $0.models.contains { $0.file == file } }
   }
 }
 
-// MARK: - Admission
+// MARK: - Queue
 
 extension EmbeddingService {
-  private func admit(_ count: Int) throws(EmbeddingServiceError) {
+  private func enterQueue(_ count: Int, _ byteCount: Int) throws(EmbeddingServiceError) {
     let refusal: EmbeddingServiceError? = state.withLock { state in
-      guard state.waiting + count > queueLimit else {
-        state.waiting += count
-        return nil
+      let seconds = min(120, max(1, Double(state.waiting) * state.secondsPerPicture))
+      if state.waiting + count > limits.pictures {
+        return .queueFull(limit: limits.pictures, seconds: seconds)
       }
-      let seconds = Double(state.waiting) * state.secondsPerPicture
-      return .queueFull(limit: queueLimit, seconds: min(120, max(1, seconds)))
+      if state.waitingByteCount + byteCount > limits.byteCount {
+        return .queueHoldsTooManyBytes(limit: limits.byteCount, seconds: seconds)
+      }
+      state.waiting += count
+      state.waitingByteCount += byteCount
+      return nil
     }
     if let refusal { throw refusal }
   }
 
-  private func check(
-    _ options: EmbeddingOptions, _ facts: EncoderFacts
-  ) throws(EmbeddingServiceError) {
-    if let required = options.requiredFingerprint, required != facts.fingerprint {
-      throw .fingerprintMismatch(required: required, actual: facts.fingerprint)
+  private func leaveQueue(_ count: Int, _ byteCount: Int) {
+    state.withLock { state in
+      state.waiting -= count
+      state.waitingByteCount -= byteCount
     }
-    if let asked = options.dimensions, !(1...facts.dimension).contains(asked) {
-      throw .dimensionsOutOfRange(asked: asked, largest: facts.dimension)
+  }
+
+  private func check(
+    _ options: EmbeddingOptions, _ model: OpenedModel
+  ) throws(EmbeddingServiceError) {
+    if let required = options.requiredFingerprint, required != model.fingerprint {
+      throw .fingerprintMismatch(required: required, actual: model.fingerprint)
+    }
+    if let asked = options.dimensions, !(1...model.dimension).contains(asked) {
+      throw .dimensionsOutOfRange(asked: asked, largest: model.dimension)
     }
   }
 
@@ -157,29 +177,29 @@ extension EmbeddingService {
 
 extension EmbeddingService {
   /// The model in memory, made if need be; the one used longest ago leaves.
-  private func loaded(_ source: EncoderSource) -> EncoderWorkers {
+  private func pool(of file: ModelFile) -> EncoderPool {
     state.withLock { state in
-      if let index = state.models.firstIndex(where: { $0.source == source }) {
+      if let index = state.models.firstIndex(where: { $0.file == file }) {
         let model = state.models.remove(at: index)
         state.models.append(model)
-        return model.encoder
+        return model.pool
       }
-      let encoder = EncoderWorkers(source: source, loader: loader, count: workerCount)
-      state.models.append((source, encoder))
-      if state.models.count > modelLimit { state.models.removeFirst() }
-      return encoder
+      let pool = EncoderPool(file: file, loader: loader, count: workerCount, budget: budget)
+      state.models.append((file, pool))
+      if state.models.count > limits.models { state.models.removeFirst() }
+      return pool
     }
   }
 
-  /// Opens a model; one that cannot be opened is forgotten, so that the next request tries again.
-  private func facts(
-    of source: EncoderSource, _ model: EncoderWorkers
-  ) async throws(EmbeddingServiceError) -> EncoderFacts {
-    do throws(EmbeddingServiceError) {
-      return try await model.facts()
-    } catch {
-      state.withLock { state in state.models.removeAll { $0.encoder === model } }
-      throw error
+  /// Forgets a model that cannot be opened or compiled, so that the next request tries again.
+  private func forgetting<Value: Sendable>(
+    _ pool: EncoderPool, _ body: () async throws -> Value
+  ) async throws -> Value {
+    do {
+      return try await body()
+    } catch EmbeddingServiceError.modelNotLoadable(let name, let reason) {
+      state.withLock { state in state.models.removeAll { $0.pool === pool } }
+      throw EmbeddingServiceError.modelNotLoadable(name: name, reason: reason)
     }
   }
 }
@@ -206,7 +226,7 @@ private func finished(
   for (index, vector) in vectors.enumerated() {
     guard vector.allSatisfy(\.isFinite) else { throw .notFinite(index: index) }
     let kept = Array(vector.prefix(options.dimensions ?? vector.count))
-    result.append(options.normalize ? normalized(kept) : kept)
+    result.append(options.normalize ? l2Normalized(kept, dimension: kept.count) : kept)
   }
   return result
 }

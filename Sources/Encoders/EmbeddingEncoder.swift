@@ -3,17 +3,17 @@ import NeuralNetworks
 public import TensorGraph
 import Tensors
 
-/// Computes representations: the online encoder y = f(x), before the projector, batch normalisation with
-/// the running statistics folded into the convolutions when the weights are written.
+/// Computes representations: the online encoder y = f(x), without the projection head. Batch normalisation uses the running
+/// statistics, which are folded into the convolutions when the weights are written.
 ///
-/// The program is compiled for a fixed number of pictures, so a picture's bits do not depend on what it
-/// is embedded with. Used by one thread at a time.
+/// The program is compiled for a fixed batch size, so a picture's bits do not depend on the pictures beside it.
+/// One thread at a time uses it.
 public final class EmbeddingEncoder {
   /// Components of a representation.
   public let dimension: Int
   /// Side of the square that pictures are brought to, in pixels.
   public var inputSize: Int { transform.side }
-  /// Pictures that one run of the program takes.
+  /// Pictures in a batch: what one run of the program takes.
   public let batchSize: Int
   private let transform: EvaluationTransform
   private let program: any Program
@@ -32,6 +32,8 @@ public final class EmbeddingEncoder {
     let side = model.imageSize
     let pictures = recorder.input("pictures", [batchSize, transform.channels, side, side])
     recorder.output("representation", encoder.record(pictures, in: scope.module("encoder")))
+    // Inference needs no statistics of its batch: each normalisation is one scale and one shift per channel, which the
+    // convolution before it can have in its weights and bias. `fold` computes those from the values below.
     let folded = recorder.graph.folded()
     var values: [String: [Float]] = [:]
     let tensors = Dictionary(model.tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
@@ -79,40 +81,31 @@ public final class EmbeddingEncoder {
     for first in stride(from: 0, to: images.count, by: batchSize) {
       let group = images[first..<min(first + batchSize, images.count)]
       let vectors = try represent(prepared(group))
-      for place in 0..<group.count {
-        results.append(Array(vectors[place * dimension..<(place + 1) * dimension]))
+      for row in 0..<group.count {
+        results.append(Array(vectors[row * dimension..<(row + 1) * dimension]))
       }
     }
     return results
   }
 
-  /// At most `batchSize` pictures as `represent` takes them: resized, cut out, normalised, a plane a colour; 0 in the places that
-  /// are left over.
+  /// A batch for `represent`, NHWC: at most `batchSize` pictures resized, cropped to the centre and normalised; zero-padded.
   public func prepared(_ images: some Collection<Raster>) -> [Float] {
-    precondition(images.count <= batchSize, "\(images.count) pictures for \(batchSize) places.")
-    var input: [Float] = []
-    input.reserveCapacity(batchSize * transform.elementCount)
-    for image in images {
-      let pixels = transform(image)
-      let channels = transform.channels
-      for channel in 0..<channels {
-        for place in stride(from: channel, to: pixels.count, by: channels) {
-          input.append(pixels[place])
-        }
-      }
-    }
-    input += repeatElement(0, count: batchSize * transform.elementCount - input.count)
-    return input
+    precondition(images.count <= batchSize, "\(images.count) pictures in a batch of \(batchSize).")
+    var batch: [Float] = []
+    batch.reserveCapacity(batchSize * transform.elementCount)
+    for image in images { batch += transform(image) }
+    batch += repeatElement(0, count: batchSize * transform.elementCount - batch.count)
+    return batch
   }
 
-  /// The representations of `batchSize` prepared pictures, one after another. `afterEachStep` is told each step's
-  /// place in `steps` when it has ended.
+  /// The representations `[batchSize, dimension]` of a batch that `prepared` made. `afterEachStep` is told each step's
+  /// index in `steps` when it has ended.
   ///
   /// - Throws: `LoweringError` if a kernel fails; the encoder can be used again.
   public func represent(_ prepared: [Float], afterEachStep: (Int) -> Void = { _ in }) throws
     -> [Float]
   {
-    program.write(prepared, to: "pictures")
+    program.write(channelsLast: prepared.span, to: "pictures")
     try program.run(afterEachStep: afterEachStep)
     return program.read("representation")
   }

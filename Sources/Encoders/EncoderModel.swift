@@ -8,8 +8,9 @@ public import Tensors
 
 /// An online encoder with what it takes to use it: the contents of `model.safetensors`.
 ///
-/// The tensors have torchvision's names and shapes, so the file loads there with `strict=True` into the
-/// same architecture whose `fc` is an identity and whose first layer has as many inputs as pictures have channels.
+/// The tensors have torchvision's names and shapes. At width 1 the file loads there with `strict=True` into the same architecture whose
+/// `fc` is an identity. With the `cifar` stem, `conv1` must first become a 3×3 convolution of stride 1 and `maxpool` an identity:
+/// a max pooling has no weights, so nothing but the vectors shows that it was left in. `docs/models.md` has the code.
 public struct EncoderModel: Sendable {
   /// The encoder f.
   public var encoder: EncoderConfiguration
@@ -21,6 +22,8 @@ public struct EncoderModel: Sendable {
   public var tensors: [NamedTensor]
   /// Where it comes from; no part of what it computes.
   public var provenance: [String: String]
+  /// Components of a representation.
+  public var dimension: Int { encoder.representationDimension }
 
   /// An encoder with its weights.
   public init(
@@ -55,10 +58,15 @@ public enum EncoderModelError: Error, Hashable, Sendable, CustomStringConvertibl
 extension EncoderModel {
   /// The version of the metadata; a newer one is refused.
   public static let formatVersion = "1"
+  static let runKey = "byol.run"
+  static let stepKey = "byol.step"
+  /// What other loaders of the format ask for: whose names and shapes the tensors have.
+  static let frameworkKey = "format"
 
   /// The file: tensors and string metadata.
   public var safetensors: Safetensors {
     var metadata = provenance
+    metadata[Self.frameworkKey] = "pt"
     metadata["byol.format"] = EncoderModel.formatVersion
     metadata["byol.architecture"] = encoder.architecture.rawValue
     metadata["byol.width"] = String(encoder.width)
@@ -103,7 +111,7 @@ extension EncoderModel {
       numbers(text).flatMap { $0.count == mean.count && $0.allSatisfy { $0 > 0 } ? $0 : nil }
     }
     tensors = file.tensors
-    provenance = file.metadata.filter { ["byol.run", "byol.step"].contains($0.key) }
+    provenance = file.metadata.filter { [Self.runKey, Self.stepKey].contains($0.key) }
   }
 
   /// Reads a model file.
@@ -111,6 +119,16 @@ extension EncoderModel {
   /// - Throws: `CheckpointError` if the file does not read back, `EncoderModelError` if it is no model.
   public init(reading path: String) throws {
     try self.init(Safetensors(reading: path))
+  }
+
+  /// Reads a model file once, for its contents and its fingerprint.
+  ///
+  /// - Throws: as `init(reading:)`.
+  public static func withFingerprint(reading path: String) throws -> (
+    model: EncoderModel, fingerprint: String
+  ) {
+    let file = try Safetensors(reading: path)
+    return (try EncoderModel(file), modelFingerprint(of: file))
   }
 
   /// The same network before its first update: what a trained one is compared with.

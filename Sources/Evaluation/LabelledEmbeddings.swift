@@ -66,19 +66,6 @@ public struct LabelledEmbeddings: Sendable, Equatable {
   }
 }
 
-/// Rows of vectors, scaled to length 1; a zero vector stays zero, so that its cosine with any is 0.
-func l2Normalized(_ values: [Float], dimension: Int) -> [Float] {
-  var result = values
-  for start in stride(from: 0, to: values.count, by: dimension) {
-    var sum = 0.0
-    for i in start..<start + dimension { sum += Double(values[i]) * Double(values[i]) }
-    guard sum > 0 else { continue }
-    let factor = 1 / sum.squareRoot()
-    for i in start..<start + dimension { result[i] = Float(Double(values[i]) * factor) }
-  }
-  return result
-}
-
 /// How often a classifier was right.
 public struct ClassificationAccuracy: Sendable, Hashable, Codable {
   /// The fraction of all test rows, 0…1.

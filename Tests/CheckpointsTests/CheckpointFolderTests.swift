@@ -112,27 +112,87 @@ import Testing
     }
     #expect(failing > 20 && sawOld && sawNew)
   }
+}
 
-  @Test func `whichever operation fails, a replaced file is the old or the new`() throws {
-    let path = folder.path + "/recipe.json"
+// MARK: - Pins
+
+extension `Checkpoint folders` {
+  @Test func `a pinned checkpoint outlives newer ones until it is unpinned`() throws {
+    for step in [1, 2] { try publish(step) }
+    #expect(try reopened.pin(step: 1, at: 77))
+    for step in [3, 4, 5] { try publish(step) }
+    #expect(try reopened.steps() == [1, 4, 5])
+    #expect(try reopened.pins() == [1: 77])
+    #expect(try reopened.newest()?.step == 5)
+    try reopened.removeLeftovers()
+    #expect(try reopened.pins() == [1: 77])
+    try reopened.unpin(step: 1)
+    try reopened.unpin(step: 1)
+    #expect(try reopened.pins() == [:])
+    try publish(6)
+    #expect(try reopened.steps() == [5, 6])
+  }
+
+  @Test func `what is not there cannot be pinned, and a mark without a checkpoint is no pin`() throws {
+    #expect(try !reopened.pin(step: 1, at: 0))
+    try publish(1)
+    #expect(try !reopened.pin(step: 2, at: 0))
+    #expect(try DiskFileSystem().names(in: directory) == ["1"])
+    try DiskFileSystem().replaceFile(directory + "/pinned-9", with: Array("5".utf8))
+    #expect(try reopened.pins() == [:])
+  }
+
+  /// Fail the first operation of a retention, then the second, … until all of them succeed.
+  @Test func `whichever operation fails, the pinned and the newest remain`() throws {
     var failing = 1
     while true {
-      try DiskFileSystem().replaceFile(path, with: [1, 1, 1, 1])
+      try? FileManager.default.removeItem(atPath: directory)
+      for step in [1, 2] { try publish(step) }
+      #expect(try reopened.pin(step: 1, at: 1))
+      try publish(3)
       let fileSystem = FaultyFileSystem(failing: failing)
-      try? fileSystem.replaceFile(path, with: [2, 2])
-      let bytes = try DiskFileSystem().read(path)
-      #expect(bytes == [1, 1, 1, 1] || bytes == [2, 2])
+      try? publish(4, on: fileSystem)
+      let steps = try reopened.steps()
+      #expect(steps.contains(1) && steps.contains(3), "operation \(failing): \(steps)")
       guard fileSystem.hasFailed else {
-        #expect(bytes == [2, 2])
+        #expect(steps == [1, 3, 4])
         break
       }
       failing += 1
     }
-    #expect(failing == 7)
+    #expect(failing > 20)
   }
 
-  @Test func `a full disk is told apart`() {
-    #expect(FileSystemError(operation: "write", path: "x", code: ENOSPC).isDiskFull)
-    #expect(!FileSystemError(operation: "write", path: "x", code: EIO).isDiskFull)
+  /// The order that `pin` and `retain` rest on: a mark that is there when the folder is aside brings it back.
+  @Test func `a checkpoint that is pinned while it is being removed comes back`() throws {
+    for step in [1, 2] { try publish(step) }
+    let folder = CheckpointFolder(
+      directory: directory, fileSystem: PinningFileSystem(mark: directory + "/pinned-1"))
+    try folder.retain(last: 1)
+    #expect(try reopened.steps() == [1, 2])
+    #expect(try DiskFileSystem().names(in: directory) == ["1", "2", "pinned-1"])
   }
+}
+
+/// Writes a mark as soon as a folder has been renamed: another process at the worst moment.
+private struct PinningFileSystem: FileSystem {
+  let disk = DiskFileSystem()
+  let mark: String
+
+  func rename(_ path: String, to newPath: String) throws(FileSystemError) {
+    try disk.rename(path, to: newPath)
+    try disk.replaceFile(mark, with: Array("1".utf8))
+  }
+
+  func createDirectory(_ path: String) throws(FileSystemError) { try disk.createDirectory(path) }
+  func createFile(_ path: String) throws(FileSystemError) -> any WritableFile {
+    try disk.createFile(path)
+  }
+  func synchronizeDirectory(_ path: String) throws(FileSystemError) {
+    try disk.synchronizeDirectory(path)
+  }
+  func remove(_ path: String) throws(FileSystemError) { try disk.remove(path) }
+  func names(in path: String) throws(FileSystemError) -> [String] { try disk.names(in: path) }
+  func isDirectory(_ path: String) -> Bool { disk.isDirectory(path) }
+  func read(_ path: String) throws(FileSystemError) -> [UInt8] { try disk.read(path) }
 }

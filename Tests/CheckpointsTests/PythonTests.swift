@@ -28,7 +28,13 @@ struct `Files for Python` {
       assert arrays["n"].dtype == numpy.int64 and arrays["n"].shape == () and arrays["n"] == 1 << 40
       assert arrays["b"].dtype == numpy.uint8 and arrays["b"].tolist() == [1, 2, 3]
       assert safe_open(sys.argv[1], "numpy").metadata()["step"] == "3"
-      save_file(arrays, sys.argv[2], {"step": "3"})
+      # A digest as the format of ours has it: of the whole file with zeros in the digest's place.
+      import hashlib
+      zeros = "0" * 64
+      save_file(arrays, sys.argv[2], {"byol.sha256": zeros})
+      data = open(sys.argv[2], "rb").read()
+      digest = hashlib.sha256(data).hexdigest()
+      open(sys.argv[2], "wb").write(data.replace(zeros.encode(), digest.encode(), 1))
       """
     let process = Process()
     process.executableURL = URL(fileURLWithPath: try #require(python))
@@ -36,7 +42,7 @@ struct `Files for Python` {
     try process.run()
     process.waitUntilExit()
     #expect(process.terminationStatus == 0)
-    let read = try Safetensors(reading: theirs, verification: .ifPresent)
-    #expect(Set(read.arrays) == Set(contents.arrays) && read.metadata == contents.metadata)
+    let read = try Safetensors(reading: theirs)
+    #expect(Set(read.arrays) == Set(contents.arrays) && read.metadata.isEmpty)
   }
 }

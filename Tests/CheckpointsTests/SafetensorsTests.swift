@@ -1,4 +1,3 @@
-import CDigest
 import Checkpoints
 import Durability
 import Foundation
@@ -101,9 +100,9 @@ import Testing
   ])
   func `a header that contradicts itself or the file is refused`(header: String) throws {
     try write(header: header, data: [UInt8](repeating: 0, count: 8))
-    #expect(throws: CheckpointError.self) {
-      try Safetensors(reading: path, verification: .ifPresent)
-    }
+    let error = #expect(throws: CheckpointError.self) { try Safetensors(reading: path) }
+    // Not for want of a digest: the header is judged first.
+    #expect(error != .digestMissing(path: path))
   }
 
   private func write(header: String, data: [UInt8]) throws {
@@ -112,56 +111,15 @@ import Testing
     try Data(prefix + Array(header.utf8) + data).write(to: URL(fileURLWithPath: path))
   }
 
-  @Test func `another program's file is read only where no digest is demanded`() throws {
+  @Test func `another program's file, without our digest, is refused`() throws {
     try write(
       header: #"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}  "#,
       data: [0, 0, 0x80, 0x3F])
     #expect(throws: CheckpointError.digestMissing(path: path)) { try Safetensors(reading: path) }
-    #expect(
-      try Safetensors(reading: path, verification: .ifPresent).tensors
-        == [NamedTensor(name: "a", shape: [1], values: [1])])
   }
 
   @Test func `a header length beyond the file is refused before anything is reserved`() throws {
     try Data([UInt8](repeating: 0xFF, count: 64)).write(to: URL(fileURLWithPath: path))
     #expect(throws: CheckpointError.self) { try Safetensors(reading: path) }
-  }
-
-  @Test(arguments: [
-    ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-    ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-    (
-      "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
-    ),
-    (
-      String(repeating: "a", count: 1_000_000),
-      "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
-    ),
-  ])
-  func `digests are those of the standard's examples`(text: String, digest: String) {
-    #expect(SHA256.hexDigest(of: Array(text.utf8)) == digest)
-    var pieces = SHA256()
-    var rest = Array(text.utf8)[...]
-    var size = 1
-    while !rest.isEmpty {
-      pieces.update(Array(rest.prefix(size)))
-      rest = rest.dropFirst(size)
-      size = size % 150 + 7
-    }
-    #expect(pieces.hexDigest() == digest)
-  }
-
-  @Test func `the processor's instructions and plain C agree`() {
-    let bytes = (0..<64 * 50).map { UInt8(truncatingIfNeeded: $0 * $0 / 7 + $0) }
-    for blockCount in [0, 1, 2, 50] {
-      var (fast, plain) = ([UInt32](1...8), [UInt32](1...8))
-      unsafe bytes.withUnsafeBufferPointer { bytes in
-        unsafe byol_sha256_blocks(&fast, bytes.baseAddress, blockCount)
-        unsafe byol_sha256_blocks_plain(&plain, bytes.baseAddress, blockCount)
-      }
-      #expect(fast == plain)
-      #expect((fast == [UInt32](1...8)) == (blockCount == 0))
-    }
   }
 }

@@ -32,20 +32,24 @@ struct EmbeddingHandlers: Sendable {
     return response
   }
 
-  /// Asks the model; where its checkpoint went away while it was being opened, the run's next one.
+  /// Asks the model. Where its file went away while it was being opened, the folder is listed again: the name may mean the run's next
+  /// checkpoint by now, or one that retention has removed.
   private func embed(
-    _ order: EmbeddingOrder, with model: CatalogModel
+    _ order: EmbeddingOrder, with model: ModelCatalog.Entry
   ) async throws -> EmbeddingReply {
+    func reply(_ file: ModelFile) async throws -> EmbeddingReply {
+      try await service.embed(
+        order.pictures, limits: limits.image, with: file, options: order.options)
+    }
     do {
-      return try await service.embed(
-        order.pictures, limits: limits.image, with: model.source, options: order.options)
+      return try await reply(model.file)
     } catch EmbeddingServiceError.modelNotLoadable(let name, let reason) {
+      await catalog.forget(model.run)
       let now = try await catalog.model(order.model)
-      guard now.source != model.source else {
+      guard now.file != model.file else {
         throw EmbeddingServiceError.modelNotLoadable(name: name, reason: reason)
       }
-      return try await service.embed(
-        order.pictures, limits: limits.image, with: now.source, options: order.options)
+      return try await reply(now.file)
     }
   }
 

@@ -1,5 +1,4 @@
 import EmbeddingService
-import Foundation
 import HTTP
 public import Images
 import JSONTree
@@ -23,8 +22,10 @@ public struct EmbeddingLimits: Sendable {
   public var image = ImageLimits()
   /// Pictures in a JSON body at most.
   public var picturesInJSON = 64
-  /// The longest body in bytes.
+  /// The longest body in bytes, as JSON or as a picture's own bytes.
   public var bodyByteCount = 32 << 20
+  /// The longest name of a model, in characters: a run's name with a step.
+  static let modelNameLength = 256
 
   /// The defaults.
   public init() {}
@@ -36,14 +37,10 @@ extension EmbeddingOrder {
   /// - Throws: `APIError`; what reading the body throws.
   init(_ request: Request, limits: EmbeddingLimits) async throws {
     let type = request.mediaType
-    guard !type.hasPrefix("multipart/"), !type.hasPrefix("text/") else {
-      throw APIError(
-        .unsupportedMediaType,
-        "The body must be a picture's bytes, or JSON sent as Content-Type: application/json.")
-    }
-    let isJSON = type == "application/json"
-    let limit = isJSON ? limits.bodyByteCount : limits.image.encodedByteCount
-    let bytes = try await request.body.collect(limit: limit)
+    if let detail = Self.mistake(type) { throw APIError(.unsupportedMediaType, detail) }
+    let isJSON = type == "application/json" || type.hasSuffix("+json")
+    // One limit for every body, however it is written; one picture's own limit is held where it is decoded.
+    let bytes = try await request.body.collect(limit: limits.bodyByteCount)
     if isJSON || (!request.hasTelling && request.looksLikeJSON(bytes)) {
       try request.allowQuery()
       try self.init(try Request.jsonObject(bytes), limits)
@@ -51,6 +48,18 @@ extension EmbeddingOrder {
       try self.init(picture: bytes, request)
     }
     options.requiredFingerprint = request.headers["X-Require-Model-Fingerprint"]
+  }
+
+  /// What is wrong with a media type and what to send instead; nil for those that may hold a picture or JSON.
+  private static func mistake(_ type: String) -> String? {
+    let cure =
+      "Send the picture's bytes themselves (curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg'), or JSON with "
+      + "data: URLs as Content-Type: application/json."
+    if type.hasPrefix("multipart/") {
+      return "\(type) is a form, as HTML pages and curl -F send it; forms are not read here. \(cure)"
+    }
+    let isOther = ["text/", "audio/", "video/"].contains { type.hasPrefix($0) }
+    return isOther ? "\(clipped(type)) is no picture. \(cure)" : nil
   }
 
   private init(picture: [UInt8], _ request: Request) throws(APIError) {
@@ -71,7 +80,7 @@ extension EmbeddingOrder {
 
   private init(_ object: JSONObject, _ limits: EmbeddingLimits) throws(APIError) {
     var fields = FieldReader(object)
-    model = fields.string("model", limit: 200)
+    model = fields.string("model", limit: EmbeddingLimits.modelNameLength)
     let inputs = Self.inputs(&fields, limit: limits.picturesInJSON)
     let word = fields.choice("encoding_format", of: EncodingFormat.allCases.map(\.rawValue))
     format = word.flatMap(EncodingFormat.init) ?? .float
@@ -108,21 +117,15 @@ extension EmbeddingOrder {
   }
 
   private static func decoded(_ input: String, _ index: Int) throws(APIError) -> [UInt8] {
-    let start = input.prefix(8).lowercased()
-    if start.hasPrefix("http:") || start.hasPrefix("https:") {
+    do throws(PictureText.Fault) {
+      return try PictureText.bytes(input)
+    } catch {
+      let fault = APIError.Fault(
+        field: "input", index: index, code: error.code, detail: error.detail)
+      guard error.code == "url_input_disabled" else { throw .invalid([fault]) }
       throw APIError(
         .urlInputDisabled, "This server fetches nothing; send the picture as a data: URL.",
-        faults: [
-          .init(field: "input", index: index, code: "url_input_disabled", detail: "An address.")
-        ])
+        faults: [fault])
     }
-    guard start.hasPrefix("data:"), let comma = input.firstIndex(of: ","),
-      input[..<comma].lowercased().hasSuffix(";base64"),
-      let data = Data(base64Encoded: String(input[input.index(after: comma)...]))
-    else {
-      let detail = "It must have the form data:image/jpeg;base64,… with whole base64."
-      throw .invalid([.init(field: "input", index: index, code: "not_a_data_url", detail: detail)])
-    }
-    return Array(data)
   }
 }

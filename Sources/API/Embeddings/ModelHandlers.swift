@@ -9,13 +9,14 @@ struct ModelHandlers: Sendable {
 
   func list(_ request: Request) async throws -> Response {
     try request.allowQuery()
-    let models = try await catalog.all()
+    let standard = try await catalog.standard()
     var data: [JSONValue] = []
-    for (index, model) in models.enumerated() {
+    for model in try await catalog.all() {
       // A list opens no file: the fingerprint is told where the model is in memory already.
-      let isLoaded = service.isLoaded(model.source)
-      let fingerprint = isLoaded ? try? await service.facts(of: model.source).fingerprint : nil
-      data.append(model.json(isDefault: index == 0, fingerprint: fingerprint))
+      let isLoaded = service.isLoaded(model.file)
+      let fingerprint = isLoaded ? try? await service.model(of: model.file).fingerprint : nil
+      let isDefault = model.file == standard?.file
+      data.append(model.json(isDefault: isDefault, fingerprint: fingerprint))
     }
     return request.conditionalJSON(["object": "list", "data": .array(data)])
   }
@@ -23,10 +24,29 @@ struct ModelHandlers: Sendable {
   func get(_ request: Request) async throws -> Response {
     try request.allowQuery()
     let model = try await catalog.model(request.pathParameters["name"] ?? "")
-    let newest = try await catalog.model(nil)
-    let facts = try await service.facts(of: model.source)
-    let isDefault = model.source == newest.source
-    return request.conditionalJSON(
-      model.json(isDefault: isDefault, fingerprint: facts.fingerprint))
+    return request.conditionalJSON(try await shown(model))
+  }
+
+  func pin(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    var fields = FieldReader(try await request.jsonObject(limit: 1 << 20))
+    let name = fields.string("checkpoint", limit: EmbeddingLimits.modelNameLength)
+    if name == nil && fields.faults.isEmpty {
+      fields.fault("checkpoint", "missing", "It must be a model's name, such as RUN@STEP.")
+    }
+    try fields.finish()
+    return API.json(try await shown(try await catalog.pin(name ?? "")))
+  }
+
+  func unpin(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    try await catalog.unpin()
+    return Response(status: 204)
+  }
+
+  private func shown(_ model: ModelCatalog.Entry) async throws -> JSONValue {
+    let isDefault = model.file == (try await catalog.standard())?.file
+    let fingerprint = try await service.model(of: model.file).fingerprint
+    return model.json(isDefault: isDefault, fingerprint: fingerprint)
   }
 }

@@ -72,6 +72,10 @@ private func embeddingProblem(_ error: EmbeddingServiceError) -> APIError {
     APIError(
       .tooManyRequests, "\(limit) pictures are waiting already.",
       retryAfter: Int(seconds.rounded(.up)))
+  case .queueHoldsTooManyBytes(let limit, let seconds):
+    APIError(
+      .tooManyRequests, "Pictures of \(limit) bytes are waiting already.",
+      retryAfter: Int(seconds.rounded(.up)))
   case .modelNotLoadable(let name, _):
     APIError(.modelNotLoadable, "The model \(name) cannot be loaded; the log says why.")
   case .fingerprintMismatch(let required, let actual):

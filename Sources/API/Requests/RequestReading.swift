@@ -123,17 +123,26 @@ extension Request {
   /// Whether bytes that came without a telling type are JSON: an object's first character.
   func looksLikeJSON(_ bytes: [UInt8]) -> Bool {
     let space: Set<UInt8> = [0x20, 0x09, 0x0A, 0x0D]
-    return isJSON && bytes.first { !space.contains($0) } == UInt8(ascii: "{")
+    let mark: Set<UInt8> = [0xEF, 0xBB, 0xBF]
+    return isJSON && bytes.first { !space.contains($0) && !mark.contains($0) } == UInt8(ascii: "{")
   }
 
-  /// Bytes as a JSON object.
+  /// The text without the mark that some editors and shells write before UTF-8; a parser may skip it (RFC 8259 §8.1).
+  private static func withoutByteOrderMark(_ bytes: [UInt8]) -> [UInt8] {
+    bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? Array(bytes[3...]) : bytes
+  }
+
+  /// Bytes as a JSON object; a UTF-8 byte order mark is skipped.
   ///
   /// - Throws: `APIError` 400 for what is no JSON or no object.
   static func jsonObject(_ bytes: [UInt8]) throws(APIError) -> JSONObject {
     guard !bytes.isEmpty else { throw APIError(.invalidJSON, "The body is empty.") }
+    guard !bytes.starts(with: [0xFF, 0xFE]), !bytes.starts(with: [0xFE, 0xFF]) else {
+      throw APIError(.invalidJSON, "The body is UTF-16; JSON is sent as UTF-8 (RFC 8259 §8.1).")
+    }
     let value: JSONValue
     do throws(JSONError) {
-      value = try JSONValue(parsing: bytes)
+      value = try JSONValue(parsing: withoutByteOrderMark(bytes))
     } catch {
       throw APIError(.invalidJSON, "The body is not JSON: \(error).")
     }

@@ -28,6 +28,7 @@ public struct Service: Sendable {
   private let eventPlaces = StreamPlaces()
   private let replies = ReplyCache()
   private let digests = FileDigests()
+  private let catalog: ModelCatalog
   /// The longest upload of a dataset, in bytes.
   public var uploadByteCount = 16 << 30
   /// `openapi.yaml`.
@@ -44,6 +45,7 @@ public struct Service: Sendable {
     contract: [UInt8], files: StaticFiles, logger: Logger
   ) {
     self.runs = runs
+    catalog = ModelCatalog(runs: runs)
     self.library = library
     self.embeddings = embeddings
     self.metrics = metrics
@@ -100,13 +102,14 @@ extension Service {
   }
 
   private var embeddingRoutes: [Route] {
-    let catalog = ModelCatalog(runs: runs)
     let models = ModelHandlers(catalog: catalog, service: embeddings)
     let handlers = EmbeddingHandlers(
       catalog: catalog, service: embeddings, metrics: metrics, limits: embeddingLimits)
     return [
       route("GET", "/v1/models", models.list),
       route("GET", "/v1/models/{name}", models.get),
+      route("PUT", "/v1/models/default", models.pin),
+      route("DELETE", "/v1/models/default", models.unpin),
       route(
         "POST", "/v1/embeddings", bodyLimit: embeddingLimits.bodyByteCount, handlers.create),
     ]

@@ -1,16 +1,14 @@
-import Checkpoints
+public import Checkpoints
 import Durability
 
 /// The digest of a model file's weights and preprocessing, 64 hexadecimal digits.
 ///
-/// Names, shapes and numbers of the arrays count in the order of their names, and all metadata but what tells
-/// where the model comes from; so two runs that arrive at the same encoder have the same fingerprint.
-/// - Throws: `CheckpointError` where the file does not read back.
-@Sendable
-public func modelFingerprint(_ modelFile: String) throws -> String {
-  let file = try Safetensors(reading: modelFile)
+/// Names, shapes and values of the arrays count in the order of their names, and all metadata but what says where the model
+/// comes from and who may read the file: two runs that arrive at the same encoder have the same fingerprint.
+public func modelFingerprint(of file: Safetensors) -> String {
   var digest = SHA256()
-  for key in file.metadata.keys.sorted() where !provenance.contains(key) {
+  // A zero byte after each text keeps ("ab", "c") apart from ("a", "bc").
+  for key in file.metadata.keys.sorted() where !isNoPartOfTheFunction(key) {
     digest.update(Array("\(key)\u{0}\(file.metadata[key] ?? "")\u{0}".utf8))
   }
   for array in file.arrays.sorted(by: { $0.name < $1.name }) {
@@ -20,11 +18,10 @@ public func modelFingerprint(_ modelFile: String) throws -> String {
   return digest.hexDigest()
 }
 
-/// Metadata that says where a model comes from and not what it computes.
-private let provenance: Set<String> = [
-  "byol.sha256", "run", "byol.run", "step", "byol.step", "dataset", "byol.dataset", "created_at",
-  "recipe", "byol.recipe",
-]
+/// Whether a metadata key says nothing of what the model computes. (The file's own digest is not in `metadata`.)
+private func isNoPartOfTheFunction(_ key: String) -> Bool {
+  [EncoderModel.runKey, EncoderModel.stepKey, EncoderModel.frameworkKey].contains(key)
+}
 
 extension CheckpointArray.Values {
   fileprivate func update(_ digest: inout SHA256) {
