@@ -162,9 +162,8 @@ let package = Package(
     .testTarget(
       name: "EncodersTests",
       dependencies: [
-        "Encoders", "EmbeddingService", "Recipes", "Training", "NeuralNetworks", "TensorGraph",
-        "Tensors", "ReferenceLowering",
-        "OneDNNLowering", "Datasets", "Images",
+        "Encoders", "EmbeddingService", "Checkpoints", "Recipes", "Training", "NeuralNetworks",
+        "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Datasets", "Images",
       ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "MetricsTests", dependencies: ["Metrics", "JSONTree"]),

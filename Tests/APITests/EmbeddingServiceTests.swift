@@ -6,8 +6,14 @@ import Testing
 
 /// The service around the encoder: threads, models, queue.
 @Suite struct EmbeddingServiceTests {
-  private func source(_ name: String) -> EncoderSource {
-    EncoderSource(name: name, modelFile: "/models/" + name)
+  private func limits(_ change: (inout EmbeddingQueueLimits) -> Void) -> EmbeddingQueueLimits {
+    var limits = EmbeddingQueueLimits()
+    change(&limits)
+    return limits
+  }
+
+  private func source(_ name: String) -> ModelFile {
+    ModelFile(name: name, path: "/models/" + name)
   }
 
   @Test func `work under way finishes on the old weights while new ones serve`() async throws {
@@ -19,7 +25,7 @@ import Testing
           ? FakeEncoder(factor: 2, gate: gate, started: { beganNow.yield() })
           : FakeEncoder(factor: 3)
       }, fingerprint: { $0 })
-    let service = EmbeddingService(loader: loader, modelLimit: 1)
+    let service = EmbeddingService(loader: loader, limits: limits { $0.models = 1 })
     var options = EmbeddingOptions()
     options.normalize = false
     async let old = service.embed([try plainBytes(red: 1)], with: source("old"), options: options)
@@ -40,7 +46,7 @@ import Testing
     let (began, beganNow) = AsyncStream.makeStream(of: Void.self)
     let loader = EncoderLoader(
       load: { _ in FakeEncoder(gate: gate, started: { beganNow.yield() }) }, fingerprint: { $0 })
-    let service = EmbeddingService(loader: loader, queueLimit: 2)
+    let service = EmbeddingService(loader: loader, limits: limits { $0.pictures = 2 })
     async let first = service.embed(
       [try plainBytes(red: 1), try plainBytes(red: 2)], with: source("m"))
     for await _ in began { break }
@@ -55,7 +61,7 @@ import Testing
   @Test func `several pictures are computed at once, in order, and a lone one opens one worker`()
     async throws
   {
-    let loads = Counter()
+    let (loads, openings) = (Counter(), Counter())
     let gate = Gate()
     let (began, beganNow) = AsyncStream.makeStream(of: Void.self)
     let loader = EncoderLoader(
@@ -63,7 +69,11 @@ import Testing
       load: { _ in
         loads.add()
         return FakeEncoder(gate: gate, started: { beganNow.yield() })
-      }, fingerprint: { $0 })
+      },
+      fingerprint: { path in
+        openings.add()
+        return path
+      })
     let service = EmbeddingService(loader: loader, workerCount: 2)
     var options = EmbeddingOptions()
     options.normalize = false
@@ -74,13 +84,77 @@ import Testing
       started += 1
       if started == 2 { break }  // Two of them have begun, and neither has ended.
     }
-    // Facts are told while every worker is busy.
-    #expect(try await service.facts(of: source("m")).precision == .bfloat16)
+    // What the model is is told while every worker is busy.
+    #expect(try await service.model(of: source("m")).precision == .bfloat16)
     gate.open()
     #expect(try await reply.vectors.map { $0[0] } == [1, 2, 3, 4, 5])
     #expect(loads.value == 2)
+    #expect(openings.value == 1)  // The file is read once, however many workers there are.
     _ = try await service.embed([try plainBytes(red: 1)], with: source("other"))
-    #expect(loads.value == 3)
+    #expect(loads.value == 3 && openings.value == 2)
+  }
+
+  @Test func `pictures of a caller who has left are dropped before they are computed`() async throws {
+    let computed = Counter()
+    let gate = Gate()
+    let (began, beganNow) = AsyncStream.makeStream(of: Void.self)
+    let loader = EncoderLoader(
+      load: { _ in
+        FakeEncoder(
+          gate: gate,
+          started: {
+            computed.add()
+            beganNow.yield()
+          })
+      }, fingerprint: { $0 })
+    let service = EmbeddingService(loader: loader, limits: limits { $0.pictures = 64 })
+    let picture = try plainBytes(red: 1)
+    let leaving = Task {
+      try await service.embed(Array(repeating: picture, count: 64), with: source("m"))
+    }
+    for await _ in began { break }  // The first is being computed; 63 wait.
+    await #expect(throws: EmbeddingServiceError.queueFull(limit: 64, seconds: 3.2)) {
+      try await service.embed([picture], with: source("m"))
+    }
+    leaving.cancel()
+    gate.open()
+    await #expect(throws: CancellationError.self) { try await leaving.value }
+    // One of the leaver's; the rest left the queue, and their places are free.
+    #expect(computed.value == 1 && service.waitingCount == 0)
+    #expect(try await service.embed([picture], with: source("m")).vectors.count == 1)
+    #expect(computed.value == 2)
+  }
+
+  @Test func `a caller who left before asking is not computed, alone or among others`() async throws {
+    let computed = Counter()
+    let loader = EncoderLoader(
+      load: { _ in FakeEncoder(started: { computed.add() }) }, fingerprint: { $0 })
+    let service = EmbeddingService(loader: loader)
+    let picture = try plainBytes(red: 1)
+    for count in [1, 5] {
+      let gone = Task {
+        while !Task.isCancelled { await Task.yield() }
+        return try await service.embed(
+          Array(repeating: picture, count: count), with: source("m"))
+      }
+      gone.cancel()
+      await #expect(throws: CancellationError.self) { try await gone.value }
+    }
+    #expect(computed.value == 0 && service.waitingCount == 0)
+  }
+
+  @Test func `a queue holds so many bytes, whatever the number of pictures`() async throws {
+    let picture = try plainBytes(red: 1)
+    let loader = EncoderLoader(load: { _ in FakeEncoder() }, fingerprint: { $0 })
+    let limit = 2 * picture.count
+    let service = EmbeddingService(loader: loader, limits: limits { $0.byteCount = limit })
+    await #expect(throws: EmbeddingServiceError.queueHoldsTooManyBytes(limit: limit, seconds: 1)) {
+      try await service.embed([picture, picture, picture], with: source("m"))
+    }
+    for _ in 0..<3 {
+      #expect(
+        try await service.embed([picture, picture], with: source("m")).vectors.count == 2)
+    }
   }
 
   @Test func `a model that cannot be opened is tried again by the next request`() async throws {
@@ -106,7 +180,7 @@ import Testing
         loads.add()
         return FakeEncoder()
       }, fingerprint: { $0 })
-    let service = EmbeddingService(loader: loader, modelLimit: 2)
+    let service = EmbeddingService(loader: loader, limits: limits { $0.models = 2 })
     for name in ["a", "b", "a", "c", "a"] {
       _ = try await service.embed([try plainBytes(red: 1)], with: source(name))
     }
@@ -119,7 +193,8 @@ import Testing
     async throws
   {
     let service = EmbeddingService(
-      loader: EncoderLoader(load: { _ in FakeEncoder() }, fingerprint: { $0 }), queueLimit: 3)
+      loader: EncoderLoader(load: { _ in FakeEncoder() }, fingerprint: { $0 }),
+      limits: limits { $0.pictures = 3 })
     let (empty, cut) = ([UInt8](), Array(try plainBytes(red: 1).prefix(50)))
     let error = await #expect(throws: EmbeddingServiceError.self) {
       try await service.embed([empty, try plainBytes(red: 1), cut], with: source("m"))

@@ -1,4 +1,5 @@
 import API
+import EmbeddingService
 import Foundation
 import HTTP
 import Identifiers
@@ -9,9 +10,15 @@ import Testing
 
 /// `/v1/embeddings` and `/v1/models`
 @Suite struct EmbeddingTests {
-  private func world(queueLimit: Int = 512) async throws -> World {
-    let world = try World(queueLimit: queueLimit)
-    try world.checkpoint(try await world.run(), step: 5)
+  private func world(_ change: (inout EmbeddingQueueLimits) -> Void = { _ in }) async throws
+    -> World
+  {
+    var queue = EmbeddingQueueLimits()
+    change(&queue)
+    let world = try World(queue: queue)
+    let run = try await world.run()
+    try world.checkpoint(run, step: 5)
+    try world.runs.set(run, .succeeded)
     return world
   }
 
@@ -155,47 +162,52 @@ import Testing
     #expect(try print.problemCode() == "fingerprint_mismatch")
   }
 
-  @Test func `without any checkpoint there is no model`() async throws {
-    let world = try World()
-    _ = try await world.run()
-    let response = try await world.call(
-      "POST", "/v1/embeddings", body: try plain(red: 1).png())
-    #expect(response.status == 404)
-  }
-
-  @Test func `the default is the newest run with a checkpoint, in its latest one`() async throws {
-    let world = try World()
-    let runs = [try await world.run(), try await world.run(), try await world.run()]
-    try world.checkpoint(runs[0], step: 1)
-    try world.checkpoint(runs[1], step: 2)
-    try world.checkpoint(runs[1], step: 3)
-    let body = try plain(red: 1).png()
-    func model(_ name: String?) async throws -> String? {
-      let query = name.map { [(name: "model", value: $0)] } ?? []
-      return try await world.call("POST", "/v1/embeddings", query: query, body: body)
-        .headers["X-Model-Fingerprint"]
-    }
-    #expect(try await model(nil) == "print-3")
-    #expect(try await model(runs[0].description) == "print-1")
-    #expect(try await model("\(runs[1])@2") == "print-2")
-    #expect(try await model("\(runs[1])@7") == nil)
-    let list = try await world.call("GET", "/v1/models").object()
-    let data = (list["data"]?.arrayValue ?? []).compactMap(\.objectValue)
-    #expect(data.map { $0["run"] } == [runs[1], runs[0]].map { .string($0.description) })
-    #expect(data.map { $0["default"] } == [true, false])
-    let one = try await world.call("GET", "/v1/models/\(runs[1])@2").object()
-    #expect(one["fingerprint"] == "print-2")
-    #expect(one["dimension"]?.integerValue == 512)
-    #expect(try await world.call("GET", "/v1/models/nothing").status == 404)
-  }
-
   @Test func `a full queue is 429 with Retry-After`() async throws {
-    let world = try await world(queueLimit: 1)
+    let world = try await world { $0.pictures = 1 }
     let images = try [plain(red: 1), plain(red: 2)].map(dataURL)
     let response = try await world.call(
       "POST", "/v1/embeddings", json: ["input": .array(images)])
     #expect(response.status == 429)
     #expect(try response.problemCode() == "too_many_requests")
     #expect(response.headers["Retry-After"].flatMap { Int($0) } != nil)
+    let full = try await world.call("POST", "/v1/embeddings", json: ["input": images[0]])
+    #expect(full.status == 200)
+    let heavy = try await self.world { $0.byteCount = 10 }
+    let bytes = try await heavy.call("POST", "/v1/embeddings", json: ["input": images[0]])
+    #expect(bytes.status == 429)
+    #expect(try bytes.object()["detail"]?.stringValue?.contains("10 bytes") == true)
+  }
+
+  @Test func `a picture over its limit is named however it is sent, and a body over its own is 413`()
+    async throws
+  {
+    let world = try await world()
+    let large = [UInt8](repeating: 0xFF, count: ImageLimits().encodedByteCount + 1)
+    let raw = try await world.call("POST", "/v1/embeddings", body: large)
+    let text = Data(large).base64EncodedString()
+    let json = try await world.call(
+      "POST", "/v1/embeddings", json: ["input": .string("data:image/jpeg;base64," + text)])
+    for response in [raw, json] {
+      #expect(response.status == 422)
+      let fault = try response.object()["errors"]?.arrayValue?.first?.objectValue
+      #expect(fault?["code"] == "too_many_bytes")
+    }
+    let body = [UInt8](repeating: 0, count: EmbeddingLimits().bodyByteCount + 1)
+    let over = try await world.call("POST", "/v1/embeddings", body: body)
+    #expect(over.status == 413)
+  }
+
+  @Test(
+    arguments: [
+      ("multipart/form-data; boundary=x", "curl -F"), ("text/plain", "no picture"),
+      ("video/mp4", "no picture"),
+    ])
+  func `a body that cannot be a picture is told what to be`(type: String, words: String) async throws
+  {
+    let response = try await world().call(
+      "POST", "/v1/embeddings", headers: ["Content-Type": type], body: try plain(red: 1).png())
+    #expect(response.status == 415)
+    let detail = try #require(try response.object()["detail"]?.stringValue)
+    #expect(detail.contains(words) && detail.contains("--data-binary"))
   }
 }

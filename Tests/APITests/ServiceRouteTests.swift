@@ -129,7 +129,7 @@ import Testing
       loader: EncoderLoader(load: { _ in FakeEncoder() }, fingerprint: { _ in throw Secret() }))
     try world.checkpoint(try await world.run(), step: 1)
     let response = try await world.call(
-      "POST", "/v1/embeddings", body: try plain(red: 1).png())
+      "POST", "/v1/embeddings", query: [("model", "latest")], body: try plain(red: 1).png())
     #expect(response.status == 500)
     #expect(try response.problemCode() == "model_not_loadable")
     #expect(!String(decoding: response.bytes, as: UTF8.self).contains("secret"))

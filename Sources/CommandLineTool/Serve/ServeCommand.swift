@@ -155,7 +155,7 @@ extension ServeCommand {
         curl -s \(url)/v1/runs/RUN
         curl -s -X POST \(url)/v1/runs/RUN/stop
         curl -s -X POST \(url)/v1/runs/RUN/start
-        curl -s \(url)/v1/embeddings -H 'Content-Type: image/jpeg' --data-binary @cat.jpg
+        curl -s '\(url)/v1/embeddings?model=latest' -H 'Content-Type: image/jpeg' --data-binary @cat.jpg
       """
   }
 }

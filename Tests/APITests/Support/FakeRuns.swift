@@ -22,6 +22,8 @@ final class FakeRuns: RunControl {
     var queueLimit = 100
     /// What `create` refuses with.
     var refusal: RunControlError?
+    /// How often a page of runs was asked for.
+    var pages = 0
   }
 
   let serviceInstance = "start-1"
@@ -60,6 +62,7 @@ final class FakeRuns: RunControl {
   func record(_ id: Identifier) async throws -> RunRecord { try known(id) }
 
   func page(state wanted: RunState?, limit: Int, after: Identifier?) async throws -> RunPage {
+    state.withLock { $0.pages += 1 }
     let all = state.withLock { Array($0.records.values) }
       .sorted { $0.run.id > $1.run.id }
       .filter { record in wanted.map { $0 == record.status.state } ?? true }
@@ -111,7 +114,10 @@ final class FakeRuns: RunControl {
     guard !FakeRuns.active.contains(state) else {
       throw RunControlError.conflict(id, state: state, detail: "Stop it first.")
     }
-    _ = self.state.withLock { $0.records.removeValue(forKey: id) }
+    self.state.withLock { state in
+      state.records[id] = nil
+      state.revision += 1
+    }
   }
 
   func metrics(_ id: Identifier, since step: Int, maximumCount: Int) async throws -> [MetricSample]
@@ -173,15 +179,39 @@ final class FakeRuns: RunControl {
 
   /// Brings a run into a state.
   @discardableResult
-  func set(_ id: Identifier, _ new: RunState) throws -> RunRecord {
+  func set(
+    _ id: Identifier, _ new: RunState, at time: Timestamp = .now(),
+    health: RunHealth.Verdict? = nil
+  ) throws -> RunRecord {
     var record = try known(id)
     record.status.state = new
+    record.status.since = time
+    if let health {
+      record.status.health = RunHealth(verdict: health, evidence: "", advice: "")
+    }
     record.status.version += 1
     state.withLock { state in
       state.records[id] = record
       state.revision += 1
     }
     return record
+  }
+
+  /// Tells of a checkpoint, as the coordinator does when a worker reports it.
+  func wrote(_ id: Identifier, step: Int) throws {
+    var record = try known(id)
+    record.status.checkpointStep = step
+    record.status.checkpointAt = Timestamp.now()
+    record.status.version += 1
+    let event = RunEvent(
+      run: id, at: .now(), kind: "checkpoint", state: record.status.state, step: step)
+    state.withLock { state in
+      state.records[id] = record
+      state.revision += 1
+      var event = event
+      event.sequence = (state.events[id]?.last?.sequence ?? 0) + 1
+      state.events[id, default: []].append(event)
+    }
   }
 
   private func known(_ id: Identifier) throws -> RunRecord {

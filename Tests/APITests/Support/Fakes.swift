@@ -6,6 +6,7 @@ import Foundation
 import Images
 import Recipes
 import Synchronization
+import TensorGraph
 
 /// Admission without pictures: the archive's text says what it holds.
 struct FakeAdmission: DatasetAdmission {
@@ -68,8 +69,6 @@ final class Gate: Sendable {
 
 /// Four numbers from the first pixel and the model file's name.
 struct FakeEncoder: PictureEncoder {
-  var dimension: Int { 4 }
-  var inputSize: Int { 8 }
   var factor: Float = 1
   var gate: Gate?
   var started: (@Sendable () -> Void)?
@@ -84,12 +83,26 @@ struct FakeEncoder: PictureEncoder {
 
 struct NotAModel: Error {}
 
-/// Opens files whose name ends in `model.safetensors`; the fingerprint is the folder's name.
+extension EncoderLoader {
+  /// Fake encoders of four numbers by the model file's path; `load` is called for each worker, `fingerprint` once per opening.
+  init(
+    precision: Precision = .float32, load: @escaping @Sendable (String) throws -> FakeEncoder,
+    fingerprint: @escaping @Sendable (String) throws -> String
+  ) {
+    self.init { path in
+      OpenedModel(
+        dimension: 4, inputSize: 8, fingerprint: try fingerprint(path), precision: precision
+      ) {
+        try load(path)
+      }
+    }
+  }
+}
+
+/// Opens files that are there; the fingerprint is the folder's name.
 let fakeLoader = EncoderLoader(
-  load: { path in
-    guard FileManager.default.fileExists(atPath: path) else { throw NotAModel() }
-    return FakeEncoder()
-  },
+  load: { _ in FakeEncoder() },
   fingerprint: { path in
-    "print-" + URL(fileURLWithPath: path).deletingLastPathComponent().lastPathComponent
+    guard FileManager.default.fileExists(atPath: path) else { throw NotAModel() }
+    return "print-" + URL(fileURLWithPath: path).deletingLastPathComponent().lastPathComponent
   })

@@ -19,7 +19,8 @@ final class World: Sendable {
   let service: Service
 
   init(
-    loader: EncoderLoader = fakeLoader, queueLimit: Int = 512, uploadByteCount: Int = 1 << 20,
+    loader: EncoderLoader = fakeLoader,
+    queue: EmbeddingQueueLimits = EmbeddingQueueLimits(), uploadByteCount: Int = 1 << 20,
     admission: FakeAdmission = FakeAdmission(),
     logger: Logger = Logger(label: "test"),
     streams: (inout EventStreamLimits) -> Void = { _ in }
@@ -33,7 +34,7 @@ final class World: Sendable {
     settings.roots = [folder + "/allowed"]
     library = try DatasetLibrary(
       directory: folder + "/datasets", settings: settings, admission: admission)
-    embeddings = EmbeddingService(loader: loader, queueLimit: queueLimit)
+    embeddings = EmbeddingService(loader: loader, limits: queue)
     var service = Service(
       runs: runs, library: library, embeddings: embeddings, metrics: ServiceMetrics(),
       readiness: Readiness(),
@@ -94,11 +95,12 @@ final class World: Sendable {
     return try #require(Identifier(try response.object()["id"]?.stringValue ?? ""))
   }
 
-  /// Writes a checkpoint's files for a run.
+  /// Writes a checkpoint's files for a run and reports it, as a worker does.
   func checkpoint(_ id: Identifier, step: Int) throws {
     let path = runs.directory(of: id) + "/checkpoints/\(step)"
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try Data("model of \(step)".utf8).write(to: URL(fileURLWithPath: path + "/model.safetensors"))
+    try runs.wrote(id, step: step)
   }
 }
 

@@ -1,0 +1,106 @@
+import API
+import Foundation
+import HTTP
+import Images
+import JSONTree
+import Runs
+import Testing
+
+/// Pictures as text in JSON, as programs write them.
+@Suite struct EmbeddingInputTests {
+  private func world() async throws -> World {
+    let world = try World()
+    let run = try await world.run()
+    try world.checkpoint(run, step: 5)
+    try world.runs.set(run, .succeeded)
+    return world
+  }
+
+  /// A picture whose base64 has both digits that the URL-safe alphabet writes otherwise, and padding.
+  private static let picture: [UInt8] = {
+    for red in UInt8(0)...255 {
+      guard let bytes = try? plain(red: red).png() else { continue }
+      let text = Data(bytes + [0xFB, 0xEF, 0xFF, 0]).base64EncodedString()
+      if text.contains("+"), text.contains("/"), text.hasSuffix("=") {
+        return bytes + [0xFB, 0xEF, 0xFF, 0]
+      }
+    }
+    return []
+  }()
+
+  private static let base64 = Data(picture).base64EncodedString()
+  private static let unpadded = base64.replacing("=", with: "")
+  private static let urlSafe = base64.replacing("+", with: "-").replacing("/", with: "_")
+  private static let wrapped = Data(picture)
+    .base64EncodedString(options: [.lineLength76Characters, .endLineWithCarriageReturn, .endLineWithLineFeed])
+  private static let percentEncoded =
+    base64.replacing("+", with: "%2B").replacing("/", with: "%2f").replacing("=", with: "%3D")
+  private static let everyByte = picture.map { "%" + String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+    .joined()
+
+  private static let spellings: [String] = [
+    "data:image/png;base64,\(base64)", "data:image/png;base64,\(wrapped)",
+    "data:image/png;base64,\(unpadded)", "data:image/png;base64,\(urlSafe)",
+    "data:image/png;base64,\(urlSafe.replacing("=", with: ""))",
+    "data:image/png;base64,\(percentEncoded)", "DATA:Image/PNG;BASE64,\(base64)",
+    "data:image/png;name=a.png; base64 ,\(base64)", "data:;base64,\(base64)",
+    " \n data:image/png;base64, \(base64)\n", "\u{FEFF}data:image/png;base64,\(base64)",
+    "data:image/png,\(everyByte)", base64, wrapped, unpadded, urlSafe,
+  ]
+
+  @Test(arguments: spellings)
+  func `every spelling of a picture gives the same vector`(_ text: String) async throws {
+    #expect(!Self.picture.isEmpty)
+    let world = try await world()
+    func embedding(_ text: String) async throws -> JSONValue? {
+      let response = try await world.call(
+        "POST", "/v1/embeddings", json: ["input": [.string(text)]])
+      #expect(response.status == 200)
+      return try response.object()["data"]
+    }
+    #expect(try await embedding(text) == embedding(Self.spellings[0]))
+  }
+
+  private static let faults: [(text: String, code: String, words: String)] = [
+    ("a photo of a cat", "not_a_data_url", "words to embed"), ("cat", "not_a_data_url", "words"),
+    ("/home/me/cat.jpg", "not_a_data_url", "a path is not read"),
+    ("file:///cat.jpg", "not_a_data_url", "a path is not read"), ("", "not_a_data_url", "form"),
+    ("data:image/png;base64", "not_a_data_url", "no comma"),
+    ("data:image/png,%4", "not_a_data_url", "%"), ("data:image/png,%+1", "not_a_data_url", "%"),
+    ("data:image/png;base64,AAAAA", "invalid_base64", "cut off"),
+    ("data:image/png;base64,AA*A", "invalid_base64", "at 2"),
+    ("data:image/png;base64,AA==AA", "invalid_base64", "after its padding"),
+    ("data:image/png;base64,A===", "invalid_base64", "cut off"),
+    ("data:image/png;base64,AAA\u{E4}", "invalid_base64", "at 3"),
+  ]
+
+  @Test(arguments: faults.indices)
+  func `what is no picture is told apart`(_ index: Int) async throws {
+    let fault = Self.faults[index]
+    let good = JSONValue.string(Self.spellings[0])
+    let response = try await world().call(
+      "POST", "/v1/embeddings", json: ["input": [good, .string(fault.text)]])
+    #expect(response.status == 422)
+    let told = try response.object()["errors"]?.arrayValue?.first?.objectValue
+    #expect(told?["index"] == 1 && told?["code"] == .string(fault.code))
+    let detail = try #require(told?["detail"]?.stringValue)
+    #expect(detail.contains(fault.words), "\(detail)")
+  }
+
+  @Test(arguments: ["application/json", "application/x-www-form-urlencoded", "application/vnd.x+json"])
+  func `a byte order mark before JSON is skipped, and UTF-16 is called by its name`(
+    type: String
+  ) async throws {
+    let world = try await world()
+    let body = JSONValue.object(["input": .string(Self.spellings[0])]).encoded
+    let marked = try await world.call(
+      "POST", "/v1/embeddings", headers: ["Content-Type": type], body: [0xEF, 0xBB, 0xBF] + body)
+    #expect(marked.status == 200)
+    guard type != "application/x-www-form-urlencoded" else { return }
+    let wide = try await world.call(
+      "POST", "/v1/embeddings", headers: ["Content-Type": type],
+      body: [0xFF, 0xFE] + body.flatMap { [$0, 0] })
+    #expect(wide.status == 400)
+    #expect(try wide.object()["detail"]?.stringValue?.contains("UTF-16") == true)
+  }
+}

@@ -1,0 +1,72 @@
+import Checkpoints
+import Encoders
+import Foundation
+import Images
+import NeuralNetworks
+import OneDNNLowering
+import TensorGraph
+import Tensors
+import Testing
+
+private let python = ProcessInfo.processInfo.environment["BYOL_PYTHON"]
+
+/// The output of an interpreter, or nil where it ends with an error.
+private func output(_ arguments: [String]) -> Data? {
+  guard let python else { return nil }
+  let (process, pipe) = (Process(), Pipe())
+  process.executableURL = URL(fileURLWithPath: python)
+  process.arguments = arguments
+  process.standardOutput = pipe
+  guard (try? process.run()) != nil else { return nil }
+  let data = pipe.fileHandleForReading.readDataToEndOfFile()
+  process.waitUntilExit()
+  return process.terminationStatus == 0 ? data : nil
+}
+
+private let hasTorchvision =
+  output(["-c", "import importlib.util, sys\nnames = ['torchvision', 'safetensors', 'PIL']\nsys.exit(not all(map(importlib.util.find_spec, names)))"]) != nil
+
+/// What torchvision computes from our model files, by the script that the documents name.
+@Suite(.enabled(if: hasTorchvision, "BYOL_PYTHON names no interpreter with torchvision"))
+struct `Model files in torchvision` {
+  @Test(
+    arguments: [EncoderConfiguration.Architecture.resnet18, .resnet50],
+    EncoderConfiguration.Stem.allCases)
+  func `torchvision computes the same vector`(
+    _ architecture: EncoderConfiguration.Architecture, stem: EncoderConfiguration.Stem
+  ) throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let (file, picture) = (folder.path + "/model.safetensors", folder.path + "/picture.png")
+    var pixels = [UInt8](repeating: 0, count: 64 * 64 * 3)
+    for index in pixels.indices { pixels[index] = UInt8(index * index / 7 % 251) }
+    let image = Raster(width: 64, height: 64, pixels: pixels)
+    let bytes = try image.png()
+    try Data(bytes).write(to: URL(fileURLWithPath: picture))
+    var model = EncoderModel(
+      random: EncoderConfiguration(architecture: architecture, stem: stem), imageSize: 64, seed: 3)
+    // Running statistics as of a network in use, so that a normalisation left out would show.
+    for (index, tensor) in model.tensors.enumerated() where tensor.name.contains("running_") {
+      for channel in tensor.values.indices {
+        model.tensors[index].values[channel] += Float(channel % 7) / 10
+      }
+    }
+    try model.safetensors.write(to: file)
+    let ours = try EmbeddingEncoder(
+      modelFile: file, lowering: OneDNNLowering(threads: ThreadBudget(1), precision: .float32)
+    ).embed(image)
+    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("Scripts/torchvision_embedding.py").path
+    let text = try #require(output([script, file, picture]), "the script failed")
+    let theirs = try JSONDecoder().decode([Float].self, from: text)
+    #expect(theirs.count == ours.count)
+    func product(_ x: [Float], _ y: [Float]) -> Double {
+      zip(x, y).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+    }
+    let cosine =
+      product(ours, theirs) / (product(ours, ours) * product(theirs, theirs)).squareRoot()
+    #expect(cosine > 1 - 1e-6, "\(cosine)")
+  }
+}
