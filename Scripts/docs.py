@@ -100,6 +100,7 @@ LIMITS = {
     "ViewGridLimits": "Sources/Images/ViewGrid.swift",
     "AdmissionLimits": "Sources/Datasets/Admission/AdmissionLimits.swift",
     "EmbeddingLimits": "Sources/API/Embeddings/EmbeddingRequest.swift",
+    "EmbeddingQueueLimits": "Sources/EmbeddingService/EmbeddingService.swift",
     "RecipeLimits": "Sources/Recipes/RecipeLimits.swift",
     "RunSettings": "Sources/Runs/State/RunSettings.swift",
     "MetricLimits": "Sources/Metrics/Metric.swift",

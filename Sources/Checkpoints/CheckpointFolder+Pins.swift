@@ -28,7 +28,8 @@ extension CheckpointFolder {
   public func pin(step: Int, at milliseconds: Int64) throws(CheckpointError) -> Bool {
     guard try steps().contains(step) else { return false }
     do throws(FileSystemError) {
-      try fileSystem.replaceFile("\(directory)/\(pinName(step))", with: Array("\(milliseconds)".utf8))
+      try fileSystem.replaceFile(
+        "\(directory)/\(pinName(step))", with: Array("\(milliseconds)".utf8))
     } catch {
       throw .fileSystem(error)
     }

@@ -7,7 +7,8 @@ import Testing
 
 /// How much memory pictures take that are decoded at once.
 @Suite struct EmbeddingDecodingTests {
-  @Test func `no more is decoded at once than the budget allows, and a larger picture is decoded alone`()
+  @Test
+  func `no more is decoded at once than the budget allows, and a larger picture is decoded alone`()
     async throws
   {
     let picture = try plainBytes(red: 1)

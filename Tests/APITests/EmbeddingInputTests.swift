@@ -32,11 +32,15 @@ import Testing
   private static let unpadded = base64.replacing("=", with: "")
   private static let urlSafe = base64.replacing("+", with: "-").replacing("/", with: "_")
   private static let wrapped = Data(picture)
-    .base64EncodedString(options: [.lineLength76Characters, .endLineWithCarriageReturn, .endLineWithLineFeed])
+    .base64EncodedString(options: [
+      .lineLength76Characters, .endLineWithCarriageReturn, .endLineWithLineFeed,
+    ])
   private static let percentEncoded =
     base64.replacing("+", with: "%2B").replacing("/", with: "%2f").replacing("=", with: "%3D")
-  private static let everyByte = picture.map { "%" + String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
-    .joined()
+  private static let everyByte = picture.map {
+    "%" + String($0 >> 4, radix: 16) + String($0 & 15, radix: 16)
+  }
+  .joined()
 
   private static let spellings: [String] = [
     "data:image/png;base64,\(base64)", "data:image/png;base64,\(wrapped)",
@@ -87,7 +91,9 @@ import Testing
     #expect(detail.contains(fault.words), "\(detail)")
   }
 
-  @Test(arguments: ["application/json", "application/x-www-form-urlencoded", "application/vnd.x+json"])
+  @Test(arguments: [
+    "application/json", "application/x-www-form-urlencoded", "application/vnd.x+json",
+  ])
   func `a byte order mark before JSON is skipped, and UTF-16 is called by its name`(
     type: String
   ) async throws {

@@ -99,9 +99,10 @@ import Training
     #expect(try await model(nil) == "print-5")
   }
 
-  @Test(arguments: [
-    (["checkpoint": "nothing"], 404), ([:], 422), (["checkpoint": 3], 422), (["model": "x"], 422),
-  ] as [(JSONValue, Int)])
+  @Test(
+    arguments: [
+      (["checkpoint": "nothing"], 404), ([:], 422), (["checkpoint": 3], 422), (["model": "x"], 422),
+    ] as [(JSONValue, Int)])
   func `a pin of what is not there is refused`(body: JSONValue, status: Int) async throws {
     #expect(try await world.call("PUT", "/v1/models/default", json: body).status == status)
   }

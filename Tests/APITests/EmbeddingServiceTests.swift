@@ -94,7 +94,8 @@ import Testing
     #expect(loads.value == 3 && openings.value == 2)
   }
 
-  @Test func `pictures of a caller who has left are dropped before they are computed`() async throws {
+  @Test func `pictures of a caller who has left are dropped before they are computed`() async throws
+  {
     let computed = Counter()
     let gate = Gate()
     let (began, beganNow) = AsyncStream.makeStream(of: Void.self)
@@ -125,7 +126,8 @@ import Testing
     #expect(computed.value == 2)
   }
 
-  @Test func `a caller who left before asking is not computed, alone or among others`() async throws {
+  @Test func `a caller who left before asking is not computed, alone or among others`() async throws
+  {
     let computed = Counter()
     let loader = EncoderLoader(
       load: { _ in FakeEncoder(started: { computed.add() }) }, fingerprint: { $0 })

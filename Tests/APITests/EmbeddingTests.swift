@@ -178,7 +178,8 @@ import Testing
     #expect(try bytes.object()["detail"]?.stringValue?.contains("10 bytes") == true)
   }
 
-  @Test func `a picture over its limit is named however it is sent, and a body over its own is 413`()
+  @Test
+  func `a picture over its limit is named however it is sent, and a body over its own is 413`()
     async throws
   {
     let world = try await world()
@@ -202,7 +203,8 @@ import Testing
       ("multipart/form-data; boundary=x", "curl -F"), ("text/plain", "no picture"),
       ("video/mp4", "no picture"),
     ])
-  func `a body that cannot be a picture is told what to be`(type: String, words: String) async throws
+  func `a body that cannot be a picture is told what to be`(type: String, words: String)
+    async throws
   {
     let response = try await world().call(
       "POST", "/v1/embeddings", headers: ["Content-Type": type], body: try plain(red: 1).png())

@@ -133,7 +133,9 @@ extension `Checkpoint folders` {
     #expect(try reopened.steps() == [5, 6])
   }
 
-  @Test func `what is not there cannot be pinned, and a mark without a checkpoint is no pin`() throws {
+  @Test func `what is not there cannot be pinned, and a mark without a checkpoint is no pin`()
+    throws
+  {
     #expect(try !reopened.pin(step: 1, at: 0))
     try publish(1)
     #expect(try !reopened.pin(step: 2, at: 0))

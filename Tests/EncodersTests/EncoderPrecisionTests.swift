@@ -30,14 +30,16 @@ import Testing
     var model = EncoderModel(
       random: EncoderConfiguration(architecture: architecture, width: width), imageSize: side,
       normalization: Normalization(channels: channels), seed: 3)
+    // Only the vectors per channel are changed: a loop over all weights would take longer than the tests.
     for (place, tensor) in model.tensors.enumerated() {
+      let (isMean, isVariance) = (
+        tensor.name.hasSuffix("running_mean"), tensor.name.hasSuffix("running_var")
+      )
+      let isBias = tensor.name.contains("bn") && tensor.name.hasSuffix("bias")
+      guard isMean || isVariance || isBias else { continue }
       for index in tensor.values.indices {
         let wave = Float((index * 7 + place * 3) % 11) / 10 - 0.5
-        if tensor.name.hasSuffix("running_mean") { model.tensors[place].values[index] = wave / 5 }
-        if tensor.name.hasSuffix("running_var") { model.tensors[place].values[index] = 1 + wave }
-        if tensor.name.contains("bn"), tensor.name.hasSuffix("bias") {
-          model.tensors[place].values[index] = wave / 10
-        }
+        model.tensors[place].values[index] = isMean ? wave / 5 : isVariance ? 1 + wave : wave / 10
       }
     }
     return model

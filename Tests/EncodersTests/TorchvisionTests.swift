@@ -24,7 +24,10 @@ private func output(_ arguments: [String]) -> Data? {
 }
 
 private let hasTorchvision =
-  output(["-c", "import importlib.util, sys\nnames = ['torchvision', 'safetensors', 'PIL']\nsys.exit(not all(map(importlib.util.find_spec, names)))"]) != nil
+  output([
+    "-c",
+    "import importlib.util, sys\nnames = ['torchvision', 'safetensors', 'PIL']\nsys.exit(not all(map(importlib.util.find_spec, names)))",
+  ]) != nil
 
 /// What torchvision computes from our model files, by the script that the documents name.
 @Suite(.enabled(if: hasTorchvision, "BYOL_PYTHON names no interpreter with torchvision"))

@@ -25,7 +25,7 @@ public struct EmbeddingLimits: Sendable {
   /// The longest body in bytes, as JSON or as a picture's own bytes.
   public var bodyByteCount = 32 << 20
   /// The longest name of a model, in characters: a run's name with a step.
-  static let modelNameLength = 256
+  public static let modelNameLength = 256
 
   /// The defaults.
   public init() {}
@@ -56,7 +56,8 @@ extension EmbeddingOrder {
       "Send the picture's bytes themselves (curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg'), or JSON with "
       + "data: URLs as Content-Type: application/json."
     if type.hasPrefix("multipart/") {
-      return "\(type) is a form, as HTML pages and curl -F send it; forms are not read here. \(cure)"
+      return
+        "\(type) is a form, as HTML pages and curl -F send it; forms are not read here. \(cure)"
     }
     let isOther = ["text/", "audio/", "video/"].contains { type.hasPrefix($0) }
     return isOther ? "\(clipped(type)) is no picture. \(cure)" : nil

@@ -152,7 +152,9 @@ extension ModelCatalog {
     guard let found = try await holdings(of: run) else { return nil }
     guard let step = step ?? found.steps.last else {
       throw APIError(
-        .notFound, "The run \(found.id) has no model yet: it has written no checkpoint after its first update.")
+        .notFound,
+        "The run \(found.id) has no model yet: it has written no checkpoint after its first update."
+      )
     }
     if found.steps.contains(step) { return entry(found, step) }
     if step == 0 {
@@ -202,7 +204,8 @@ extension ModelCatalog {
     }
     return APIError(
       .notFound,
-      "There is no default model yet: no run that has a model has ended. Ask for \"latest\" or for \(newest.name), or pin one.")
+      "There is no default model yet: no run that has a model has ended. Ask for \"latest\" or for \(newest.name), or pin one."
+    )
   }
 
   private func unknown(_ name: String) async throws -> APIError {

@@ -102,7 +102,8 @@ extension PictureText {
       guard digits.utf8.count == 2, !digits.hasPrefix("+"), let value = UInt8(digits, radix: 16)
       else {
         throw Fault(
-          code: "not_a_data_url", detail: "The data: URL has a % that no two hexadecimal digits follow.")
+          code: "not_a_data_url",
+          detail: "The data: URL has a % that no two hexadecimal digits follow.")
       }
       bytes.append(value)
       rest = rest.dropFirst(2)
