@@ -158,7 +158,8 @@ extension Safetensors {
   private static func position(of digest: String, in bytes: [UInt8], header: SafetensorsHeader)
     -> Int?
   {
-    // The header's text is searched, not only parsed: the place counts, and a header that is spelled otherwise was not written here.
+    // The header's text is searched, not only parsed: the place counts, and a header that is spelled otherwise was not
+    // written here.
     let pattern = [UInt8]("\"\(digestKey)\":\"\(digest)\"".utf8)
     let last = header.dataStart - pattern.count
     guard last >= 8 else { return nil }

@@ -51,9 +51,9 @@ final class DecodingBudget: Sendable {
   }
 }
 
-/// An upper bound of the bytes that decoding a picture takes besides the encoded ones: four bytes per pixel as the codec delivers
-/// them, three as they are turned upright, and twelve of coefficients where a JPEG is progressive, since those are all
-/// kept until the last scan. NumPy's planes have as many bytes decoded as encoded, twice when they are narrowed.
+/// An upper bound of the bytes that decoding a picture takes besides the encoded ones: four bytes per pixel as the codec
+/// delivers them, three as they are turned upright, and twelve of coefficients where a JPEG is progressive, since those
+/// are all kept until the last scan. NumPy's planes have as many bytes decoded as encoded, twice when they are narrowed.
 func decodingCost(of header: ImageHeader, _ encodedByteCount: Int) -> Int {
   let pixels = header.width * header.height
   guard header.format != .npy else { return 2 * encodedByteCount }

@@ -49,8 +49,8 @@ public struct EmbeddingQueueLimits: Sendable {
 
 /// Keeps the models that were used last in memory and puts pictures through them.
 ///
-/// Each model decodes and computes on some threads of its own, a picture at a time on each, so that a picture's bits never
-/// depend on what else was asked for. A model that leaves memory while it works finishes what it was
+/// Each model decodes and computes on some threads of its own, a picture at a time on each, so that a picture's bits
+/// never depend on what else was asked for. A model that leaves memory while it works finishes what it was
 /// given: its weights live as long as a request holds it.
 public final class EmbeddingService: Sendable {
   private struct State {

@@ -3,8 +3,8 @@ import Synchronization
 
 /// One model in memory: a queue of pictures, and some workers that compute the same bits.
 ///
-/// The file is opened once, by the first worker. A worker compiles its encoder at its first picture, and the first idle worker takes
-/// the next picture, so a model that is asked for one picture at a time is compiled once.
+/// The file is opened once, by the first worker. A worker compiles its encoder at its first picture, and the first idle
+/// worker takes the next picture, so a model that is asked for one picture at a time is compiled once.
 final class EncoderPool: Sendable {
   /// A picture that no worker has taken yet.
   struct Waiting: Sendable {
@@ -91,8 +91,8 @@ extension EncoderPool {
   }
 
   private func enqueue(_ waiting: Waiting, _ model: OpenedModel) {
-    // The task is marked as cancelled before its handler runs. So a handler that ran before this lock was taken, and found nothing,
-    // is seen by the check, and one that runs later finds the picture: it cannot stay in the queue unread.
+    // The task is marked as cancelled before its handler runs. So a handler that ran before this lock was taken, and
+    // found nothing, is seen by the check, and one that runs later finds the picture: it cannot stay in the queue unread.
     let (isRefused, idle) = state.withLock { state in
       if Task.isCancelled { return (true, Int?.none) }
       state.waiting.append(waiting)

@@ -182,8 +182,14 @@ import Testing
   func `a picture over its limit is named however it is sent, and a body over its own is 413`()
     async throws
   {
-    let world = try await world()
-    let large = [UInt8](repeating: 0xFF, count: ImageLimits().encodedByteCount + 1)
+    let world = try World(embedding: { limits in
+      limits.image.encodedByteCount = 1000
+      limits.bodyByteCount = 2000
+    })
+    let run = try await world.run()
+    try world.checkpoint(run, step: 5)
+    try world.runs.set(run, .succeeded)
+    let large = [UInt8](repeating: 0xFF, count: 1001)
     let raw = try await world.call("POST", "/v1/embeddings", body: large)
     let text = Data(large).base64EncodedString()
     let json = try await world.call(
@@ -193,7 +199,7 @@ import Testing
       let fault = try response.object()["errors"]?.arrayValue?.first?.objectValue
       #expect(fault?["code"] == "too_many_bytes")
     }
-    let body = [UInt8](repeating: 0, count: EmbeddingLimits().bodyByteCount + 1)
+    let body = [UInt8](repeating: 0, count: 2001)
     let over = try await world.call("POST", "/v1/embeddings", body: body)
     #expect(over.status == 413)
   }

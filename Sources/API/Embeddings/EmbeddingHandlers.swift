@@ -32,8 +32,8 @@ struct EmbeddingHandlers: Sendable {
     return response
   }
 
-  /// Asks the model. Where its file went away while it was being opened, the folder is listed again: the name may mean the run's next
-  /// checkpoint by now, or one that retention has removed.
+  /// Asks the model. Where its file went away while it was being opened, the folder is listed again: the name may mean
+  /// the run's next checkpoint by now, or one that retention has removed.
   private func embed(
     _ order: EmbeddingOrder, with model: ModelCatalog.Entry
   ) async throws -> EmbeddingReply {

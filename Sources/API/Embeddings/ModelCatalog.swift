@@ -7,8 +7,9 @@ import Training
 
 /// Finds models among the runs' checkpoints.
 ///
-/// A checkpoint is a model once the run has done an update: that of step 0 holds random weights. The default changes only when a run
-/// ends or a person says so, so that whoever names no model gets vectors that can be compared from one day to the next.
+/// A checkpoint is a model once the run has done an update: that of step 0 holds random weights. The default changes only
+/// when a run ends or a person says so, so that whoever names no model gets vectors that can be compared from one day to
+/// the next.
 actor ModelCatalog {
   /// One model: a checkpoint of a run.
   struct Entry: Sendable {
@@ -70,8 +71,8 @@ actor ModelCatalog {
 
   /// Makes one model the default and keeps it from retention. The one pinned before is left to retention again.
   ///
-  /// - Throws: `APIError`: 404, or 507 where the folder cannot be written; the default is then unchanged, or both are pinned and
-  ///   the newer pin counts.
+  /// - Throws: `APIError`: 404, or 507 where the folder cannot be written; the default is then unchanged, or both are
+  ///   pinned and the newer pin counts.
   func pin(_ name: String) async throws -> Entry {
     let entry = try await model(name)
     let id = entry.record.run.id
@@ -116,8 +117,8 @@ actor ModelCatalog {
 // MARK: - Names
 
 extension ModelCatalog {
-  /// The model of a name: a run's id or name (its latest checkpoint), either with `@` and a step, `latest`, or `default`; the
-  /// default where the name is nil.
+  /// The model of a name: a run's id or name (its latest checkpoint), either with `@` and a step, `latest`, or `default`;
+  /// the default where the name is nil.
   ///
   /// - Throws: `APIError` 404, which lists what there is.
   func model(_ name: String?) async throws -> Entry {
@@ -195,7 +196,8 @@ extension ModelCatalog {
   }
 
   private func removed(_ step: Int, _ id: Identifier) -> String {
-    "The checkpoint of step \(step) of the run \(id) was removed: a run keeps its newest \(CheckpointFolder.defaultRetention), and what is pinned."
+    "The checkpoint of step \(step) of the run \(id) was removed: a run keeps its newest "
+      + "\(CheckpointFolder.defaultRetention), and what is pinned."
   }
 
   private func noDefault() async throws -> APIError {
@@ -204,7 +206,8 @@ extension ModelCatalog {
     }
     return APIError(
       .notFound,
-      "There is no default model yet: no run that has a model has ended. Ask for \"latest\" or for \(newest.name), or pin one."
+      "There is no default model yet: no run that has a model has ended. Ask for \"latest\" or for "
+        + "\(newest.name), or pin one."
     )
   }
 
@@ -227,7 +230,7 @@ extension ModelCatalog {
     (index, indexing) = (nil, nil)
   }
 
-  /// All runs that have a model or had one, newest first. Made anew only where some run has changed since; the requests that come
+  /// All runs that have a model, newest first. Made anew only where some run has changed since; the requests that come
   /// meanwhile wait for the one that makes it.
   private func holdings() async throws -> [Holdings] {
     let revision = runs.revision

@@ -3,8 +3,9 @@ import Images
 
 /// Reads a picture out of a string of a JSON body: a `data:` URL (RFC 2397), or base64 alone.
 ///
-/// Base64 is taken as programs write it: wrapped into lines as MIME does (RFC 2045), with or without padding, in the usual or in the URL-safe
-/// alphabet (RFC 4648 §5), percent-encoded or not. Anything else is told apart, so that the sender knows what to change.
+/// Base64 is taken as programs write it: wrapped into lines as MIME does (RFC 2045), with or without padding, in the
+/// usual or in the URL-safe alphabet (RFC 4648 §5), percent-encoded or not. Anything else is told apart, so that the
+/// sender knows what to change.
 enum PictureText {
   /// Why a string holds no picture.
   struct Fault: Error, Equatable {
@@ -39,7 +40,7 @@ enum PictureText {
     }
     let type = String(decoding: text[..<comma], as: UTF8.self).lowercased().filter { $0 != " " }
     let data = text[text.index(after: comma)...]
-    return type.hasSuffix(";base64") ? try base64(data) : try percentDecoded(data)
+    return type.hasSuffix(";base64") ? try base64(data) : try percentDecoded(Array(data))
   }
 }
 
@@ -49,7 +50,10 @@ extension PictureText {
   private static let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
 
   private static func base64(_ text: Substring.UTF8View) throws(Fault) -> [UInt8] {
-    let text = text.contains(UInt8(ascii: "%")) ? try percentDecoded(text) : Array(text)
+    // Most programs write what the library reads: padded, in one line. Tens of megabytes need no second look then.
+    var text = Array(text)
+    if let bytes = Data(base64Encoded: Data(text)) { return Array(bytes) }
+    if text.contains(UInt8(ascii: "%")) { text = try percentDecoded(text) }
     var digits: [UInt8] = []
     digits.reserveCapacity(text.count + 3)
     var padding = 0
@@ -89,7 +93,7 @@ extension PictureText {
     }
   }
 
-  private static func percentDecoded(_ text: Substring.UTF8View) throws(Fault) -> [UInt8] {
+  private static func percentDecoded(_ text: [UInt8]) throws(Fault) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count)
     var rest = text[...]
@@ -113,6 +117,9 @@ extension PictureText {
 
   /// Blank, tab, line feed, carriage return, form feed.
   private static func isSpace(_ byte: UInt8) -> Bool {
-    [0x20, 0x09, 0x0A, 0x0D, 0x0C].contains(byte)
+    switch byte {
+    case 0x20, 0x09, 0x0A, 0x0D, 0x0C: true
+    default: false
+    }
   }
 }

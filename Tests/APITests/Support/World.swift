@@ -23,7 +23,8 @@ final class World: Sendable {
     queue: EmbeddingQueueLimits = EmbeddingQueueLimits(), uploadByteCount: Int = 1 << 20,
     admission: FakeAdmission = FakeAdmission(),
     logger: Logger = Logger(label: "test"),
-    streams: (inout EventStreamLimits) -> Void = { _ in }
+    streams: (inout EventStreamLimits) -> Void = { _ in },
+    embedding: (inout EmbeddingLimits) -> Void = { _ in }
   ) throws {
     folder = NSTemporaryDirectory() + "byol-api-\(UUID().uuidString)"
     try FileManager.default.createDirectory(
@@ -43,6 +44,7 @@ final class World: Sendable {
       contract: try repositoryFile("openapi.yaml"),
       files: try StaticFiles(folder: repositoryPath("Public")), logger: logger)
     streams(&service.eventStreamLimits)
+    embedding(&service.embeddingLimits)
     self.service = service
   }
 
