@@ -48,11 +48,12 @@ public struct Limits: Sendable, Equatable {
   public var bodyProgressTimeout: Duration = .seconds(15)
   /// Longest time a body may keep the server waiting in all; the time that a handler takes does not count.
   public var bodyTimeout: Duration = .seconds(21600)
-  /// Longest time a client may acknowledge nothing of a response, and longer by what its receive buffer may hold: the
-  /// bytes it has acknowledged, at most `peerBufferBytes`, at `minimumRate`.
+  /// Longest time a client may acknowledge nothing of a response, besides the time in which it reads at `minimumRate` what
+  /// makes its system send a window update.
   public var writeProgressTimeout: Duration = .seconds(15)
-  /// What a client's receive buffer is taken to hold unread, in bytes.
-  public var peerBufferBytes = 512 * 1024
+  /// Most bytes that a client is taken to read before its system sends a window update. It is a quarter of what it has
+  /// acknowledged, and at least one segment, where that is less.
+  public var windowUpdateBytes = 512 * 1024
   /// Longest time a response may wait for the client in all; an event stream waits only while the client does not read.
   public var writeTimeout: Duration = .seconds(21600)
   /// Slowest client tolerated, in bytes per second of waiting for it, once `rateGrace` has passed.

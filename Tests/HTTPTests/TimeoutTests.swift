@@ -79,7 +79,7 @@ private let echo = Route("POST", "/echo") { request in
       [large],
       configure: {
         $0.limits.writeProgressTimeout = .milliseconds(300)
-        $0.limits.peerBufferBytes = 0
+        $0.limits.windowUpdateBytes = 0
       }
     ) { server, port in
       // The server gives up by itself: nothing is read until it has.

@@ -98,14 +98,18 @@ struct ConnectionPolicy {
 
     /// Longest time without an acknowledgement.
     ///
-    /// The client's system acknowledges what arrives in its receive buffer, and when that is full tells us of room only
-    /// after a good part of it has been read. A client that reads steadily may therefore seem silent for as long as
-    /// it takes to read what its buffer holds: at most what was acknowledged.
+    /// The client's system acknowledges what arrives in its receive buffer. Once that is full it sends a window update only
+    /// after a good part of the buffer has been read (silly window avoidance, RFC 9293 section 3.8.6.2.2): a segment, a
+    /// sixteenth of the buffer on Linux, a quarter elsewhere. A client that reads steadily may therefore seem silent for as long as
+    /// it takes to read that much. The buffer is at most what was acknowledged.
     func patience(_ limits: Limits, rate: Int) -> Instant {
-      max(
-        nanoseconds(limits.writeProgressTimeout),
-        timePaid(min(acknowledged, limits.peerBufferBytes), rate))
+      let lump = min(acknowledged, max(acknowledged / 4, Sending.largestSegment))
+      return nanoseconds(limits.writeProgressTimeout)
+        + timePaid(min(lump, limits.windowUpdateBytes), rate)
     }
+
+    /// The largest TCP segment, that of the loopback interface, in bytes.
+    private static let largestSegment = 64 * 1024
 
     /// When the client has been too slow unless it acknowledges more until then.
     func end(_ limits: Limits, rate: Int) -> Instant? {
