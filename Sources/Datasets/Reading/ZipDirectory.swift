@@ -154,7 +154,9 @@ struct ZipRecord {
 
   /// The record at an offset of the file, of a zip that begins at `start`; nil where there is none.
   init?(in file: ReadableFile, at position: Int, start: Int) {
-    guard let head = file.bytes(at: position, count: ZipDirectory.recordByteCount) else { return nil }
+    guard let head = file.bytes(at: position, count: ZipDirectory.recordByteCount) else {
+      return nil
+    }
     var reader = ByteReader(bytes: head)
     guard reader.take(UInt32.self) == 0x0201_4B50, let version = reader.take(UInt16.self),
       reader.take(UInt16.self) != nil, let flags = reader.take(UInt16.self),
