@@ -7,6 +7,18 @@
 #include <string.h>
 #include <zlib.h>
 
+// A reader of tars, plain or compressed by gzip or zstd; NULL where there is no memory.
+static inline struct archive *byol_tar_reader_new(void) {
+  struct archive *archive = archive_read_new();
+  if (!archive) return NULL;
+  archive_read_support_format_tar(archive);
+  archive_read_support_filter_gzip(archive);
+  archive_read_support_filter_zstd(archive);
+  // Without it, what follows an archive's end mark is dropped without a word.
+  archive_read_set_options(archive, "read_concatenated_archives");
+  return archive;
+}
+
 // A decoder of Deflate (RFC 1951) without zlib's head; NULL where there is no memory. It stays at one address, since
 // zlib's state points back at it.
 static inline z_stream *byol_inflater_new(void) {

@@ -26,7 +26,7 @@ final class TarReader: EntryReader {
   private static let faultLimit = 100
 
   init(path: String, byteCount: Int, limits: AdmissionLimits) throws(AdmissionError) {
-    guard let opened = unsafe archive_read_new() else {
+    guard let opened = unsafe byol_tar_reader_new() else {
       throw .unreadableSource("There is no memory to open the archive.")
     }
     unsafe archive = opened
@@ -34,11 +34,6 @@ final class TarReader: EntryReader {
     fileByteCount = byteCount
     unsafe block = .allocate(byteCount: TarReader.blockByteCount, alignment: 64)
     unsafe plainLocale = newlocale(1 << LC_CTYPE, "C", nil)
-    unsafe archive_read_support_format_tar(opened)
-    unsafe archive_read_support_filter_gzip(opened)
-    unsafe archive_read_support_filter_zstd(opened)
-    // Without it, what follows an archive's end mark is dropped without a word.
-    unsafe archive_read_set_options(opened, "read_concatenated_archives")
     guard unsafe archive_read_open_filename(opened, path, 1 << 18) == ARCHIVE_OK else {
       let detail = unsafe message(of: opened)
       throw .unsupportedArchive("Not a tar, tar.gz, tar.zst or zip archive: \(detail)")
