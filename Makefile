@@ -39,7 +39,7 @@ test: packages ## build and run the tests (FILTER=HTTPTests for some)
 
 .PHONY: faults
 faults: packages ## kill services and workers at random, fail every write, fill disk and database
-	Scripts/build-tests.sh
+	swift build --build-tests
 	Scripts/faults.sh
 
 # XCTest and Foundation leak a few bytes of their own, so leaks are not looked for.
@@ -57,7 +57,7 @@ tsan: packages ## the same with the thread sanitizer, without the engine's tests
 # The same binary serves processors that this machine is not: their kernels run here in an emulator, slowly.
 .PHONY: processors
 processors: packages ## the engine's cases on emulated processors with AVX2 and with SSE4 alone (qemu-user)
-	Scripts/build-tests.sh
+	swift build --build-tests
 	for processor in Haswell Nehalem; do \
 	  echo "== $$processor"; \
 	  qemu-x86_64 -cpu "$$processor" "$$(swift build --show-bin-path)/byolPackageTests.xctest" \

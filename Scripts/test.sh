@@ -16,7 +16,7 @@ measure() {
 }
 
 started=$SECONDS
-Scripts/build-tests.sh
+swift build --build-tests --explicit-target-dependency-import-check error
 built=$SECONDS
 measure
 build_processor=$processor
