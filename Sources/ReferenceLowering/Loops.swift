@@ -1,23 +1,23 @@
 import TensorGraph
 import Tensors
 
-/// Calls `body(x, w, y)` for every product of a convolution, with the places of its three elements.
-func forEachTap(
+/// Calls `body(x, w, y)` for every product of a convolution, with the row-major indices of its three elements.
+func forEachProduct(
   _ input: Shape, _ weight: Operand, _ output: Operand, _ stride: Int, _ padding: Int,
   _ body: (_ x: Int, _ w: Int, _ y: Int) -> Void
 ) {
   let x = Operand(shape: input, values: [])
-  let (out, taps) = (output.shape, weight.shape)
+  let (out, kernel) = (output.shape, weight.shape)
   for n in 0..<out[0] {
     for o in 0..<out[1] {
       for row in 0..<out[2] {
         for column in 0..<out[3] {
           let y = output.index(n, o, row, column)
-          for c in 0..<taps[1] {
-            for ky in 0..<taps[2] {
+          for c in 0..<kernel[1] {
+            for ky in 0..<kernel[2] {
               let inputRow = row * stride - padding + ky
               guard inputRow >= 0, inputRow < input[2] else { continue }
-              for kx in 0..<taps[3] {
+              for kx in 0..<kernel[3] {
                 let inputColumn = column * stride - padding + kx
                 guard inputColumn >= 0, inputColumn < input[3] else { continue }
                 body(x.index(n, c, inputRow, inputColumn), weight.index(o, c, ky, kx), y)
@@ -30,7 +30,8 @@ func forEachTap(
   }
 }
 
-/// Calls `body(x, y)` for every window with the places of its first greatest element and of its output.
+/// Calls `body(x, y)` for every pooling window, with the row-major indices of its first greatest element and of its
+/// output.
 func forEachWindowMaximum(
   _ input: Operand, _ output: Operand, _ size: Int, _ stride: Int, _ padding: Int,
   _ body: (_ x: Int, _ y: Int) -> Void
@@ -46,8 +47,8 @@ func forEachWindowMaximum(
               guard (0..<shape[2]).contains(inputRow), (0..<shape[3]).contains(inputColumn) else {
                 continue
               }
-              let place = input.index(n, c, inputRow, inputColumn)
-              if best < 0 || input.values[place] > input.values[best] { best = place }
+              let index = input.index(n, c, inputRow, inputColumn)
+              if best < 0 || input.values[index] > input.values[best] { best = index }
             }
           }
           body(best, output.index(n, c, row, column))
