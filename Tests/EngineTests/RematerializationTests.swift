@@ -91,6 +91,6 @@ import Testing
       program.write((0..<count).map { Float(($0 * 37 + leaf.node) % 101) / 50 - 1 }, to: leaf.name)
     }
     try program.run()
-    return (graph.outputs.map { program.read($0.name) }, program.arenaByteCount)
+    return (graph.outputs.map { program.read($0.name) }, program.inspection?.arenaByteCount ?? 0)
   }
 }
