@@ -6,24 +6,29 @@ func forEachProduct(
   _ input: Shape, _ weight: Operand, _ output: Operand, _ stride: Int, _ padding: Int,
   _ body: (_ x: Int, _ w: Int, _ y: Int) -> Void
 ) {
-  let x = Operand(shape: input, values: [])
-  let (out, kernel) = (output.shape, weight.shape)
-  for n in 0..<out[0] {
-    for o in 0..<out[1] {
-      for row in 0..<out[2] {
-        for column in 0..<out[3] {
-          let y = output.index(n, o, row, column)
-          for c in 0..<kernel[1] {
-            for ky in 0..<kernel[2] {
+  let (height, width) = (input[2], input[3])
+  let (channels, kernelHeight, kernelWidth) = (weight.shape[1], weight.shape[2], weight.shape[3])
+  let (outputRows, outputColumns) = (output.shape[2], output.shape[3])
+  // The loops go through the output in row-major order.
+  var y = 0
+  for n in 0..<output.shape[0] {
+    for o in 0..<output.shape[1] {
+      for row in 0..<outputRows {
+        for column in 0..<outputColumns {
+          for c in 0..<channels {
+            for ky in 0..<kernelHeight {
               let inputRow = row * stride - padding + ky
-              guard inputRow >= 0, inputRow < input[2] else { continue }
-              for kx in 0..<kernel[3] {
+              guard inputRow >= 0, inputRow < height else { continue }
+              let x = ((n * channels + c) * height + inputRow) * width
+              let w = ((o * channels + c) * kernelHeight + ky) * kernelWidth
+              for kx in 0..<kernelWidth {
                 let inputColumn = column * stride - padding + kx
-                guard inputColumn >= 0, inputColumn < input[3] else { continue }
-                body(x.index(n, c, inputRow, inputColumn), weight.index(o, c, ky, kx), y)
+                guard inputColumn >= 0, inputColumn < width else { continue }
+                body(x + inputColumn, w + kx, y)
               }
             }
           }
+          y += 1
         }
       }
     }
