@@ -71,8 +71,8 @@ func evaluate(_ operation: Operation, _ operands: [Operand], _ shapes: [Shape]) 
   case .globalAveragePool:
     let pixels = operands[0].channelStride
     return [
-      shapes[0].indices.map { plane in
-        operands[0].values[plane * pixels..<(plane + 1) * pixels].reduce(0, +) / Double(pixels)
+      shapes[0].indices.map { map in
+        operands[0].values[map * pixels..<(map + 1) * pixels].reduce(0, +) / Double(pixels)
       }
     ]
   case .globalAveragePoolGradient(let input):

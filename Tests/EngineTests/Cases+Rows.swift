@@ -19,7 +19,7 @@ extension Case {
         Case("overlapping rows of \(more)", [.input("b", more)]) {
           get($0, "b").rows(0..<3) * get($0, "b").rows(2..<5)
         },
-        // The gradient of a slice of a slice places rows in zeros twice.
+        // The gradient of a slice of a slice pads rows with zeros twice.
         Case("rows of rows of \(more)", [.input("b", more)]) {
           get($0, "b").rows(1..<5).rows(0..<2).squared()
         },

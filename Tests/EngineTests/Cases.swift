@@ -39,9 +39,9 @@ extension Case {
       ) {
         get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)
       },
-      // More places than one piece of our own gradients of weights holds.
+      // More positions than one tile of our own gradients of weights holds.
       Case(
-        "a convolution of many places",
+        "a convolution of many positions",
         [.input("x", [3, 32, 27, 26]), .variable("w", [32, 32, 3, 3])]
       ) { get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1) },
       Case(
@@ -56,10 +56,10 @@ extension Case {
       (48, 32, 27, 25, 1), (48, 32, 26, 28, 1), (32, 48, 26, 28, 1), (48, 32, 36, 36, 2),
       (32, 48, 36, 36, 2), (48, 32, 22, 22, 2), (48, 32, 24, 22, 2),
     ].map { c, o, height, width, stride in
-      // Planes and lines of even and odd lengths, for places are summed in pairs; the wider operand of both is read
-      // where it lies.
+      // Feature maps and rows of even and odd lengths, because positions are summed in pairs. The operand with more
+      // channels is read in place, the other is packed.
       Case(
-        "a pointwise convolution \(c)→\(o) of \(height)×\(width) places, each \(stride)",
+        "a pointwise convolution \(c)→\(o) of \(height)×\(width), stride \(stride)",
         [.input("x", [3, c, height, width]), .variable("w", [o, c, 1, 1])]
       ) { get($0, "x").convolved(with: get($0, "w"), stride: stride, padding: 0) }
     }
@@ -220,7 +220,7 @@ extension Case {
         get($0, "x").maxPooled(size: 3, stride: 2, padding: 1)
       },
       Case(
-        "max pooling 3/2 of an even plane of \(channels) channels",
+        "max pooling 3/2 of an even feature map of \(channels) channels",
         [.input("x", [2, channels, 10, 8])]
       ) {
         get($0, "x").maxPooled(size: 3, stride: 2, padding: 1)

@@ -95,7 +95,10 @@ import Testing
   @Test func `a hand-written kernel fixes the layout of its weights`() throws {
     let network = Network()
     let layouts = try layouts(of: network, .bfloat16, hasAVX512: true)
-    let convolution = try #require(network.recorder.graph.nodes.firstIndex { $0.operation == .convolution(stride: 1, padding: 1) })
+    let convolution = try #require(
+      network.recorder.graph.nodes.firstIndex {
+        $0.operation == .convolution(stride: 1, padding: 1)
+      })
     guard case .handWritten(.data(.winograd, isGradient: false)) = layouts.kernels[convolution]
     else {
       Issue.record("\(layouts)")
