@@ -47,6 +47,7 @@ let package = Package(
     .target(name: "ReferenceLowering", dependencies: ["TensorGraph", "Tensors"]),
     .target(
       name: "OneDNNLowering", dependencies: ["TensorGraph", "Tensors", "COneDNN", "CKernels"]),
+    .target(name: "Engines", dependencies: ["TensorGraph", "ReferenceLowering", "OneDNNLowering"]),
 
     // Networks and pictures.
     .target(name: "NeuralNetworks", dependencies: ["TensorGraph", "Tensors", "Randomness"]),
@@ -115,7 +116,7 @@ let package = Package(
       dependencies: [
         "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService", "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
-        "TensorGraph", "Tensors", "OneDNNLowering", "JSONTree", "Metrics", "Durability", "Threads",
+        "TensorGraph", "Tensors", "Engines", "JSONTree", "Metrics", "Durability", "Threads",
         "Identifiers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -141,7 +142,7 @@ let package = Package(
     .testTarget(
       name: "EngineTests",
       dependencies: [
-        "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Randomness",
+        "Engines", "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Randomness",
         "CKernels",
       ],
       exclude: ["Fixtures"]),

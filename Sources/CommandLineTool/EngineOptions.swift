@@ -1,9 +1,27 @@
 import ArgumentParser
-import OneDNNLowering
+import Engines
 import TensorGraph
 import Tensors
 
-/// A precision, or the processor's fastest.
+/// One of the engines of this build, by name.
+struct EngineChoice: ExpressibleByArgument, CustomStringConvertible {
+  static var allValueStrings: [String] { Engines.all.map(\.name) }
+
+  /// The engine; at first the usual one.
+  var engine = Engines.all[0]
+
+  init() {}
+
+  init?(argument: String) {
+    guard let engine = Engines.named(argument) else { return nil }
+    self.engine = engine
+  }
+
+  var name: String { engine.name }
+  var description: String { name }
+}
+
+/// A precision, or the engine's fastest.
 enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
   case auto, float32, bfloat16
 }
@@ -11,18 +29,24 @@ enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
 extension PrecisionChoice {
   /// The precision to compute in.
   ///
-  /// - Throws: `ValidationError` where the processor does not multiply it.
-  func resolved() throws -> Precision {
-    let best = OneDNNLowering.bestPrecision
-    guard self != .bfloat16 || best == .bfloat16 else {
-      throw ValidationError("This processor does not multiply bfloat16; take auto or float32.")
+  /// - Throws: `ValidationError` where the engine does not compute in it on this machine.
+  func resolved(on engine: Engine) throws -> Precision {
+    guard let precision = Precision(rawValue: rawValue) else { return engine.bestPrecision }
+    guard engine.precisions.contains(precision) else {
+      let known = engine.precisions.map(\.rawValue).joined(separator: ", ")
+      throw ValidationError(
+        "The engine \(engine.name) does not compute in \(precision.rawValue) on this machine; take auto or \(known)."
+      )
     }
-    return self == .float32 ? .float32 : best
+    return precision
   }
 }
 
 /// How the engine computes.
 struct EngineOptions: ParsableArguments {
+  @Option(name: .customLong("engine"), help: "What computes; reference is slow, for comparisons.")
+  var choice = EngineChoice()
+
   @Option(help: "auto (bfloat16 where the processor multiplies it), float32 or bfloat16.")
   var precision = PrecisionChoice.auto
 
@@ -35,6 +59,9 @@ struct EngineOptions: ParsableArguments {
     }
   }
 
+  /// What computes.
+  var engine: Engine { choice.engine }
+
   /// The threads to compute on.
   var budget: ThreadBudget { Machine.threads(threads) }
 
@@ -43,14 +70,14 @@ struct EngineOptions: ParsableArguments {
 
   /// The precision asked for.
   ///
-  /// - Throws: `ValidationError` where the processor does not multiply it.
+  /// - Throws: `ValidationError` where the engine does not compute in it on this machine.
   var resolvedPrecision: Precision {
-    get throws { try precision.resolved() }
+    get throws { try precision.resolved(on: engine) }
   }
 
   /// A lowering with these choices.
-  func lowering() throws -> OneDNNLowering {
-    OneDNNLowering(threads: budget, precision: try resolvedPrecision)
+  func lowering() throws -> any Lowering {
+    engine.lowering(threads: budget, precision: try resolvedPrecision)
   }
 }
 

@@ -1,6 +1,6 @@
 import Foundation
-import OneDNNLowering
 import Recipes
+import TensorGraph
 import Tensors
 
 /// The machine this process runs on, asked once at start.
@@ -10,12 +10,12 @@ enum Machine {
     max(1, ProcessInfo.processInfo.activeProcessorCount)
   }
 
-  /// What a run may use of it, for a recipe's automatic values.
-  static func size(_ threads: ThreadBudget) -> MachineSize {
+  /// What a run on an engine may use of it, for a recipe's automatic values.
+  static func size(_ threads: ThreadBudget, on engine: Engine) -> MachineSize {
     MachineSize(
       cores: threads.count,
       memoryByteCount: Int(clamping: ProcessInfo.processInfo.physicalMemory),
-      precision: OneDNNLowering.bestPrecision)
+      precision: engine.bestPrecision)
   }
 
   /// The given number of threads, or one per processor.

@@ -21,7 +21,7 @@ extension TrainCommand {
     let frozen = try folder.recipe(request) { request in
       let resolved = try request.resolve(
         dataset: DatasetSize(trainingPicturesOf: pack),
-        machine: Machine.size(Machine.threads(threads)))
+        machine: Machine.size(Machine.threads(threads), on: engine.engine))
       resolved.warnings.forEach(say)
       return resolved.recipe
     }

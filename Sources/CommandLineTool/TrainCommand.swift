@@ -4,7 +4,6 @@ import Datasets
 import Durability
 import Foundation
 import NeuralNetworks
-import OneDNNLowering
 import Recipes
 import Runs
 import TensorGraph
@@ -37,6 +36,9 @@ struct TrainCommand: ParsableCommand {
   var output: String?
 
   @OptionGroup var recipe: RecipeOptions
+
+  @Option(help: "What computes; reference is slow, for comparisons.")
+  var engine = EngineChoice()
 
   @Option(help: "Threads; default: one per processor.")
   var threads: Int?
@@ -89,8 +91,8 @@ struct TrainCommand: ParsableCommand {
     try train(pictures: pictures, output: output, request)
   }
 
-  func lowering(_ recipe: Recipe) -> OneDNNLowering {
-    OneDNNLowering(threads: Machine.threads(threads), precision: recipe.precision)
+  func lowering(_ recipe: Recipe) -> any Lowering {
+    engine.engine.lowering(threads: Machine.threads(threads), precision: recipe.precision)
   }
 }
 

@@ -50,8 +50,8 @@ public final class EmbeddingEncoder {
     }
   }
 
-  /// What a run does, in order.
-  public var steps: [ProgramStep] { program.steps }
+  /// What a run does, in order; nothing if the engine does not show it.
+  public var steps: [ProgramStep] { program.inspection?.steps ?? [] }
 
   /// Opens a model file.
   ///
@@ -106,7 +106,11 @@ public final class EmbeddingEncoder {
     -> [Float]
   {
     program.write(channelsLast: prepared.span, to: "pictures")
-    try program.run(afterEachStep: afterEachStep)
+    if let inspection = program.inspection {
+      try inspection.run(afterEachStep: afterEachStep)
+    } else {
+      try program.run()
+    }
     return program.read("representation")
   }
 }

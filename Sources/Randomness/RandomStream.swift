@@ -1,6 +1,6 @@
 /// What a random stream is for. The raw value is part of the stream's key: never renumber a case.
 public enum RandomPurpose: UInt32, Sendable, CaseIterable {
-  /// Initial weights; `index` is the parameter's place in the network.
+  /// Initial weights; `index` is the parameter's number in the network.
   case weights = 1
   /// The order of the pictures in an epoch.
   case order = 2

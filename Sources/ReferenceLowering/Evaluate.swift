@@ -2,7 +2,7 @@ import Glibc
 import TensorGraph
 import Tensors
 
-/// The results of one operation, one array a result.
+/// The results of one operation, one array per result.
 func evaluate(_ operation: Operation, _ operands: [Operand], _ shapes: [Shape]) -> [[Double]] {
   func unary(_ body: (Double) -> Double) -> [[Double]] { [operands[0].values.map(body)] }
   func binary(_ body: (Double, Double) -> Double) -> [[Double]] {
@@ -14,26 +14,26 @@ func evaluate(_ operation: Operation, _ operands: [Operand], _ shapes: [Shape]) 
 
   case .convolution(let stride, let padding):
     var y = shapes[0].zeros
-    forEachTap(operands[0].shape, operands[1], y, stride, padding) { x, w, out in
+    forEachProduct(operands[0].shape, operands[1], y, stride, padding) { x, w, out in
       y.values[out] += operands[0].values[x] * operands[1].values[w]
     }
     return [y.values]
   case .convolutionInputGradient(let stride, let padding, let input):
     var dx = input.zeros
-    forEachTap(input, operands[1], operands[0], stride, padding) { x, w, out in
+    forEachProduct(input, operands[1], operands[0], stride, padding) { x, w, out in
       dx.values[x] += operands[0].values[out] * operands[1].values[w]
     }
     return [dx.values]
   case .convolutionWeightGradient(let stride, let padding, let weight):
     var dw = weight.zeros
-    forEachTap(operands[1].shape, dw, operands[0], stride, padding) { x, w, out in
+    forEachProduct(operands[1].shape, dw, operands[0], stride, padding) { x, w, out in
       dw.values[w] += operands[0].values[out] * operands[1].values[x]
     }
     return [dw.values]
 
   case .convolutionWithBias(let stride, let padding, let relu):
     var y = shapes[0].zeros
-    forEachTap(operands[0].shape, operands[1], y, stride, padding) { x, w, out in
+    forEachProduct(operands[0].shape, operands[1], y, stride, padding) { x, w, out in
       y.values[out] += operands[0].values[x] * operands[1].values[w]
     }
     for index in y.values.indices {
@@ -71,8 +71,8 @@ func evaluate(_ operation: Operation, _ operands: [Operand], _ shapes: [Shape]) 
   case .globalAveragePool:
     let pixels = operands[0].channelStride
     return [
-      shapes[0].indices.map { plane in
-        operands[0].values[plane * pixels..<(plane + 1) * pixels].reduce(0, +) / Double(pixels)
+      shapes[0].indices.map { map in
+        operands[0].values[map * pixels..<(map + 1) * pixels].reduce(0, +) / Double(pixels)
       }
     ]
   case .globalAveragePoolGradient(let input):
@@ -142,6 +142,6 @@ func evaluate(_ operation: Operation, _ operands: [Operand], _ shapes: [Shape]) 
 }
 
 extension Shape {
-  /// The places of all elements in row-major order.
+  /// The row-major indices of all elements.
   var indices: Range<Int> { 0..<elementCount }
 }

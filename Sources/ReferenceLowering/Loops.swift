@@ -1,36 +1,42 @@
 import TensorGraph
 import Tensors
 
-/// Calls `body(x, w, y)` for every product of a convolution, with the places of its three elements.
-func forEachTap(
+/// Calls `body(x, w, y)` for every product of a convolution, with the row-major indices of its three elements.
+func forEachProduct(
   _ input: Shape, _ weight: Operand, _ output: Operand, _ stride: Int, _ padding: Int,
   _ body: (_ x: Int, _ w: Int, _ y: Int) -> Void
 ) {
-  let x = Operand(shape: input, values: [])
-  let (out, taps) = (output.shape, weight.shape)
-  for n in 0..<out[0] {
-    for o in 0..<out[1] {
-      for row in 0..<out[2] {
-        for column in 0..<out[3] {
-          let y = output.index(n, o, row, column)
-          for c in 0..<taps[1] {
-            for ky in 0..<taps[2] {
+  let (height, width) = (input[2], input[3])
+  let (channels, kernelHeight, kernelWidth) = (weight.shape[1], weight.shape[2], weight.shape[3])
+  let (outputRows, outputColumns) = (output.shape[2], output.shape[3])
+  // The loops go through the output in row-major order.
+  var y = 0
+  for n in 0..<output.shape[0] {
+    for o in 0..<output.shape[1] {
+      for row in 0..<outputRows {
+        for column in 0..<outputColumns {
+          for c in 0..<channels {
+            for ky in 0..<kernelHeight {
               let inputRow = row * stride - padding + ky
-              guard inputRow >= 0, inputRow < input[2] else { continue }
-              for kx in 0..<taps[3] {
+              guard inputRow >= 0, inputRow < height else { continue }
+              let x = ((n * channels + c) * height + inputRow) * width
+              let w = ((o * channels + c) * kernelHeight + ky) * kernelWidth
+              for kx in 0..<kernelWidth {
                 let inputColumn = column * stride - padding + kx
-                guard inputColumn >= 0, inputColumn < input[3] else { continue }
-                body(x.index(n, c, inputRow, inputColumn), weight.index(o, c, ky, kx), y)
+                guard inputColumn >= 0, inputColumn < width else { continue }
+                body(x + inputColumn, w + kx, y)
               }
             }
           }
+          y += 1
         }
       }
     }
   }
 }
 
-/// Calls `body(x, y)` for every window with the places of its first greatest element and of its output.
+/// Calls `body(x, y)` for every pooling window, with the row-major indices of its first greatest element and of its
+/// output.
 func forEachWindowMaximum(
   _ input: Operand, _ output: Operand, _ size: Int, _ stride: Int, _ padding: Int,
   _ body: (_ x: Int, _ y: Int) -> Void
@@ -46,8 +52,8 @@ func forEachWindowMaximum(
               guard (0..<shape[2]).contains(inputRow), (0..<shape[3]).contains(inputColumn) else {
                 continue
               }
-              let place = input.index(n, c, inputRow, inputColumn)
-              if best < 0 || input.values[place] > input.values[best] { best = place }
+              let index = input.index(n, c, inputRow, inputColumn)
+              if best < 0 || input.values[index] > input.values[best] { best = index }
             }
           }
           body(best, output.index(n, c, row, column))

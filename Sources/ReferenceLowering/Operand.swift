@@ -5,7 +5,7 @@ struct Operand {
   var shape: Shape
   var values: [Double]
 
-  /// The place of element `[n, c, y, x]` of a rank-4 tensor.
+  /// The row-major index of element `[n, c, y, x]` of a rank-4 tensor.
   func index(_ n: Int, _ c: Int, _ y: Int, _ x: Int) -> Int {
     ((n * shape[1] + c) * shape[2] + y) * shape[3] + x
   }

@@ -13,7 +13,7 @@ public struct ReferenceLowering: Lowering {
 }
 
 /// Walks a graph and keeps every value as an array of doubles in row-major order.
-public final class ReferenceProgram: Program {
+public final class ReferenceProgram: InspectableProgram {
   private let graph: Graph
   private var leaves: [String: [Double]] = [:]
   private var results: [String: [Double]] = [:]
@@ -35,7 +35,7 @@ public final class ReferenceProgram: Program {
     graph.nodes.flatMap(\.shapes).reduce(0) { $0 + 8 * $1.elementCount }
   }
 
-  /// One step a node.
+  /// One step per node.
   public var steps: [ProgramStep] {
     graph.nodes.indices.map { index in
       let node = graph.nodes[index]

@@ -41,13 +41,13 @@ public struct Folding: Hashable, Sendable {
     guard var weights = values[weight], var biases = values[offset], let scales = values[scale],
       let means = values[mean], let variances = values[variance]
     else { preconditionFailure("\(self) needs the values of all five variables.") }
-    let taps = weights.count / biases.count
+    let weightsPerChannel = weights.count / biases.count
     for channel in biases.indices {
       let factor =
         Double(scales[channel]) / (Double(variances[channel]) + Double(epsilon)).squareRoot()
       biases[channel] = Float(Double(biases[channel]) - factor * Double(means[channel]))
-      for tap in channel * taps..<(channel + 1) * taps {
-        weights[tap] = Float(Double(weights[tap]) * factor)
+      for index in channel * weightsPerChannel..<(channel + 1) * weightsPerChannel {
+        weights[index] = Float(Double(weights[index]) * factor)
       }
     }
     values[weight] = weights
@@ -65,7 +65,8 @@ extension Graph {
     let pairs = foldablePairs(readers)
     let convolutions = Set(pairs.values)
     var result = FoldedGraph(graph: Graph(), foldings: [])
-    var places: [Value: Value] = [:]
+    // Where each value of this graph is in the result.
+    var mapped: [Value: Value] = [:]
     for (index, node) in nodes.enumerated() where !convolutions.contains(index) {
       var copy = node
       if let convolution = pairs[index], let folding = folding(convolution, index) {
@@ -74,21 +75,21 @@ extension Graph {
       } else if isStatistic(index, of: pairs, readers) {
         continue
       }
-      copy.inputs = copy.inputs.compactMap { places[$0] }
+      copy.inputs = copy.inputs.compactMap { mapped[$0] }
       for number in node.shapes.indices {
-        places[Value(node: index, result: number)] = Value(
+        mapped[Value(node: index, result: number)] = Value(
           node: result.graph.nodes.count, result: number)
       }
       result.graph.nodes.append(copy)
     }
     for assignment in assignments {
-      guard let variable = places[Value(node: assignment.variable)],
-        let value = places[assignment.value]
+      guard let variable = mapped[Value(node: assignment.variable)],
+        let value = mapped[assignment.value]
       else { continue }
       result.graph.assignments.append(.init(variable: variable.node, value: value))
     }
     result.graph.outputs = outputs.compactMap { output in
-      places[output.value].map { (output.name, $0) }
+      mapped[output.value].map { (output.name, $0) }
     }
     return result
   }

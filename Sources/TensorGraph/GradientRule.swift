@@ -18,7 +18,8 @@ enum GradientRule {
   /// The gradients of the operands.
   static func operandGradients(_ context: Context) -> [Tensor?] {
     let operands = context.operands
-    // A normalisation's own gradient adds the last one while it reads it.
+    // The gradient operation of batch normalisation is fused with one addition: it takes the last of the gradients as
+    // an operand of its own, and no sum of them has to be written to memory first.
     var gradients = context.gradients[...]
     var last: [Tensor] = []
     if case .batchNormalization = context.operation, gradients.count > 1 {
@@ -93,7 +94,6 @@ enum GradientRule {
       }
     case .sliceRows(let first, _):
       return [one(.placeRows(first: first, of: operands[0].shape[0]), dy)]
-    case .placeRows(let first, _): return [dy.rows(first..<first + operands[0].shape[0])]
 
     case .relu: return [one(.reluGradient, dy, context.results[0])]
     case .add: return [dy, dy]
@@ -117,9 +117,9 @@ enum GradientRule {
     case .convolutionInputGradient, .convolutionWeightGradient, .batchNormalizationGradient,
       .maxPoolGradient, .globalAveragePoolGradient, .reluGradient, .l2NormalizeGradient,
       .logSumExpOfRowsGradient, .batchNormalizationInference, .convolutionWithBias, .broadcast,
-      .interpolate, .runningAverage,
-      .optimizerUpdate:
-      preconditionFailure("\(context.operation) has no gradient rule: it is never on a loss's way.")
+      .placeRows, .interpolate, .runningAverage, .optimizerUpdate:
+      preconditionFailure(
+        "\(context.operation) has no gradient rule: it is never between a parameter and a loss.")
     }
   }
 }

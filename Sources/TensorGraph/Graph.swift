@@ -6,7 +6,7 @@ public import Tensors
 public struct Graph: Sendable, Equatable {
   /// One result of one node.
   public struct Value: Hashable, Sendable {
-    /// The node's place in `nodes`.
+    /// The node's index in `nodes`.
     public var node: Int
     /// Which of its results.
     public var result: Int
@@ -24,7 +24,7 @@ public struct Graph: Sendable, Equatable {
     public var operation: Operation
     /// The operands.
     public var inputs: [Value]
-    /// One shape a result.
+    /// The shape of each result.
     public var shapes: [Shape]
   }
 
@@ -71,7 +71,7 @@ public struct Graph: Sendable, Equatable {
 }
 
 extension Graph: CustomStringConvertible {
-  /// One line a node: `%7 = relu %6 : [2, 3, 4, 4]`, then the assignments and outputs.
+  /// One line per node: `%7 = relu %6 : [2, 3, 4, 4]`, then the assignments and outputs.
   public var description: String {
     var lines: [String] = []
     for (index, node) in nodes.enumerated() {

@@ -48,7 +48,7 @@ public struct MemoryPlan: Sendable, Equatable {
         let size = choices.byteCount(value)
         guard size > 0, choices.root(value) == value else { continue }
         let death = lastUse[value] ?? index
-        let heir = choices.inPlace(index).first { pair in
+        let taker = choices.inPlace(index).first { pair in
           let operand = choices.root(node.inputs[pair.operand])
           guard pair.result == result, lastUse[operand] == index, let block = blockOf[operand]
           else {
@@ -57,7 +57,7 @@ public struct MemoryPlan: Sendable, Equatable {
           return blocks[block].byteCount == size && blocks[block].death == index
             && !taken.contains(block)
         }
-        if let heir, let block = blockOf[choices.root(node.inputs[heir.operand])] {
+        if let taker, let block = blockOf[choices.root(node.inputs[taker.operand])] {
           taken.insert(block)
           blocks[block].death = death
           blockOf[value] = block
@@ -68,7 +68,7 @@ public struct MemoryPlan: Sendable, Equatable {
         }
       }
     }
-    byteCount = MemoryPlan.place(&blocks)
+    byteCount = MemoryPlan.assignOffsets(&blocks)
     offsets = blockOf.mapValues { blocks[$0].offset }
   }
 
@@ -81,31 +81,34 @@ public struct MemoryPlan: Sendable, Equatable {
   }
 
   /// Largest first, each at the lowest offset free for its whole life; returns the arena's size.
-  private static func place(_ blocks: inout [Block]) -> Int {
+  private static func assignOffsets(_ blocks: inout [Block]) -> Int {
+    // Greedy by size (Pisarchyk & Lee 2020, "Efficient Memory Management for Deep Neural Net Inference", arXiv
+    // 2001.03288): the large blocks leave gaps that small ones fit into, seldom the other way round.
     let order = blocks.indices.sorted {
       (blocks[$0].byteCount, blocks[$1].birth) > (blocks[$1].byteCount, blocks[$0].birth)
     }
-    var placed: [Int] = []  // By offset.
+    var assigned: [Int] = []  // In ascending order of offset.
     var arena = 0
     for index in order {
       let block = blocks[index]
       var offset = 0
-      for other in placed
+      for other in assigned
       where blocks[other].birth <= block.death && block.birth <= blocks[other].death {
+        // The gap before `other` is large enough, and all that follow have greater offsets.
         if offset + block.byteCount <= blocks[other].offset { break }
         let end = blocks[other].offset + blocks[other].byteCount
         offset = max(offset, (end + alignment - 1) / alignment * alignment)
       }
       blocks[index].offset = offset
       arena = max(arena, offset + block.byteCount)
-      let place = placed.firstIndex { blocks[$0].offset > offset } ?? placed.count
-      placed.insert(index, at: place)
+      let next = assigned.firstIndex { blocks[$0].offset > offset } ?? assigned.count
+      assigned.insert(index, at: next)
     }
     return arena
   }
 }
 
-/// The last node that reads each value.
+/// The last reader of each value.
 public struct Liveness {
   /// By the value's root. Outputs and assigned values live to the end of the graph.
   public private(set) var lastUse: [Graph.Value: Int] = [:]

@@ -41,11 +41,11 @@ public enum Operation: Hashable, Sendable {
 
   /// `[N,C,H,W] → [N,C,H′,W′]`; padding never wins.
   case maxPool(size: Int, stride: Int, padding: Int)
-  /// `(dy, x) → dx`: each window's gradient goes to its first greatest element in row-major order.
+  /// `(dy, x) → dx`: the gradient of each pooling window goes to its first greatest element in row-major order.
   case maxPoolGradient(size: Int, stride: Int, padding: Int)
-  /// `[N,C,H,W] → [N,C]`: the mean of each plane.
+  /// `[N,C,H,W] → [N,C]`: the mean of each feature map.
   case globalAveragePool
-  /// `[N,C] → input`: each value spread evenly over its plane.
+  /// `[N,C] → input`: each value divided evenly over its feature map.
   case globalAveragePoolGradient(input: Shape)
 
   // MARK: Dense algebra
@@ -111,7 +111,7 @@ public enum Operation: Hashable, Sendable {
 
   /// The mean of all elements, a scalar.
   case mean
-  /// Scalar `→ shape`: the scalar in every place.
+  /// Scalar `→ shape`: the scalar in every element.
   case broadcast(Shape)
   /// `[N,D]`: each row divided by the greater of its Euclidean norm and `epsilon`.
   case l2Normalize(epsilon: Float)

@@ -10,7 +10,7 @@ public struct ProgramStep: Sendable, Hashable {
   public var node: Int
   /// The shape of what it makes.
   public var shape: Shape
-  /// Bytes that must be read or written once at least.
+  /// Bytes that are read or written at least once: what the step costs where memory bandwidth is the limit.
   public var byteCount: Int
   /// Multiplications, each with its addition; 0 where memory alone limits the step.
   public var multiplicationCount: Int

@@ -1,5 +1,6 @@
 extension Graph {
-  /// Who reads each value of a graph: nodes, outputs and assignments. It belongs to the graph it was made of.
+  /// The readers of each value of a graph: nodes, outputs and assignments. The index is valid for the graph that it was
+  /// made from.
   public struct Readers: Sendable {
     /// One operand of one node.
     public struct Operand: Hashable, Sendable {
@@ -36,7 +37,7 @@ extension Graph {
       }
     }
 
-    /// Where nodes read the value, in the order of the nodes and of their operands; a node that reads it twice is
+    /// The operands of nodes that are the value, in the order of the nodes and of their operands; a node that reads it twice is
     /// there twice.
     public func operands(of value: Value) -> [Operand] { uses[value]?.operands ?? [] }
 
@@ -62,6 +63,6 @@ extension Graph {
     public var values: some Sequence<Value> { uses.keys }
   }
 
-  /// Who reads each value. It is computed at each call, in time proportional to the graph: keep it.
+  /// The readers of each value. The index is computed at each call, in time proportional to the graph: keep it.
   public var readers: Readers { Readers(self) }
 }

@@ -19,9 +19,9 @@ private struct Rematerialization {
   private let source: Graph
   private let readers: Graph.Readers
   private var result = Graph()
-  /// The place of each node of the source in the result.
-  private var places: [Int] = []
-  /// The place of each node's second computation.
+  /// The index in the result of each node of the source.
+  private var indices: [Int] = []
+  /// The index in the result of each node's second computation.
   private var copies: [Int: Int] = [:]
 
   init(_ source: Graph) {
@@ -36,23 +36,23 @@ private struct Rematerialization {
         node.operation.isGradientOfActivations && isRecomputed(operand)
           ? recomputed(operand) : moved(operand)
       }
-      places.append(result.nodes.count)
+      indices.append(result.nodes.count)
       result.nodes.append(copy)
     }
     result.assignments = source.assignments.map {
-      Graph.Assignment(variable: places[$0.variable], value: moved($0.value))
+      Graph.Assignment(variable: indices[$0.variable], value: moved($0.value))
     }
     result.outputs = source.outputs.map { ($0.name, moved($0.value)) }
     return result
   }
 
   private func moved(_ value: Graph.Value) -> Graph.Value {
-    Graph.Value(node: places[value.node], result: value.result)
+    Graph.Value(node: indices[value.node], result: value.result)
   }
 
   /// The value's second computation, with those that it needs.
   private mutating func recomputed(_ value: Graph.Value) -> Graph.Value {
-    if let place = copies[value.node] { return Graph.Value(node: place, result: value.result) }
+    if let copy = copies[value.node] { return Graph.Value(node: copy, result: value.result) }
     var node = source.nodes[value.node]
     var inputs: [Graph.Value] = []
     for operand in node.inputs {

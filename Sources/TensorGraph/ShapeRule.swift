@@ -165,7 +165,7 @@ enum ShapeRule {
     }
   }
 
-  /// How many windows of `size` fit along an axis.
+  /// The output positions of a kernel of `size` along an axis.
   private static func windows(_ length: Int, _ size: Int, _ stride: Int, _ padding: Int) -> Int {
     length + 2 * padding < size ? 0 : (length + 2 * padding - size) / stride + 1
   }

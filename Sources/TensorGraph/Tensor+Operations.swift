@@ -46,12 +46,12 @@ extension Tensor {
     return recorder.record(.batchNormalizationInference(epsilon: epsilon, relu: relu), operands)[0]
   }
 
-  /// The greatest element of each window.
+  /// Max pooling: the greatest element of each pooling window.
   public func maxPooled(size: Int, stride: Int, padding: Int) -> Tensor {
     one(.maxPool(size: size, stride: stride, padding: padding))
   }
 
-  /// The mean of each plane, `[N,C]`.
+  /// Global average pooling: the mean of each feature map, `[N,C]`.
   public func globalAveragePooled() -> Tensor { one(.globalAveragePool) }
 
   /// The matrix product, each operand transposed first if asked.

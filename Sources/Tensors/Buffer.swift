@@ -7,8 +7,8 @@ import Glibc
 public struct Buffer: ~Copyable {
   /// The alignment of the first byte, in bytes.
   public static let alignment = 64
-  /// From this many bytes on, a buffer asks the kernel for huge pages and begins with one: its pages are walked at every
-  /// stride, and fewer are found faster. A kernel that has none to give changes nothing.
+  /// From this many bytes on, a buffer is aligned to a huge page and asks the kernel for huge pages: strided access then
+  /// misses the TLB less often. Where the kernel has none to give, nothing changes.
   private static let hugePageByteCount = 2 << 20
 
   /// The number of usable bytes.

@@ -71,8 +71,8 @@ public final class Trainer {
     program.write(channelsLast: batch, to: update.viewNames[view])
   }
 
-  /// One update on the views that were written; `afterEachStep` is told the index in `steps` of each step when it has
-  /// ended, for profiles.
+  /// One update on the views that were written. Where the program can be inspected, `afterEachStep` is called with each
+  /// step's index in `inspection.steps` when that step has ended, for profiles.
   ///
   /// - Throws: `lossNotFinite` or `engine`; the trainer is then spent.
   public func update(afterEachStep: (Int) -> Void = { _ in }) throws(TrainingError) -> StepMetrics {
@@ -81,7 +81,13 @@ public final class Trainer {
     for (name, value) in zip(update.rule.scalarNames, scalars) { program.write([value], to: name) }
     let tau = update.hasTau ? recipe.tau(step: step) : nil
     if let tau { program.write([Float(tau)], to: "tau") }
-    do { try program.run(afterEachStep: afterEachStep) } catch { throw .engine(error) }
+    do {
+      if let inspection {
+        try inspection.run(afterEachStep: afterEachStep)
+      } else {
+        try program.run()
+      }
+    } catch { throw .engine(error) }
     let loss = Double(program.read("loss")[0])
     guard loss.isFinite else { throw .lossNotFinite(step: step) }
     defer { step += 1 }
@@ -113,14 +119,8 @@ public final class Trainer {
       })
   }
 
-  /// The bytes of the arena in which an update's intermediate values live.
-  public var arenaByteCount: Int { program.arenaByteCount }
-
-  /// The bytes of everything that an update holds: the arena, the state, copies and scratch.
-  public var byteCount: Int { program.byteCount }
-
-  /// What an update does, in order.
-  public var steps: [ProgramStep] { program.steps }
+  /// The steps and the memory of an update; nil if the engine does not show them.
+  public var inspection: (any InspectableProgram)? { program.inspection }
 
   /// Draws the first values, one variable after the other: the state is never held a second time.
   private func begin() {

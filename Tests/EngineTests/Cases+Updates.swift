@@ -26,21 +26,20 @@ extension Case {
   private static func update(
     _ rule: OptimizerRule, gradients count: Int, shape: Shape, assigns: Bool
   ) -> Case {
-    // Names with a `w` are variables, which alone can be assigned to.
-    let prefix = assigns ? "w " : ""
-    let slots = rule.slotNames.map { prefix + $0 }
+    let state = ["parameter"] + rule.slotNames
     let gradients = (0..<count).map { "gradient \($0)" }
     let leaves =
-      ([prefix + "parameter"] + slots + gradients).map { ($0, shape) }
-      + rule.scalarNames.map { ($0, Shape([])) }
+      // Variables alone can be assigned to.
+      state.map { Leaf(name: $0, shape: shape, isVariable: assigns) }
+      + gradients.map { .input($0, shape) } + rule.scalarNames.map { .input($0, []) }
     return Case(
       results:
         "update by \(rule) of \(shape) along \(count) gradients\(assigns ? ", assigned" : "")",
       leaves, differentiated: [],
-      positive: Set([prefix + "second_moment"] + rule.scalarNames)
+      positive: Set(["second_moment"] + rule.scalarNames)
     ) { tensors in
-      let parameter = get(tensors, prefix + "parameter")
-      let old = slots.map { get(tensors, $0) }
+      let parameter = get(tensors, "parameter")
+      let old = rule.slotNames.map { get(tensors, $0) }
       let new = parameter.updated(
         slots: old, gradients: gradients.map { get(tensors, $0) },
         scalars: rule.scalarNames.map { get(tensors, $0) }, rule)

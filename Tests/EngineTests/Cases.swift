@@ -1,117 +1,11 @@
-import Randomness
 import TensorGraph
 import Tensors
-import Testing
-
-/// One small graph for every lowering: leaves with random values, and one tensor to look at.
-struct Case: Sendable, CustomTestStringConvertible {
-  var name: String
-  /// Leaves by name with their shapes; rank-4 leaves whose name begins with `w` are variables.
-  var leaves: [(name: String, shape: Shape)]
-  /// Leaves whose gradient is compared too.
-  var differentiated: [String]
-  /// Whether it is too large to repeat for finite differences, and so compared between lowerings alone.
-  var isLarge = false
-  /// The normalised squared error that bfloat16 may make.
-  var bfloat16Tolerance: Double
-  /// Leaves whose values are positive.
-  var positive: Set<String>
-  /// Records the tensors to look at from the leaves. The first is called `y`, and its gradients are taken.
-  var record: @Sendable ([String: Tensor]) -> [(name: String, tensor: Tensor)]
-
-  var testDescription: String { name }
-
-  init(
-    _ name: String, _ leaves: [(String, Shape)], differentiated: [String]? = nil,
-    isLarge: Bool = false, bfloat16Tolerance: Double = 1e-4, positive: Set<String> = ["variance"],
-    _ record: @escaping @Sendable ([String: Tensor]) -> Tensor
-  ) {
-    self.init(
-      results: name, leaves, differentiated: differentiated, isLarge: isLarge,
-      bfloat16Tolerance: bfloat16Tolerance, positive: positive
-    ) { [("y", record($0))] }
-  }
-
-  /// A case with several tensors to look at.
-  init(
-    results name: String, _ leaves: [(String, Shape)], differentiated: [String]? = nil,
-    isLarge: Bool = false, bfloat16Tolerance: Double = 1e-4, positive: Set<String> = [],
-    _ record: @escaping @Sendable ([String: Tensor]) -> [(name: String, tensor: Tensor)]
-  ) {
-    self.name = name
-    self.leaves = leaves.map { (name: $0.0, shape: $0.1) }
-    self.differentiated = differentiated ?? leaves.map(\.0)
-    self.isLarge = isLarge
-    self.bfloat16Tolerance = bfloat16Tolerance
-    self.positive = positive
-    self.record = record
-  }
-
-  /// The leaves' values: uniform in ±1, or in 0.5…1.5 where they are positive, all of them numbers of bfloat16, so that
-  /// what a lowering makes of them differs by its own rounding alone.
-  func values(seed: UInt64 = 1) -> [String: [Float]] {
-    var values: [String: [Float]] = [:]
-    for (index, leaf) in leaves.enumerated() {
-      var stream = RandomStream(seed: seed, purpose: .evaluation, index: index)
-      values[leaf.name] = (0..<leaf.shape.elementCount).map { _ in
-        let value = stream.uniform(in: -1...1)
-        return (positive.contains(leaf.name) ? 1 + value / 2 : value).roundedToBFloat16
-      }
-    }
-    return values
-  }
-
-  /// The graph: outputs `y`, a scalar `loss` that weighs each element of `y` differently, and `d<leaf>`.
-  func graph() -> Graph {
-    let recorder = Recorder()
-    var tensors: [String: Tensor] = [:]
-    for leaf in leaves {
-      tensors[leaf.name] =
-        leaf.name.hasPrefix("w")
-        ? recorder.variable(leaf.name, leaf.shape) : recorder.input(leaf.name, leaf.shape)
-    }
-    let results = record(tensors)
-    for result in results { recorder.output(result.name, result.tensor) }
-    let y = results[0].tensor
-    if !differentiated.isEmpty {
-      let weight = recorder.input("weight of y", y.shape)
-      let loss = (y * weight).mean()
-      recorder.output("loss", loss)
-      let parameters = differentiated.compactMap { tensors[$0] }
-      for (name, gradient) in zip(differentiated, loss.gradients(of: parameters)) {
-        recorder.output("d\(name)", gradient)
-      }
-    }
-    return recorder.graph
-  }
-
-  /// A value for `weight of y`.
-  func weight(of graph: Graph) -> [Float] {
-    guard let input = graph.inputs.first(where: { $0.name == "weight of y" }) else { return [] }
-    var stream = RandomStream(seed: 2, purpose: .evaluation)
-    return (0..<graph.nodes[input.node].shapes[0].elementCount).map { _ in
-      stream.uniform(in: -1...1).roundedToBFloat16
-    }
-  }
-}
-
-extension Float {
-  /// The nearest number with 7 bits of fraction, ties away from zero.
-  fileprivate var roundedToBFloat16: Float {
-    Float(bitPattern: (bitPattern &+ 0x8000) & 0xFFFF_0000)
-  }
-}
 
 extension Case {
   /// The table of cases: every operation that a graph of BYOL holds, in several shapes and layouts.
   static let all: [Case] =
     convolutions + biasedConvolutions + normalizations + poolings + matrices + elementwise + updates
     + rows + losses
-
-  static func get(_ leaves: [String: Tensor], _ name: String) -> Tensor {
-    guard let tensor = leaves[name] else { preconditionFailure("No leaf \(name).") }
-    return tensor
-  }
 
   private static let convolutions: [Case] =
     [
@@ -126,25 +20,34 @@ extension Case {
     ].map { c, o, k, stride, padding, side in
       Case(
         "convolution \(c)→\(o) \(k)×\(k)/\(stride) of \(side) px",
-        [("x", [3, c, side, side]), ("w", [o, c, k, k])]
+        [.input("x", [3, c, side, side]), .variable("w", [o, c, k, k])]
       ) { get($0, "x").convolved(with: get($0, "w"), stride: stride, padding: padding) }
     } + [
       Case(
         "two convolutions in a row",
-        [("x", [2, 3, 8, 8]), ("w1", [16, 3, 3, 3]), ("w2", [16, 16, 3, 3])]
+        [
+          .input("x", [2, 3, 8, 8]), .variable("w1", [16, 3, 3, 3]),
+          .variable("w2", [16, 16, 3, 3]),
+        ]
       ) {
         get($0, "x").convolved(with: get($0, "w1"), stride: 1, padding: 1)
           .convolved(with: get($0, "w2"), stride: 2, padding: 1)
       },
-      Case("a convolution of eleven pictures", [("x", [11, 32, 3, 3]), ("w", [32, 32, 3, 3])]) {
+      Case(
+        "a convolution of eleven pictures",
+        [.input("x", [11, 32, 3, 3]), .variable("w", [32, 32, 3, 3])]
+      ) {
         get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)
       },
-      // More places than one piece of our own gradients of weights holds.
+      // More positions than one tile of our own gradients of weights holds.
       Case(
-        "a convolution of many places", [("x", [3, 32, 27, 26]), ("w", [32, 32, 3, 3])],
-        isLarge: true
+        "a convolution of many positions",
+        [.input("x", [3, 32, 27, 26]), .variable("w", [32, 32, 3, 3])]
       ) { get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1) },
-      Case("one weight in two convolutions", [("x", [2, 16, 8, 8]), ("w", [16, 16, 3, 3])]) {
+      Case(
+        "one weight in two convolutions",
+        [.input("x", [2, 16, 8, 8]), .variable("w", [16, 16, 3, 3])]
+      ) {
         let once = get($0, "x").convolved(with: get($0, "w"), stride: 1, padding: 1)
         return once.convolved(with: get($0, "w"), stride: 1, padding: 1)
       },
@@ -153,11 +56,11 @@ extension Case {
       (48, 32, 27, 25, 1), (48, 32, 26, 28, 1), (32, 48, 26, 28, 1), (48, 32, 36, 36, 2),
       (32, 48, 36, 36, 2), (48, 32, 22, 22, 2), (48, 32, 24, 22, 2),
     ].map { c, o, height, width, stride in
-      // Planes and lines of even and odd lengths, for places are summed in pairs; the wider operand of both is read
-      // where it lies.
+      // Feature maps and rows of even and odd lengths, because positions are summed in pairs. The operand with more
+      // channels is read in place, the other is packed.
       Case(
-        "a pointwise convolution \(c)→\(o) of \(height)×\(width) places, each \(stride)",
-        [("x", [3, c, height, width]), ("w", [o, c, 1, 1])], isLarge: true
+        "a pointwise convolution \(c)→\(o) of \(height)×\(width), stride \(stride)",
+        [.input("x", [3, c, height, width]), .variable("w", [o, c, 1, 1])]
       ) { get($0, "x").convolved(with: get($0, "w"), stride: stride, padding: 0) }
     }
 
@@ -167,8 +70,8 @@ extension Case {
       (5, 7, 3, 1, 1, 6), (64, 32, 3, 2, 1, 8), (32, 32, 3, 1, 1, 1), (3, 32, 7, 2, 3, 21),
     ].flatMap { c, o, k, stride, padding, side -> [Case] in
       let y = (side + 2 * padding - k) / stride + 1
-      let leaves: [(String, Shape)] = [
-        ("x", [3, c, side, side]), ("w", [o, c, k, k]), ("bias", [o]),
+      let leaves: [Leaf] = [
+        .input("x", [3, c, side, side]), .variable("w", [o, c, k, k]), .input("bias", [o]),
       ]
       let name = "\(c)→\(o) \(k)×\(k)/\(stride) of \(side) px"
       return [
@@ -183,7 +86,7 @@ extension Case {
         },
         Case(
           "convolution with bias plus residual, rectified, \(name)",
-          leaves + [("residual", [3, o, y, y])], differentiated: []
+          leaves + [.input("residual", [3, o, y, y])], differentiated: []
         ) {
           get($0, "x").convolved(
             with: get($0, "w"), bias: get($0, "bias"), residual: get($0, "residual"),
@@ -193,7 +96,7 @@ extension Case {
     } + [
       Case(
         "a folded residual block",
-        [("x", [2, 16, 6, 6]), ("w1", [16, 16, 3, 3]), ("bias", [16])],
+        [.input("x", [2, 16, 6, 6]), .variable("w1", [16, 16, 3, 3]), .input("bias", [16])],
         differentiated: []
       ) {
         // The sum goes into bytes that nothing else reads any more.
@@ -208,8 +111,9 @@ extension Case {
       Case(
         "wide convolutions with bias",
         [
-          ("x", [3, 32, 7, 6]), ("w1", [64, 32, 3, 3]), ("w2", [64, 64, 3, 3]),
-          ("w3", [64, 64, 3, 3]), ("bias", [64]),
+          .input("x", [3, 32, 7, 6]), .variable("w1", [64, 32, 3, 3]),
+          .variable("w2", [64, 64, 3, 3]),
+          .variable("w3", [64, 64, 3, 3]), .input("bias", [64]),
         ], differentiated: []
       ) {
         let (x, bias) = (get($0, "x").relu(), get($0, "bias"))
@@ -223,7 +127,8 @@ extension Case {
       },
       Case(
         "a residual that is read again",
-        [("x", [2, 16, 6, 6]), ("w1", [16, 16, 3, 3]), ("bias", [16])], differentiated: []
+        [.input("x", [2, 16, 6, 6]), .variable("w1", [16, 16, 3, 3]), .input("bias", [16])],
+        differentiated: []
       ) {
         let first = get($0, "x").relu()
         let second = first.convolved(
@@ -235,8 +140,8 @@ extension Case {
 
   private static let normalizations: [Case] =
     [16, 20, 5].flatMap { channels -> [Case] in
-      let parameters: [(String, Shape)] = [("scale", [channels]), ("offset", [channels])]
-      let x: (String, Shape) = ("x", [3, channels, 4, 5])
+      let parameters: [Leaf] = [.input("scale", [channels]), .input("offset", [channels])]
+      let x: Leaf = .input("x", [3, channels, 4, 5])
       return [
         Case("batch normalisation of \(channels) channels", [x] + parameters) {
           get($0, "x").batchNormalized(
@@ -250,7 +155,7 @@ extension Case {
         },
         Case(
           "batch normalisation plus residual, rectified, of \(channels) channels",
-          [x, ("residual", x.1)] + parameters
+          [x, .input("residual", x.shape)] + parameters
         ) {
           get($0, "x").batchNormalized(
             scale: get($0, "scale"), offset: get($0, "offset"), residual: get($0, "residual"),
@@ -265,7 +170,7 @@ extension Case {
         },
         Case(
           "batch normalisation plus residual, rectified, read three times, of \(channels) channels",
-          [x, ("residual", x.1)] + parameters
+          [x, .input("residual", x.shape)] + parameters
         ) {
           let y = get($0, "x").batchNormalized(
             scale: get($0, "scale"), offset: get($0, "offset"), residual: get($0, "residual"),
@@ -275,7 +180,8 @@ extension Case {
         },
         Case(
           "normalisation with given statistics of \(channels) channels",
-          [x, ("mean", [channels]), ("variance", [channels])] + parameters, differentiated: []
+          [x, .input("mean", [channels]), .input("variance", [channels])] + parameters,
+          differentiated: []
         ) {
           get($0, "x").normalized(
             scale: get($0, "scale"), offset: get($0, "offset"), mean: get($0, "mean"),
@@ -283,14 +189,20 @@ extension Case {
         },
       ]
     } + [
-      Case("batch normalisation of rows", [("x", [9, 40]), ("scale", [40]), ("offset", [40])]) {
+      Case(
+        "batch normalisation of rows",
+        [.input("x", [9, 40]), .input("scale", [40]), .input("offset", [40])]
+      ) {
         get($0, "x").batchNormalized(
           scale: get($0, "scale"), offset: get($0, "offset"), epsilon: 1e-5, relu: true
         ).output
       },
       Case(
         "a residual block",
-        [("x", [2, 16, 6, 6]), ("w1", [16, 16, 3, 3]), ("scale", [16]), ("offset", [16])],
+        [
+          .input("x", [2, 16, 6, 6]), .variable("w1", [16, 16, 3, 3]), .input("scale", [16]),
+          .input("offset", [16]),
+        ],
         // Where rounding moves a sum over 0, the rectifier lets a whole gradient pass or not.
         bfloat16Tolerance: 5e-3
       ) {
@@ -302,13 +214,14 @@ extension Case {
     ]
 
   private static let poolings: [Case] = [16, 6].flatMap { channels -> [Case] in
-    let x: (String, Shape) = ("x", [2, channels, 9, 8])
+    let x: Leaf = .input("x", [2, channels, 9, 8])
     return [
       Case("max pooling 3/2 of \(channels) channels", [x]) {
         get($0, "x").maxPooled(size: 3, stride: 2, padding: 1)
       },
       Case(
-        "max pooling 3/2 of an even plane of \(channels) channels", [("x", [2, channels, 10, 8])]
+        "max pooling 3/2 of an even feature map of \(channels) channels",
+        [.input("x", [2, channels, 10, 8])]
       ) {
         get($0, "x").maxPooled(size: 3, stride: 2, padding: 1)
       },
@@ -324,41 +237,45 @@ extension Case {
     .map { first, second in
       Case(
         "matrix product, transposed \(first), \(second)",
-        [("a", first ? [7, 5] : [5, 7]), ("b", second ? [6, 7] : [7, 6])]
+        [.input("a", first ? [7, 5] : [5, 7]), .input("b", second ? [6, 7] : [7, 6])]
       ) {
         get($0, "a").multiplied(by: get($0, "b"), transposeFirst: first, transposeSecond: second)
       }
     } + [
-      Case("bias", [("x", [5, 37]), ("bias", [37])]) { get($0, "x").adding(bias: get($0, "bias")) },
-      Case("sum of columns", [("x", [5, 37])]) { get($0, "x").sumOfColumns() },
-      Case("rows to unit length", [("x", [5, 37])]) { get($0, "x").l2Normalized() },
-      Case("sum of rows", [("x", [5, 37])]) { get($0, "x").sumOfRows() },
+      Case("bias", [.input("x", [5, 37]), .input("bias", [37])]) {
+        get($0, "x").adding(bias: get($0, "bias"))
+      },
+      Case("sum of columns", [.input("x", [5, 37])]) { get($0, "x").sumOfColumns() },
+      Case("rows to unit length", [.input("x", [5, 37])]) { get($0, "x").l2Normalized() },
+      Case("sum of rows", [.input("x", [5, 37])]) { get($0, "x").sumOfRows() },
     ]
 
   private static let elementwise: [Case] = [[5, 37], [2, 16, 3, 3], [2, 5, 3, 3]]
     .flatMap { (shape: Shape) -> [Case] in
-      let pair: [(String, Shape)] = [("a", shape), ("b", shape)]
+      let pair: [Leaf] = [.input("a", shape), .input("b", shape)]
       return [
         Case("sum of \(shape)", pair) { get($0, "a") + get($0, "b") },
         Case("difference of \(shape)", pair) { get($0, "a") - get($0, "b") },
         Case("product of \(shape)", pair) { get($0, "a") * get($0, "b") },
-        Case("square of \(shape)", [("a", shape)]) { get($0, "a").squared() },
+        Case("square of \(shape)", [.input("a", shape)]) { get($0, "a").squared() },
         Case("quotient of \(shape)", pair, positive: ["b"]) { get($0, "a") / get($0, "b") },
-        Case("square root of \(shape)", [("a", shape)], positive: ["a"]) {
+        Case("square root of \(shape)", [.input("a", shape)], positive: ["a"]) {
           get($0, "a").squareRoot()
         },
-        Case("exponential of \(shape)", [("a", shape)]) { get($0, "a").exponential() },
-        Case("logarithm of \(shape)", [("a", shape)], positive: ["a"]) { get($0, "a").logarithm() },
-        Case("\(shape) plus a number", [("a", shape)]) { get($0, "a") + 0.75 },
-        Case("multiple of \(shape)", [("a", shape)]) { get($0, "a") * -2.5 },
-        Case("rectifier of \(shape)", [("a", shape)]) { get($0, "a").relu() },
+        Case("exponential of \(shape)", [.input("a", shape)]) { get($0, "a").exponential() },
+        Case("logarithm of \(shape)", [.input("a", shape)], positive: ["a"]) {
+          get($0, "a").logarithm()
+        },
+        Case("\(shape) plus a number", [.input("a", shape)]) { get($0, "a") + 0.75 },
+        Case("multiple of \(shape)", [.input("a", shape)]) { get($0, "a") * -2.5 },
+        Case("rectifier of \(shape)", [.input("a", shape)]) { get($0, "a").relu() },
         Case("stopped gradient of \(shape)", pair, differentiated: ["b"]) {
           get($0, "a").stoppingGradient() * get($0, "b")
         },
         Case("running average of \(shape)", pair, differentiated: []) {
           get($0, "a").runningAverage(of: get($0, "b"), rate: 0.1, correction: 1.5)
         },
-        Case("interpolation of \(shape)", pair + [("tau", [])], differentiated: []) {
+        Case("interpolation of \(shape)", pair + [.input("tau", [])], differentiated: []) {
           get($0, "a").interpolated(toward: get($0, "b"), tau: get($0, "tau"))
         },
       ]

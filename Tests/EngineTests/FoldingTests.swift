@@ -91,7 +91,8 @@ import Testing
     let program = try OneDNNLowering(threads: ThreadBudget(1), precision: precision).compile(
       recorder.graph)
     #expect(
-      program.steps.map(\.name) == ["relu"] + Array(repeating: "convolutionWithBias", count: 3))
+      program.inspection?.steps.map(\.name) == ["relu"]
+        + Array(repeating: "convolutionWithBias", count: 3))
   }
 
   @Test(

@@ -73,7 +73,7 @@ import Testing
     recorder.output("later", next + w)
     recorder.assign(next, to: w)
     let program = try OneDNNLowering(threads: ThreadBudget(1)).compile(recorder.graph)
-    #expect(program.steps.map(\.name) == ["scale", "add", "assign"])
+    #expect(program.inspection?.steps.map(\.name) == ["scale", "add", "assign"])
     program.write([4, -2], to: "w")
     try program.run()
     #expect(program.read("later") == [6, -3])
@@ -81,8 +81,8 @@ import Testing
   }
 }
 
-/// Where values lie in the arena.
-@Suite struct MemoryPlanTests {
+/// Where values lie in the arena of oneDNN's lowering, with its aliases and its results in place.
+@Suite struct ArenaTests {
   /// A plan in which every value but a leaf takes `byteCount` bytes, and elementwise results may go over operands if
   /// `inPlace`.
   private func plan(_ recorder: Recorder, byteCount: Int, inPlace: Bool) -> MemoryPlan {

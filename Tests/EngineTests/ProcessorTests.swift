@@ -86,9 +86,9 @@ import Testing
   }
 }
 
-/// Compares the small cases of the table with the reference, in this process.
+/// Compares the cases of the table with the reference, in this process.
 private func compareCases() throws {
-  for example in Case.all where !example.isLarge {
+  for example in Case.all {
     let graph = example.graph()
     let (fast, slow) = (
       try OneDNNLowering(threads: ThreadBudget(2)).compile(graph),

@@ -2,7 +2,6 @@ import ArgumentParser
 import Encoders
 import Foundation
 import NeuralNetworks
-import OneDNNLowering
 import Recipes
 import TensorGraph
 import Tensors
@@ -55,7 +54,7 @@ struct EncoderBenchmark: AsyncParsableCommand {
       random: EncoderConfiguration(architecture: encoder, stem: stem), imageSize: size, seed: 1)
     let count = streams ?? embeddingWorkers(threads: engine.budget.count)
     let precision = try engine.resolvedPrecision
-    let lowering = OneDNNLowering(
+    let lowering = engine.engine.lowering(
       threads: ThreadBudget(engine.budget.count / count), precision: precision)
     var streams: [EncoderStream] = []
     for _ in 0..<count {
@@ -107,7 +106,7 @@ private actor EncoderStream {
   }
 
   /// Compiles the encoder and draws its pictures.
-  func open(_ model: EncoderModel, batch: Int, lowering: OneDNNLowering) throws {
+  func open(_ model: EncoderModel, batch: Int, lowering: any Lowering) throws {
     network = try EmbeddingEncoder(model, batchSize: batch, lowering: lowering)
     prepared = (0..<batch * model.imageSize * model.imageSize * 3).map {
       Float($0 * 37 % 255) / 127 - 1

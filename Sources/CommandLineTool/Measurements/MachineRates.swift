@@ -9,14 +9,14 @@ struct MachineRates {
   var multiplicationsPerSecond: Double
 
   /// Measures both; takes about a second.
-  init(lowering: any Lowering) throws {
-    bytesPerSecond = try MachineRates.best(lowering) { recorder in
+  init(_ engine: EngineOptions) throws {
+    bytesPerSecond = try MachineRates.best(engine) { recorder in
       // Out of place: the input is the host's and is kept. 16 · 64 · 256 · 256 elements are 128 or 256 MiB.
       recorder.input("x", [16, 64, 256, 256]) * 2
     } measure: {
       Double($0.byteCount)
     }
-    multiplicationsPerSecond = try MachineRates.best(lowering) { recorder in
+    multiplicationsPerSecond = try MachineRates.best(engine) { recorder in
       recorder.input("x", [32, 256, 14, 14])
         .convolved(with: recorder.variable("w", [256, 256, 3, 3]), stride: 1, padding: 1)
     } measure: {
@@ -33,11 +33,12 @@ struct MachineRates {
 
   /// The best rate of a graph's slowest step over some runs.
   private static func best(
-    _ lowering: any Lowering, _ record: (Recorder) -> Tensor, measure: (ProgramStep) -> Double
+    _ engine: EngineOptions, _ record: (Recorder) -> Tensor, measure: (ProgramStep) -> Double
   ) throws -> Double {
     let recorder = Recorder()
     recorder.output("y", record(recorder))
-    let program = try lowering.compile(recorder.graph)
+    let program = try requireInspection(
+      engine.lowering().compile(recorder.graph).inspection, engine.engine)
     var best = 0.0
     for _ in 0..<10 {
       var last = monotonicSeconds()

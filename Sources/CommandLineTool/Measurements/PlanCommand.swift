@@ -20,9 +20,10 @@ struct PlanCommand: ParsableCommand {
     let recipe = try update.recipe()
     let trainer = try update.trainer(recipe)
     print(update.sentence(recipe))
-    print(UpdatePlan(trainer).text)
+    let inspection = try update.inspection(trainer)
+    print(UpdatePlan(inspection).text)
     guard steps else { return }
-    for step in trainer.steps {
+    for step in inspection.steps {
       print(
         "%\(step.node) \(step.name) \(step.shape) \(step.byteCount) bytes \(step.kernel)")
     }
@@ -46,9 +47,9 @@ struct UpdatePlan {
   /// The bytes of everything.
   var byteCount: Int
 
-  init(_ trainer: Trainer) {
+  init(_ program: any InspectableProgram) {
     var rows: [String: Row] = [:]
-    for step in trainer.steps {
+    for step in program.steps {
       var row = rows[step.name] ?? Row(name: step.name)
       row.count += 1
       row.byteCount += step.byteCount
@@ -56,8 +57,8 @@ struct UpdatePlan {
       rows[step.name] = row
     }
     self.rows = rows.values.sorted { ($0.byteCount, $1.name) > ($1.byteCount, $0.name) }
-    arenaByteCount = trainer.arenaByteCount
-    byteCount = trainer.byteCount
+    arenaByteCount = program.arenaByteCount
+    byteCount = program.byteCount
   }
 
   /// A table for people.

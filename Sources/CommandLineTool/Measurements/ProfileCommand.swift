@@ -26,21 +26,22 @@ struct ProfileCommand: ParsableCommand {
 
   func run() throws {
     let recipe = try update.recipe()
-    let rates = try MachineRates(lowering: update.engine.lowering())
+    let rates = try MachineRates(update.engine)
     let trainer = try update.trainer(recipe)
-    let seconds = try measure(trainer)
+    let steps = try update.inspection(trainer).steps
+    let seconds = try measure(trainer, steps.count)
     print(update.sentence(recipe))
     print(
       "memory \(fixed(rates.bytesPerSecond / 1e9, 1)) GB/s, "
         + "\(fixed(2 * rates.multiplicationsPerSecond / 1e9, 0)) GFLOP/s")
     print(TextTable.line(["operation", "steps", "ms", "share", "floor, ms", "× floor"]))
-    for row in rows(trainer.steps, seconds, rates) { print(row.line(of: seconds.reduce(0, +))) }
+    for row in rows(steps, seconds, rates) { print(row.line(of: seconds.reduce(0, +))) }
   }
 
   /// The median seconds of each step.
-  private func measure(_ trainer: Trainer) throws -> [Double] {
+  private func measure(_ trainer: Trainer, _ stepCount: Int) throws -> [Double] {
     let (first, second) = (update.syntheticView(shift: 0), update.syntheticView(shift: 11))
-    var times = Array(repeating: [Double](), count: trainer.steps.count)
+    var times = Array(repeating: [Double](), count: stepCount)
     for turn in 0..<updates + 2 {
       var last = monotonicSeconds()
       trainer.write(first.span, view: 0)

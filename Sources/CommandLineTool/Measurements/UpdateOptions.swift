@@ -1,10 +1,21 @@
 import ArgumentParser
 import NeuralNetworks
-import OneDNNLowering
 import Recipes
 import TensorGraph
 import Tensors
 import Training
+
+/// The inside of a program, for the commands that print it.
+///
+/// - Throws: `ValidationError` if the engine does not show it.
+func requireInspection(
+  _ inspection: (any InspectableProgram)?, _ engine: Engine
+) throws -> any InspectableProgram {
+  guard let inspection else {
+    throw ValidationError("The engine \(engine.name) does not show the steps of its programs.")
+  }
+  return inspection
+}
 
 /// Which update to measure or to plan.
 struct UpdateOptions: ParsableArguments {
@@ -43,7 +54,7 @@ struct UpdateOptions: ParsableArguments {
       return try request.resolve(
         // A hundred batches: how many there are does not matter for one update.
         dataset: DatasetSize(pictures: 100 * batch, medianShortSide: size),
-        machine: Machine.size(engine.budget)
+        machine: Machine.size(engine.budget, on: engine.engine)
       ).recipe
     } catch {
       throw refusal(
@@ -56,7 +67,14 @@ struct UpdateOptions: ParsableArguments {
   /// A trainer with fresh weights.
   func trainer(_ recipe: Recipe) throws -> Trainer {
     try Trainer(
-      recipe, lowering: OneDNNLowering(threads: engine.budget, precision: recipe.precision))
+      recipe, lowering: engine.engine.lowering(threads: engine.budget, precision: recipe.precision))
+  }
+
+  /// The inside of a trainer's program.
+  ///
+  /// - Throws: `ValidationError` if the engine does not show it.
+  func inspection(_ trainer: Trainer) throws -> any InspectableProgram {
+    try requireInspection(trainer.inspection, engine.engine)
   }
 
   /// A batch of views: values in ±1 that no two neighbours share.

@@ -28,7 +28,8 @@ final class RunningService: Sendable {
   init(_ command: ServeCommand, logger: Logger) async throws {
     self.logger = logger
     let threads = Machine.threads(command.threads).count
-    machine = Machine.size(Machine.threads(command.threads))
+    let engine = command.engine.engine
+    machine = Machine.size(Machine.threads(command.threads), on: engine)
     let folder = try DataFolder(path: command.data)
     coordinator = try folder.coordinator(
       try command.runSettings(threads: threads), log: ServiceLog(logger))
@@ -41,7 +42,8 @@ final class RunningService: Sendable {
     let service = Service(
       runs: coordinator, library: library,
       embeddings: EmbeddingService(
-        loader: encoderLoader(threads: threads, precision: try command.precision.resolved()),
+        loader: encoderLoader(
+          engine: engine, threads: threads, precision: try command.precision.resolved(on: engine)),
         workerCount: embeddingWorkers(threads: threads)), metrics: metrics,
       readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
       files: resources.files, logger: logger)
@@ -145,7 +147,7 @@ extension ServeCommand {
   /// How runs are treated: as many at once as asked for, which share the threads.
   fileprivate func runSettings(threads: Int) throws -> RunSettings {
     let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-    var settings = RunSettings(workerCommand: [program, "train"])
+    var settings = RunSettings(workerCommand: [program, "train", "--engine", engine.name])
     settings.threads = max(1, threads / runsAtOnce)
     settings.runsAtOnce = runsAtOnce
     settings.niceness = niceness

@@ -46,6 +46,9 @@ struct ServeCommand: AsyncParsableCommand {
     help: "The niceness of training, 0…19; default: it takes what no other program wants.")
   var niceness: Int?
 
+  @Option(help: "What computes, in runs and for embeddings; reference is slow, for comparisons.")
+  var engine = EngineChoice()
+
   @Option(
     help: "What embeddings are computed in: auto (bfloat16 where it pays), float32, bfloat16.")
   var precision = PrecisionChoice.auto
@@ -77,7 +80,7 @@ struct ServeCommand: AsyncParsableCommand {
 
   mutating func validate() throws {
     guard (0...65_535).contains(port) else { throw ValidationError("--port must be 0…65535.") }
-    _ = try precision.resolved()
+    _ = try precision.resolved(on: engine.engine)
     guard (1...86_400).contains(exitTimeout) else {
       throw ValidationError("--exit-timeout must be 1…86400 seconds.")
     }

@@ -1,5 +1,4 @@
 import EmbeddingService
-import OneDNNLowering
 import TensorGraph
 import Tensors
 
@@ -8,11 +7,11 @@ import Tensors
 func embeddingWorkers(threads: Int) -> Int { min(threads, 4) }
 
 /// What opens model files for the service, each worker computing on its part of the threads.
-func encoderLoader(threads: Int, precision: Precision) -> EncoderLoader {
+func encoderLoader(engine: Engine, threads: Int, precision: Precision) -> EncoderLoader {
   let budget = ThreadBudget(threads / embeddingWorkers(threads: threads))
   return EncoderLoader { path in
     try OpenedModel(
       reading: path, precision: precision,
-      lowering: OneDNNLowering(threads: budget, precision: precision))
+      lowering: engine.lowering(threads: budget, precision: precision))
   }
 }

@@ -22,7 +22,7 @@ struct HostValue {
 }
 
 /// A compiled graph: steps bound to memory.
-final class OneDNNProgram: Program {
+final class OneDNNProgram: InspectableProgram {
   private let graph: Graph
   private let engine: Engine
   private let threads: ThreadBudget
