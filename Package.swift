@@ -196,7 +196,8 @@ let package = Package(
     .testTarget(
       name: "APITests",
       dependencies: [
-        "API", "HTTP", "Runs", "Training", "DatasetLibrary", "EmbeddingService", "Encoders",
+        "API", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService",
+        "Encoders",
         "Datasets", "Images", "Recipes", "JSONTree", "Metrics", "Durability", "Identifiers",
         "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),

@@ -1,4 +1,5 @@
 import API
+import Evaluation
 import Foundation
 import HTTP
 import Identifiers
@@ -73,7 +74,7 @@ import Training
     try world.runs.set(first, .succeeded, at: Timestamp(milliseconds: 500))
     #expect(try await model(nil) == "print-1")
     try world.runs.set(
-      first, .succeeded, at: Timestamp(milliseconds: 500), health: RunHealth.Verdict.collapsed)
+      first, .succeeded, at: Timestamp(milliseconds: 500), health: CollapseVerdict.Health.collapsed)
     #expect(try await model(nil) == "print-3")
   }
 

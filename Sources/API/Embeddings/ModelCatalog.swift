@@ -189,11 +189,7 @@ extension ModelCatalog {
   private func hasWritten(_ step: Int, _ id: Identifier) async throws -> Bool {
     var last: Int64 = 0
     while true {
-<<<<<<< HEAD
       let events = try await runs.events(id, after: last, order: .oldestFirst, limit: 1000)
-=======
-      let events = try await runs.events(id, after: last, order: .oldestFirst, limit: 1000)
->>>>>>> embeddings
       if events.contains(where: { $0.kind == "checkpoint" && $0.step == step }) { return true }
       guard let sequence = events.last?.sequence, sequence > last else { return false }
       last = sequence
@@ -220,17 +216,11 @@ extension ModelCatalog {
     let all = try await all()
     let names = all.prefix(10).map { "\($0.name) (\($0.record.run.shownName))" }
     let more = all.count > names.count ? ", and \(all.count - names.count) more" : ""
-<<<<<<< HEAD
-    let models = names.isEmpty ? "no model yet" : names.joined(separator: ", ") + more
-    return APIError(
-      .notFound, "There is no model \(clipped(name)). There is: default, latest; \(models).")
-=======
     let rest =
       names.isEmpty
       ? "There is no model yet: no run has written a checkpoint."
       : "Ask for default, latest, \(names.joined(separator: ", "))\(more)."
     return APIError(.notFound, "There is no model \(clipped(name)). \(rest)")
->>>>>>> embeddings
   }
 }
 

@@ -1,3 +1,4 @@
+import Evaluation
 import Foundation
 import Identifiers
 import Recipes
@@ -181,7 +182,7 @@ final class FakeRuns: RunControl {
   @discardableResult
   func set(
     _ id: Identifier, _ new: RunState, at time: Timestamp = .now(),
-    health: RunHealth.Verdict? = nil
+    health: CollapseVerdict.Health? = nil
   ) throws -> RunRecord {
     var record = try known(id)
     record.status.state = new
