@@ -58,7 +58,8 @@ let package = Package(
     .target(name: "Checkpoints", dependencies: ["Durability", "Tensors", "JSONTree"]),
 
     // Learning.
-    .target(name: "Methods", dependencies: ["NeuralNetworks", "TensorGraph", "Images"]),
+    .target(
+      name: "Methods", dependencies: ["NeuralNetworks", "TensorGraph", "Tensors", "Images"]),
     .target(
       name: "Recipes",
       dependencies: ["Methods", "NeuralNetworks", "TensorGraph", "Datasets", "Images", "JSONTree"]),

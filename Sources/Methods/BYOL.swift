@@ -7,15 +7,19 @@ public import TensorGraph
 /// The online network θ predicts from one view what the target network ξ projects of the other one; ξ is a moving
 /// average of θ. The loss is symmetrised and lies in 0…8.
 public struct BYOL: Method {
+  /// The name in recipes.
   public static let name = "byol"
+  /// What it is.
   public static let sentence =
     "The online network predicts the projections of a target network, its own moving average (Grill et al. 2020)."
 
+  /// Two views of each picture.
   public let views: [ViewSpecification]
   private let encoder: any Encoder
   private let projector: MLP
   private let predictor: MLP
 
+  /// The method with the settings of a recipe.
   public init(_ settings: MethodSettings) {
     views = settings.views
     encoder = settings.encoder.network
@@ -23,6 +27,7 @@ public struct BYOL: Method {
     predictor = MLP(units: [settings.predictorHidden, settings.projectorOutput])
   }
 
+  /// Records one turn of algorithm 1 over two batches of views `[N, C, S, S]`.
   public func record(_ views: [Tensor], in update: inout UpdateRecording) {
     let target = update.movingAverage("target")
 

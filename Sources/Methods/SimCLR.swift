@@ -8,15 +8,19 @@ public import TensorGraph
 /// Each view is to be more like the other views of its picture than like any view of another picture of the batch. There is
 /// no target network and no predictor. The projector is BYOL's: two layers with batch norm between.
 public struct SimCLR: Method {
+  /// The name in recipes.
   public static let name = "simclr"
+  /// What it is.
   public static let sentence =
     "Views of one picture attract, views of different pictures of the batch repel each other (Chen et al. 2020)."
 
+  /// Two views of each picture, unless the recipe asks for more.
   public let views: [ViewSpecification]
   private let encoder: any Encoder
   private let projector: MLP
   private let temperature: Float
 
+  /// The method with the settings of a recipe.
   public init(_ settings: MethodSettings) {
     views = settings.views
     encoder = settings.encoder.network
@@ -24,6 +28,7 @@ public struct SimCLR: Method {
     temperature = Float(settings.temperature)
   }
 
+  /// Records one turn of algorithm 1 over the batches of views, each `[N, C, S, S]`.
   public func record(_ views: [Tensor], in update: inout UpdateRecording) {
     let representations = views.map {
       encoder.record($0, in: update.online.module("encoder"))

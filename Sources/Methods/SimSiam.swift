@@ -7,15 +7,19 @@ public import TensorGraph
 /// BYOL without the moving average: the projections that are predicted are the network's own, through which no gradient
 /// flows. The loss, ½·D(p₁, z₂) + ½·D(p₂, z₁) with D the negative cosine, is recorded as 1 + itself, and lies in 0…2.
 public struct SimSiam: Method {
+  /// The name in recipes.
   public static let name = "simsiam"
+  /// What it is.
   public static let sentence =
     "The network predicts its own projections of the other view, without a moving average (Chen & He 2021)."
 
+  /// Two views of each picture.
   public let views: [ViewSpecification]
   private let encoder: any Encoder
   private let projector: MLP
   private let predictor: MLP
 
+  /// The method with the settings of a recipe.
   public init(_ settings: MethodSettings) {
     views = settings.views
     encoder = settings.encoder.network
@@ -26,6 +30,7 @@ public struct SimSiam: Method {
       units: [settings.predictorHidden, output], hasHiddenBias: false, hasOutputBias: true)
   }
 
+  /// Records one turn of algorithm 1 over two batches of views `[N, C, S, S]`.
   public func record(_ views: [Tensor], in update: inout UpdateRecording) {
     let (y1, z1, p1) = predict(views[0], update.online)
     let (_, z2, p2) = predict(views[1], update.online)

@@ -41,7 +41,7 @@ public struct Update: Sendable {
   ///   - batchSize: Pictures per update.
   ///   - channels: Channels of the pictures.
   ///   - isLean: Whether activations are computed again where a gradient reads them, to the same bits in less memory.
-  ///   - rule: The optimizer's rule for a parameter of each role; all have the same scalars.
+  ///   - ruleFor: The optimizer's rule for a parameter of each role; all have the same scalars.
   public init(
     _ method: any Method, batchSize: Int, channels: Int, isLean: Bool,
     rule ruleFor: (Parameter.Role) -> OptimizerRule
