@@ -36,7 +36,8 @@ import Testing
     case avx2, avx512
 
     /// This machine's, or nil for another.
-    static let current: Family? = flags.contains("avx512bw") ? .avx512 : flags.contains("avx2") ? .avx2 : nil
+    static let current: Family? =
+      flags.contains("avx512bw") ? .avx512 : flags.contains("avx2") ? .avx2 : nil
 
     /// What the processor can do, in the words of /proc/cpuinfo.
     static let flags: Set<Substring> = {
@@ -47,7 +48,8 @@ import Testing
   }
 
   @Test(
-    .enabled(if: Family.current != nil, "golden plans are those of processors with AVX2 or AVX-512"),
+    .enabled(
+      if: Family.current != nil, "golden plans are those of processors with AVX2 or AVX-512"),
     arguments: ["full", "lean"])
   func `the plan in float32 is the golden one of the processor's family`(_ memory: String) throws {
     let family = try #require(Family.current)

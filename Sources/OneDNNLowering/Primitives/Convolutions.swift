@@ -17,7 +17,9 @@ extension Engine {
   {
     var (x, w, y) = (tensors.x.raw, tensors.w.raw, tensors.y.raw)
     var descriptor = dnnl_convolution_desc_t()
-    let (strides, paddings) = (dimensions([c.stride, c.stride]), dimensions([c.padding, c.padding]))
+    let (strides, paddings) = (
+      dimensions([c.stride, c.stride]), dimensions([c.padding, c.padding])
+    )
     try unsafe check(
       dnnl_convolution_forward_desc_init(
         &descriptor, training ? dnnl_forward_training : dnnl_forward_inference,
@@ -32,7 +34,9 @@ extension Engine {
   ) throws(LoweringError) -> PrimitiveDescription {
     var (dx, w, dy) = (tensors.x.raw, tensors.w.raw, tensors.y.raw)
     var descriptor = dnnl_convolution_desc_t()
-    let (strides, paddings) = (dimensions([c.stride, c.stride]), dimensions([c.padding, c.padding]))
+    let (strides, paddings) = (
+      dimensions([c.stride, c.stride]), dimensions([c.padding, c.padding])
+    )
     try unsafe check(
       dnnl_convolution_backward_data_desc_init(
         &descriptor, dnnl_convolution_direct, &dx, &w, &dy, strides, paddings, paddings),
@@ -47,7 +51,9 @@ extension Engine {
   ) throws(LoweringError) -> PrimitiveDescription {
     var (x, dw, dy) = (tensors.x.raw, tensors.w.raw, tensors.y.raw)
     var descriptor = dnnl_convolution_desc_t()
-    let (strides, paddings) = (dimensions([c.stride, c.stride]), dimensions([c.padding, c.padding]))
+    let (strides, paddings) = (
+      dimensions([c.stride, c.stride]), dimensions([c.padding, c.padding])
+    )
     try unsafe check(
       dnnl_convolution_backward_weights_desc_init(
         &descriptor, dnnl_convolution_direct, &x, &dw, nil, &dy, strides, paddings, paddings),
@@ -64,7 +70,9 @@ extension Engine {
     var (x, w, y) = (tensors.x.raw, tensors.w.raw, tensors.y.raw)
     var bias = try MemoryDescription([Int(c.geometry.out_channels)], dnnl_f32, dnnl_a).raw
     var descriptor = dnnl_convolution_desc_t()
-    let (strides, paddings) = (dimensions([c.stride, c.stride]), dimensions([c.padding, c.padding]))
+    let (strides, paddings) = (
+      dimensions([c.stride, c.stride]), dimensions([c.padding, c.padding])
+    )
     try unsafe check(
       dnnl_convolution_forward_desc_init(
         &descriptor, dnnl_forward_inference, dnnl_convolution_direct, &x, &w, &bias, &y, strides,

@@ -8,7 +8,8 @@ enum PostOperation {
   case relu
 
   /// Makes the operations part of a kernel's attributes.
-  static func set(_ operations: [PostOperation], on attributes: dnnl_primitive_attr_t?) throws(LoweringError)
+  static func set(_ operations: [PostOperation], on attributes: dnnl_primitive_attr_t?)
+    throws(LoweringError)
   {
     guard !operations.isEmpty else { return }
     var list: dnnl_post_ops_t?
