@@ -86,42 +86,48 @@ import Testing
     _ hasAVX512: Bool, _ channels: Int, _ storage: Storage
   ) throws {
     let network = Network(channels: channels)
-    let layouts = try layouts(of: network, .float32, hasAVX512: hasAVX512)
+    let layouts = try layouts(of: network, hasAVX512: hasAVX512)
     #expect(layouts.storage(of: network.y.value) == storage)
     #expect(layouts.storage(of: network.product.value) == .rowMajor(ck_float32))
     #expect(layouts.kernels.count == 1)
   }
 
   @Test func `a hand-written kernel fixes the layout of its weights`() throws {
-    let network = Network()
-    let layouts = try layouts(of: network, .bfloat16, hasAVX512: true)
-    let convolution = try #require(
-      network.recorder.graph.nodes.firstIndex {
-        $0.operation == .convolution(stride: 1, padding: 1)
-      })
-    guard case .handWritten(.data(.winograd, isGradient: false)) = layouts.kernels[convolution]
+    let recorder = Recorder()
+    let x = recorder.input("x", [2, 3, 8, 8])
+    let first = recorder.variable("first", [32, 3, 1, 1])
+    let w = recorder.variable("w", [32, 32, 3, 3])
+    let y = x.convolved(with: first, stride: 1, padding: 0)
+      .convolved(with: w, stride: 1, padding: 1)
+    recorder.output("y", y)
+    let graph = recorder.graph
+    // oneDNN is asked for the first convolution, so the test of its kernel needs the processor.
+    let layouts = try Layouts(
+      graph, readers: graph.readers, precision: OneDNNLowering.bestPrecision, engine: Engine())
+    let kernel = layouts.kernels[y.value.node]
+    guard OneDNNLowering.bestPrecision == .bfloat16 else {
+      if case .oneDNN = kernel { return }
+      Issue.record("\(layouts)")
+      return
+    }
+    guard case .handWritten(.data(.winograd, isGradient: false)) = kernel,
+      case .kernel(let weights) = layouts.storage(of: w.value)
     else {
       Issue.record("\(layouts)")
       return
     }
-    #expect(layouts.storage(of: network.y.value) == .blocked(ck_bfloat16))
-    guard case .kernel(let weights) = layouts.storage(of: network.w.value) else {
-      Issue.record("\(layouts)")
-      return
-    }
+    #expect(layouts.storage(of: y.value) == .blocked(ck_bfloat16))
     #expect(weights.type == ck_float32)
     #expect(weights.byteCount == 32 * 32 * 9 * 4)
-    #expect(
-      layouts.description.contains("%\(convolution) by winograd"), "\(layouts.description)")
+    #expect(layouts.description.contains("%\(y.value.node) by winograd"))
+    #expect(layouts.description.contains("%\(y.value.node): feature map, nChw16c bfloat16"))
   }
 
-  private func layouts(of network: Network, _ precision: Precision, hasAVX512: Bool) throws
-    -> Layouts
-  {
+  private func layouts(of network: Network, hasAVX512: Bool) throws -> Layouts {
     let graph = network.recorder.graph
     return try Layouts(
-      graph, readers: graph.readers, precision: precision, engine: Engine(),
-      processor: .init(hasAVX512: hasAVX512, multipliesBFloat16: precision == .bfloat16))
+      graph, readers: graph.readers, precision: .float32, engine: Engine(),
+      processor: .init(hasAVX512: hasAVX512, multipliesBFloat16: false))
   }
 }
 

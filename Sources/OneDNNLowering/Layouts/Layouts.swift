@@ -204,7 +204,7 @@ extension Layouts: CustomStringConvertible {
       for result in node.shapes.indices {
         let value = Graph.Value(node: index, result: result)
         let name = result == 0 ? "%\(index)" : "%\(index).\(result)"
-        lines.append("\(name): \(roles.role(of: value)), \(storage(of: value))")
+        lines.append("\(name): \(roles.role(of: value).rawValue), \(storage(of: value))")
       }
       switch kernels[index] {
       case .handWritten(let kernel): lines.append("%\(index) by \(kernel.name)")

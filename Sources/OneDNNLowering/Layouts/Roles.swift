@@ -10,7 +10,7 @@ enum Role: String {
   /// Inputs that only convolutions read. The first of them chooses the layout.
   case picture
   /// Feature maps `[N,C,H,W]`, stored in the lowering's precision in the one layout of the whole network.
-  case featureMap
+  case featureMap = "feature map"
   /// Everything else: representations, projections, statistics, losses. They are row-major float32: of their operations
   /// only the matrix product has a kernel for bfloat16.
   case matrix

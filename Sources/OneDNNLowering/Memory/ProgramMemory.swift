@@ -2,6 +2,23 @@ import CKernels
 import TensorGraph
 import Tensors
 
+/// Where something begins in the memory of a program. It is safe to hold; reading and writing there is not.
+@safe
+struct Address: Equatable {
+  let base: UnsafeMutableRawPointer
+
+  /// The same byte as the first of float32 numbers.
+  var floats: UnsafeMutablePointer<Float> { unsafe base.assumingMemoryBound(to: Float.self) }
+
+  init(_ base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+  static func == (left: Address, right: Address) -> Bool { unsafe left.base == right.base }
+
+  static func + (start: Address, byteCount: Int) -> Address {
+    unsafe Address(start.base + byteCount)
+  }
+}
+
 /// All memory of a program. Nothing is added after compilation.
 struct ProgramMemory {
   /// A buffer that several owners may hold.
@@ -61,21 +78,21 @@ struct ProgramMemory {
   }
 
   /// The first byte of a value.
-  func address(of value: Graph.Value) -> UnsafeMutableRawPointer {
+  func address(of value: Graph.Value) -> Address {
     let value = aliases.root(value)
-    if let block = leaves[aliases.donors[value] ?? value.node] { return unsafe base(block) }
+    if let block = leaves[aliases.donors[value] ?? value.node] { return base(block) }
     guard let offset = plan.offsets[value] else {
       preconditionFailure("\(value) has no bytes in the arena.")
     }
-    return unsafe base(arena) + offset
+    return base(arena) + offset
   }
 
   /// What oneDNN's kernels, and the hand-written ones, may write while they run.
-  var scratchpadAddress: UnsafeMutableRawPointer { unsafe base(scratchpad) }
-  var workspaceAddress: UnsafeMutableRawPointer { unsafe base(workspace) }
+  var scratchpadAddress: Address { base(scratchpad) }
+  var workspaceAddress: Address { base(workspace) }
 
   /// The first byte of a block.
-  func base(_ block: Int) -> UnsafeMutableRawPointer { unsafe blocks[block].buffer.pointer }
+  func base(_ block: Int) -> Address { unsafe Address(blocks[block].buffer.pointer) }
 
   /// All bytes.
   var byteCount: Int { blocks.reduce(0) { $0 + $1.buffer.byteCount } }

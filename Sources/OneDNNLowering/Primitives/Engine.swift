@@ -124,10 +124,10 @@ final class Primitive {
   private let arguments: UnsafeMutableBufferPointer<dnnl_exec_arg_t>
   private let name: String
 
-  /// Binds `description` to the memory at `operands`: argument numbers, layouts and first bytes.
+  /// Binds `description` to `operands`: argument numbers, layouts and where they begin.
   init(
     _ description: PrimitiveDescription, engine: Engine, name: String,
-    _ operands: [(argument: Int32, layout: MemoryDescription, base: UnsafeMutableRawPointer)]
+    _ operands: [(argument: Int32, layout: MemoryDescription, address: Address)]
   ) throws(LoweringError) {
     var primitive: dnnl_primitive_t?
     try unsafe check(dnnl_primitive_create(&primitive, description.raw), name)
@@ -136,12 +136,11 @@ final class Primitive {
     self.engine = engine
     self.name = name
     unsafe arguments = .allocate(capacity: operands.count)
-    for index in unsafe operands.indices {
-      let operand = unsafe operands[index]
-      var layout = unsafe operand.layout.raw
+    for (index, operand) in operands.enumerated() {
+      var layout = operand.layout.raw
       var memory: dnnl_memory_t?
       try unsafe check(
-        dnnl_memory_create(&memory, &layout, engine.raw, operand.base), "\(name): memory")
+        dnnl_memory_create(&memory, &layout, engine.raw, operand.address.base), "\(name): memory")
       unsafe arguments.initializeElement(
         at: index, to: dnnl_exec_arg_t(arg: operand.argument, memory: memory))
     }
@@ -154,8 +153,8 @@ final class Primitive {
   }
 
   /// Points one of the operands, by its index in the list, at other memory of the same layout.
-  func move(operand: Int, to base: UnsafeMutableRawPointer) throws(LoweringError) {
-    try unsafe check(dnnl_memory_set_data_handle(arguments[operand].memory, base), name)
+  func move(operand: Int, to address: Address) throws(LoweringError) {
+    try unsafe check(dnnl_memory_set_data_handle(arguments[operand].memory, address.base), name)
   }
 
   /// Runs the kernel and waits for it.

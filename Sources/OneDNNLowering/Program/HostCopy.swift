@@ -23,14 +23,15 @@ final class HostCopy {
   private let kernel: Primitive?
   private let scratch: Buffer
 
-  /// A copy between `value` and host memory such as that at `base`.
-  init(_ kind: Kind, _ value: HostValue, _ base: UnsafeMutableRawPointer, engine: Engine)
+  /// A copy between `value` and host memory such as that at `host`.
+  init(_ kind: Kind, _ value: HostValue, _ host: Address, engine: Engine)
     throws(LoweringError)
   {
     self.kind = kind
     self.value = value
-    let host: Storage = kind == .channelsLastIn ? .channelsLast(ck_float32) : .rowMajor(ck_float32)
-    let layout = try host.description(of: value.shape)
+    let storage: Storage =
+      kind == .channelsLastIn ? .channelsLast(ck_float32) : .rowMajor(ck_float32)
+    let layout = try storage.description(of: value.shape)
     guard layout != value.layout else {
       kernel = nil
       scratch = Buffer(byteCount: 0)
@@ -42,26 +43,27 @@ final class HostCopy {
     // The host's side comes first: its address changes from call to call.
     let arguments: (host: Int32, program: Int32) =
       kind == .rowMajorOut ? (DNNL_ARG_TO, DNNL_ARG_FROM) : (DNNL_ARG_FROM, DNNL_ARG_TO)
-    let operands = unsafe [
-      (arguments.host, layout, base), (arguments.program, value.layout, value.base),
+    let operands = [
+      (arguments.host, layout, host), (arguments.program, value.layout, value.address),
       (
-        Int32(DNNL_ARG_SCRATCHPAD), reorder.layout(dnnl_query_scratchpad_md), scratch.pointer
+        Int32(DNNL_ARG_SCRATCHPAD), reorder.layout(dnnl_query_scratchpad_md),
+        unsafe Address(scratch.pointer)
       ),
     ]
-    kernel = try unsafe Primitive(reorder, engine: engine, name: "host copy", operands)
+    kernel = try Primitive(reorder, engine: engine, name: "host copy", operands)
   }
 
-  /// Copies from or to the host's memory at `base`.
-  func run(_ base: UnsafeMutableRawPointer) throws(LoweringError) {
+  /// Copies from or to the host's memory at `host`.
+  func run(_ host: Address) throws(LoweringError) {
     if let kernel {
-      try unsafe kernel.move(operand: 0, to: base)
+      try kernel.move(operand: 0, to: host)
       return try kernel.run()
     }
     let byteCount = value.layout.byteCount
     if kind == .rowMajorOut {
-      unsafe base.copyMemory(from: value.base, byteCount: byteCount)
+      unsafe host.base.copyMemory(from: value.address.base, byteCount: byteCount)
     } else {
-      unsafe value.base.copyMemory(from: base, byteCount: byteCount)
+      unsafe value.address.base.copyMemory(from: host.base, byteCount: byteCount)
     }
   }
 }

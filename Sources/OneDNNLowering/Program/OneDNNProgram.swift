@@ -4,12 +4,11 @@ import TensorGraph
 import Tensors
 
 /// A leaf or an output as the host reads and writes it.
-@safe
 struct HostValue {
   var node: Int
   var shape: Shape
   var layout: MemoryDescription
-  var base: UnsafeMutableRawPointer
+  var address: Address
 
   init(
     _ value: Graph.Value, _ graph: Graph, _ layouts: Layouts, _ memory: ProgramMemory
@@ -17,7 +16,7 @@ struct HostValue {
     node = value.node
     shape = graph.shape(of: value)
     layout = try layouts.description(of: value)
-    unsafe base = memory.address(of: value)
+    address = memory.address(of: value)
   }
 }
 
@@ -81,7 +80,7 @@ final class OneDNNProgram: InspectableProgram {
       values.count == value.shape.elementCount, "\(name) is not \(values.count) values.")
     unsafe values.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      unsafe copy(.rowMajorIn, name, value, UnsafeMutableRawPointer(mutating: base))
+      unsafe copy(.rowMajorIn, name, value, Address(UnsafeMutableRawPointer(mutating: base)))
     }
   }
 
@@ -92,7 +91,7 @@ final class OneDNNProgram: InspectableProgram {
       "\(name) is not \(values.count) values of rank 4.")
     unsafe values.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      unsafe copy(.channelsLastIn, name, value, UnsafeMutableRawPointer(mutating: base))
+      unsafe copy(.channelsLastIn, name, value, Address(UnsafeMutableRawPointer(mutating: base)))
     }
   }
 
@@ -103,7 +102,7 @@ final class OneDNNProgram: InspectableProgram {
     var values = [Float](repeating: 0, count: value.shape.elementCount)
     unsafe values.withUnsafeMutableBytes { bytes in
       guard let base = bytes.baseAddress else { return }
-      unsafe copy(.rowMajorOut, name, value, base)
+      unsafe copy(.rowMajorOut, name, value, Address(base))
     }
     return values
   }
@@ -119,14 +118,14 @@ final class OneDNNProgram: InspectableProgram {
 
   /// Copies between the host's layout and the program's. A kernel is made at the first copy of its kind.
   private func copy(
-    _ kind: HostCopy.Kind, _ name: String, _ value: HostValue, _ base: UnsafeMutableRawPointer
+    _ kind: HostCopy.Kind, _ name: String, _ value: HostValue, _ address: Address
   ) {
     host { () throws(LoweringError) in
       let key = HostCopy.Key(kind: kind, name: name)
-      if let copy = hostCopies[key] { return try unsafe copy.run(base) }
-      let copy = try unsafe HostCopy(kind, value, base, engine: engine)
+      if let copy = hostCopies[key] { return try copy.run(address) }
+      let copy = try HostCopy(kind, value, address, engine: engine)
       hostCopies[key] = copy
-      try unsafe copy.run(base)
+      try copy.run(address)
     }
   }
 

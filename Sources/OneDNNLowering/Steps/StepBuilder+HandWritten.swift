@@ -23,20 +23,21 @@ extension StepBuilder {
     _ convolution: Convolution
   ) throws(LoweringError) -> [Step] {
     var steps: [Step] = []
-    let packed = try unsafe packedWeights(
+    let packed = try packedWeights(
       convolution, for: kernel, isGradient: isGradient, isConstant: false, index, &steps)
-    let (x, y) = unsafe (address(convolution.x), address(convolution.y))
-    let (source, result) = unsafe isGradient ? (y, x) : (x, y)
-    let (geometry, workspace) = unsafe (convolution.geometry, memory.workspaceAddress)
+    let (x, y) = (address(convolution.x), address(convolution.y))
+    let (source, result) = isGradient ? (y, x) : (x, y)
+    let (geometry, workspace) = (convolution.geometry, memory.workspaceAddress)
     steps += try step(index, kernel: kernel.rawValue) {
       switch kernel {
       case .winograd:
-        unsafe ck_winograd(geometry, isGradient, source, packed, result, workspace)
+        unsafe ck_winograd(
+          geometry, isGradient, source.base, packed.base, result.base, workspace.base)
       case .smallMaps:
-        unsafe ck_small_convolution(geometry, isGradient, source, packed, result)
+        unsafe ck_small_convolution(geometry, isGradient, source.base, packed.base, result.base)
       case .fewChannels:
         unsafe ck_few_channels(
-          geometry, source, packed, true, ck_epilogue(), result, workspace)
+          geometry, source.base, packed.base, true, ck_epilogue(), result.base, workspace.base)
       }
     }
     return steps
@@ -56,19 +57,21 @@ extension StepBuilder {
       case .fewChannels: .fewChannels
       }
     var steps: [Step] = []
-    let packed = try unsafe packedWeights(
+    let packed = try packedWeights(
       convolution, for: packing, isGradient: false, isConstant: true, index, &steps)
     let epilogue = unsafe ck_epilogue(
-      bias: floats(node.inputs[2]),
-      residual: node.inputs.count == 4 ? address(node.inputs[3]) : nil, relu: relu)
-    let (x, y) = unsafe (address(convolution.x), address(convolution.y))
-    let (geometry, workspace) = unsafe (convolution.geometry, memory.workspaceAddress)
+      bias: floats(node.inputs[2]).floats,
+      residual: node.inputs.count == 4 ? address(node.inputs[3]).base : nil, relu: relu)
+    let (x, y) = (address(convolution.x), address(convolution.y))
+    let (geometry, workspace) = (convolution.geometry, memory.workspaceAddress)
     steps += try step(index, kernel: kernel.rawValue) {
       switch kernel {
       case .winograd:
-        unsafe ck_winograd_channels_last(geometry, x, packed, epilogue, y, workspace)
+        unsafe ck_winograd_channels_last(
+          geometry, x.base, packed.base, epilogue, y.base, workspace.base)
       case .fewChannels:
-        unsafe ck_few_channels(geometry, x, packed, false, epilogue, y, workspace)
+        unsafe ck_few_channels(
+          geometry, x.base, packed.base, false, epilogue, y.base, workspace.base)
       }
     }
     return steps
@@ -77,15 +80,19 @@ extension StepBuilder {
   private func handWrittenWeights(
     _ kernel: HandWrittenKernel.WeightKernel, _ index: Int, _ convolution: Convolution
   ) throws(LoweringError) -> [Step] {
-    let (x, dy) = unsafe (address(convolution.x), address(convolution.y))
-    let dw = unsafe floats(convolution.w)
-    let (geometry, workspace) = unsafe (convolution.geometry, memory.workspaceAddress)
+    let (x, dy) = (address(convolution.x), address(convolution.y))
+    let dw = floats(convolution.w)
+    let (geometry, workspace) = (convolution.geometry, memory.workspaceAddress)
     return try step(index, kernel: kernel.rawValue) {
       switch kernel {
-      case .winograd: unsafe ck_winograd_gradient(geometry, x, dy, dw, workspace)
-      case .pointwise: unsafe ck_pointwise_gradient(geometry, x, dy, dw, workspace)
-      case .smallMaps: unsafe ck_small_weight_gradient(geometry, x, dy, dw, workspace)
-      case .fewChannels: unsafe ck_few_channels_gradient(geometry, x, dy, dw, workspace)
+      case .winograd:
+        unsafe ck_winograd_gradient(geometry, x.base, dy.base, dw.floats, workspace.base)
+      case .pointwise:
+        unsafe ck_pointwise_gradient(geometry, x.base, dy.base, dw.floats, workspace.base)
+      case .smallMaps:
+        unsafe ck_small_weight_gradient(geometry, x.base, dy.base, dw.floats, workspace.base)
+      case .fewChannels:
+        unsafe ck_few_channels_gradient(geometry, x.base, dy.base, dw.floats, workspace.base)
       }
     }
   }
@@ -95,7 +102,7 @@ extension StepBuilder {
   private mutating func packedWeights(
     _ convolution: Convolution, for kernel: HandWrittenKernel.DataKernel, isGradient: Bool,
     isConstant: Bool, _ index: Int, _ steps: inout [Step]
-  ) throws(LoweringError) -> UnsafeMutableRawPointer {
+  ) throws(LoweringError) -> Address {
     let (geometry, weights) = (convolution.geometry, aliases.root(convolution.w))
     let byteCount =
       switch kernel {
@@ -108,15 +115,15 @@ extension StepBuilder {
       name: "reorder", kernel: kernel.rawValue, node: index, shape: graph.shape(of: weights),
       byteCount: try layouts.description(of: weights).byteCount + byteCount,
       multiplicationCount: 0)
-    let w = unsafe floats(weights)
-    return try unsafe copy(
+    let w = floats(weights)
+    return try copy(
       Copy(value: weights, form: form), byteCount: byteCount, isConstant: isConstant, to: &steps
     ) { (_, packed) throws(LoweringError) in
       Step(description: description) { () throws(LoweringError) in
         switch kernel {
-        case .winograd: unsafe ck_pack_winograd(geometry, isGradient, w, packed)
-        case .smallMaps: unsafe ck_pack_weights(geometry, isGradient, w, 32, packed)
-        case .fewChannels: unsafe ck_pack_few_channels(geometry, w, packed)
+        case .winograd: unsafe ck_pack_winograd(geometry, isGradient, w.floats, packed.base)
+        case .smallMaps: unsafe ck_pack_weights(geometry, isGradient, w.floats, 32, packed.base)
+        case .fewChannels: unsafe ck_pack_few_channels(geometry, w.floats, packed.base)
         }
       }
     }

@@ -22,15 +22,15 @@ extension StepBuilder {
       c: matrix(values[2], isTransposed: false)
     )
     let kernel = try engine.matrixProduct(stored.a, stored.b, stored.c)
-    let scratchpad = unsafe allocate(kernel.scratchByteCount)
-    let operands: [Operand] = unsafe [
+    let scratchpad = allocate(kernel.scratchByteCount)
+    let operands: [Operand] = [
       (DNNL_ARG_SRC, stored.a, address(values[0])),
       (DNNL_ARG_WEIGHTS, stored.b, address(values[1])),
       (DNNL_ARG_DST, stored.c, address(values[2])),
       (DNNL_ARG_SCRATCHPAD, kernel.layout(dnnl_query_scratchpad_md), scratchpad),
     ]
     let description = try stepDescription(index, kernel: kernel.kernelName)
-    let primitive = try unsafe Primitive(
+    let primitive = try Primitive(
       kernel, engine: engine, name: description.name, operands)
     return [step(description, primitive)]
   }
@@ -50,8 +50,8 @@ extension StepBuilder {
   {
     let node = graph.nodes[index]
     let (a, b) = (graph.shape(of: node.inputs[0]), graph.shape(of: node.inputs[1]))
-    let (left, right) = unsafe (floats(node.inputs[0]), floats(node.inputs[1]))
-    let product = unsafe result(index)
+    let (left, right) = (floats(node.inputs[0]), floats(node.inputs[1]))
+    let product = result(index)
     let (rows, columns) = (Int64(node.shapes[0][0]), Int64(node.shapes[0][1]))
     let inner = Int64(transposeFirst ? a[0] : a[1])
     let (first, second) = (transposition(transposeFirst), transposition(transposeSecond))
@@ -61,7 +61,8 @@ extension StepBuilder {
       Step(description: description) { () throws(LoweringError) in
         try unsafe check(
           dnnl_sgemm(
-            first, second, rows, columns, inner, 1, left, strideA, right, strideB, 0, product,
+            first, second, rows, columns, inner, 1, left.floats, strideA, right.floats, strideB, 0,
+            product.floats,
             columns), "matrix product")
       }
     ]

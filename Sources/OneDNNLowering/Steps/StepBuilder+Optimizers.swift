@@ -32,15 +32,16 @@ extension StepBuilder {
     weightDecay: Float, trust: Float
   ) throws(LoweringError) -> [Step] {
     let count = try elements(.init(node: index)).count
-    let (p, v) = unsafe (floats(operands.parameter), floats(operands.slots[0]))
-    let (newP, newV) = unsafe (result(index), floats(.init(node: index, result: 1)))
+    let (p, v) = (floats(operands.parameter), floats(operands.slots[0]))
+    let (newP, newV) = (result(index), floats(.init(node: index, result: 1)))
     let gradients = unsafe addresses(operands.gradients)
-    let rate = unsafe floats(operands.scalars[0])
-    let workspace = unsafe memory.workspaceAddress
+    let rate = floats(operands.scalars[0])
+    let workspace = memory.workspaceAddress
     return try step(index) {
       unsafe ck_optimizer_update(
-        count, p, v, gradients, Int64(gradients.count), rate.pointee, weightDecay, momentum, trust,
-        newP, newV, workspace)
+        count, p.floats, v.floats, gradients, Int64(gradients.count), rate.floats.pointee,
+        weightDecay, momentum, trust,
+        newP.floats, newV.floats, workspace.base)
     }
   }
 
@@ -48,22 +49,23 @@ extension StepBuilder {
     _ index: Int, _ operands: OptimizerRule.Operands<Graph.Value>, _ constants: ck_adamw
   ) throws(LoweringError) -> [Step] {
     let count = try elements(.init(node: index)).count
-    let (p, m, v) = unsafe (
+    let (p, m, v) = (
       floats(operands.parameter), floats(operands.slots[0]), floats(operands.slots[1])
     )
-    let newP = unsafe result(index)
-    let (newM, newV) = unsafe (
+    let newP = result(index)
+    let (newM, newV) = (
       floats(.init(node: index, result: 1)), floats(.init(node: index, result: 2))
     )
     let gradients = unsafe addresses(operands.gradients)
     let scalars = unsafe addresses(operands.scalars)
     return try step(index) {
       unsafe ck_adamw_update(
-        count, p, m, v, gradients, Int64(gradients.count), constants, scalars, newP, newM, newV)
+        count, p.floats, m.floats, v.floats, gradients, Int64(gradients.count), constants, scalars,
+        newP.floats, newM.floats, newV.floats)
     }
   }
 
   private func addresses(_ values: [Graph.Value]) -> [UnsafePointer<Float>?] {
-    unsafe values.map { unsafe UnsafePointer(floats($0)) }
+    unsafe values.map { unsafe UnsafePointer(floats($0).floats) }
   }
 }

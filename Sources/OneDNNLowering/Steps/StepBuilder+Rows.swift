@@ -11,74 +11,77 @@ extension StepBuilder {
     return (Int64(shape.rank > 0 ? shape[0] : 1), Int64(shape.rank > 1 ? shape[1] : 1))
   }
 
-  private func operand(_ index: Int, _ number: Int = 0) -> UnsafeMutablePointer<Float> {
-    unsafe floats(graph.nodes[index].inputs[number])
+  private func operand(_ index: Int, _ number: Int = 0) -> Address {
+    floats(graph.nodes[index].inputs[number])
   }
 
   func addBias(_ index: Int) throws(LoweringError) -> [Step] {
     let (rows, columns) = extents(graph.nodes[index].inputs[0])
-    let (x, bias, y) = unsafe (operand(index), operand(index, 1), result(index))
-    return try step(index) { unsafe ck_add_bias(rows, columns, x, bias, y) }
+    let (x, bias, y) = (operand(index), operand(index, 1), result(index))
+    return try step(index) { unsafe ck_add_bias(rows, columns, x.floats, bias.floats, y.floats) }
   }
 
   func sumRows(_ index: Int) throws(LoweringError) -> [Step] {
     let (rows, columns) = extents(graph.nodes[index].inputs[0])
-    let (x, y) = unsafe (operand(index), result(index))
-    return try step(index) { unsafe ck_sum_rows(rows, columns, x, y) }
+    let (x, y) = (operand(index), result(index))
+    return try step(index) { unsafe ck_sum_rows(rows, columns, x.floats, y.floats) }
   }
 
   func sumColumns(_ index: Int) throws(LoweringError) -> [Step] {
     let (rows, columns) = extents(graph.nodes[index].inputs[0])
-    let (x, y) = unsafe (operand(index), result(index))
-    return try step(index) { unsafe ck_sum_columns(rows, columns, x, y) }
+    let (x, y) = (operand(index), result(index))
+    return try step(index) { unsafe ck_sum_columns(rows, columns, x.floats, y.floats) }
   }
 
   func repeatColumns(_ index: Int, _ count: Int) throws(LoweringError) -> [Step] {
     let (rows, columns) = (extents(graph.nodes[index].inputs[0]).rows, Int64(count))
-    let (x, y) = unsafe (operand(index), result(index))
-    return try step(index) { unsafe ck_repeat_columns(rows, columns, x, y) }
+    let (x, y) = (operand(index), result(index))
+    return try step(index) { unsafe ck_repeat_columns(rows, columns, x.floats, y.floats) }
   }
 
   func repeatRows(_ index: Int) throws(LoweringError) -> [Step] {
     let (rows, columns) = extents(.init(node: index))
-    let (x, y) = unsafe (operand(index), result(index))
-    return try step(index) { unsafe ck_repeat_rows(rows, columns, x, y) }
+    let (x, y) = (operand(index), result(index))
+    return try step(index) { unsafe ck_repeat_rows(rows, columns, x.floats, y.floats) }
   }
 
   func zeroDiagonal(_ index: Int) throws(LoweringError) -> [Step] {
     let rows = extents(.init(node: index)).rows
-    let (x, y) = unsafe (operand(index), result(index))
-    return try step(index) { unsafe ck_zero_diagonal(rows, x, y) }
+    let (x, y) = (operand(index), result(index))
+    return try step(index) { unsafe ck_zero_diagonal(rows, x.floats, y.floats) }
   }
 
   func logSumExp(_ index: Int, _ excludingDiagonal: Bool) throws(LoweringError) -> [Step] {
     let (rows, columns) = extents(graph.nodes[index].inputs[0])
-    let (x, y) = unsafe (operand(index), result(index))
-    return try step(index) { unsafe ck_log_sum_exp(rows, columns, excludingDiagonal, x, y) }
+    let (x, y) = (operand(index), result(index))
+    return try step(index) {
+      unsafe ck_log_sum_exp(rows, columns, excludingDiagonal, x.floats, y.floats)
+    }
   }
 
   func logSumExpGradient(_ index: Int, _ excludingDiagonal: Bool) throws(LoweringError)
     -> [Step]
   {
     let (rows, columns) = extents(.init(node: index))
-    let (dy, x, y) = unsafe (operand(index), operand(index, 1), operand(index, 2))
-    let dx = unsafe result(index)
+    let (dy, x, y) = (operand(index), operand(index, 1), operand(index, 2))
+    let dx = result(index)
     return try step(index) {
-      unsafe ck_log_sum_exp_gradient(rows, columns, excludingDiagonal, dy, x, y, dx)
+      unsafe ck_log_sum_exp_gradient(
+        rows, columns, excludingDiagonal, dy.floats, x.floats, y.floats, dx.floats)
     }
   }
 
   func l2Normalize(_ index: Int, _ epsilon: Float) throws(LoweringError) -> [Step] {
     let (rows, columns) = extents(graph.nodes[index].inputs[0])
-    let (x, y) = unsafe (operand(index), result(index))
-    return try step(index) { unsafe ck_l2_normalize(rows, columns, epsilon, x, y) }
+    let (x, y) = (operand(index), result(index))
+    return try step(index) { unsafe ck_l2_normalize(rows, columns, epsilon, x.floats, y.floats) }
   }
 
   func l2NormalizeGradient(_ index: Int, _ epsilon: Float) throws(LoweringError) -> [Step] {
     let (rows, columns) = extents(graph.nodes[index].inputs[0])
-    let (dy, x, dx) = unsafe (operand(index), operand(index, 1), result(index))
+    let (dy, x, dx) = (operand(index), operand(index, 1), result(index))
     return try step(index) {
-      unsafe ck_l2_normalize_gradient(rows, columns, epsilon, dy, x, dx)
+      unsafe ck_l2_normalize_gradient(rows, columns, epsilon, dy.floats, x.floats, dx.floats)
     }
   }
 }
@@ -114,10 +117,10 @@ extension StepBuilder {
   mutating func placeRows(_ index: Int, _ first: Int) throws(LoweringError) -> [Step] {
     let operand = graph.nodes[index].inputs[0]
     let result = Graph.Value(node: index)
-    let to = unsafe address(result)
+    let to = address(result)
     let byteCount = try layouts.description(of: result).byteCount
     let zeros = try step(index, kernel: "zeros") {
-      unsafe to.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+      unsafe to.base.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     }
     let count = graph.shape(of: operand)[0]
     return zeros + (try copy([RowCopy(operand: operand, target: first, count: count)], to: index))
@@ -130,15 +133,17 @@ extension StepBuilder {
     for copy in copies {
       let source = try rows(of: copy.operand, from: copy.source, count: copy.count)
       let target = try rows(of: result, from: copy.target, count: copy.count)
-      let (from, to) = unsafe (
+      let (from, to) = (
         address(copy.operand) + source.offset, address(result) + target.offset
       )
       if source.layout == target.layout {
         let byteCount = source.layout.byteCount
-        steps += try step(index) { unsafe to.copyMemory(from: from, byteCount: byteCount) }
+        steps += try step(index) {
+          unsafe to.base.copyMemory(from: from.base, byteCount: byteCount)
+        }
       } else {
         steps.append(
-          try unsafe reorder(index, from: (source.layout, from), to: (target.layout, to)))
+          try reorder(index, from: (source.layout, from), to: (target.layout, to)))
       }
     }
     return steps

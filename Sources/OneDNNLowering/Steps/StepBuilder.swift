@@ -134,50 +134,46 @@ struct StepBuilder {
       byteCount: byteCount, multiplicationCount: graph.multiplicationCount(of: index))
   }
 
-  func address(_ value: Graph.Value) -> UnsafeMutableRawPointer {
-    unsafe memory.address(of: value)
-  }
+  func address(_ value: Graph.Value) -> Address { memory.address(of: value) }
 
-  /// The first element of a value that a kernel reads or writes as float32.
-  func floats(_ value: Graph.Value) -> UnsafeMutablePointer<Float> {
+  /// Where a value begins that a kernel reads or writes as float32.
+  func floats(_ value: Graph.Value) -> Address {
     precondition(
       layouts.storage(of: value).type == ck_float32,
       "\(value) is stored in bfloat16; its kernel works in float32.")
-    return unsafe address(value).assumingMemoryBound(to: Float.self)
+    return address(value)
   }
 
   /// A node's first result, as float32.
-  func result(_ index: Int) -> UnsafeMutablePointer<Float> {
-    unsafe floats(.init(node: index))
-  }
+  func result(_ index: Int) -> Address { floats(.init(node: index)) }
 
   // MARK: Copies
 
-  /// The first byte of a copy. If there is none yet, it is allocated, and `makeStep` is asked for the step that fills it:
+  /// Where a copy is. If there is none yet, it is allocated, and `makeStep` is asked for the step that fills it:
   /// at this place of the run, since variables change only at its end, or before the runs if `isConstant`.
   mutating func copy(
     _ copy: Copy, byteCount: Int, isConstant: Bool = false, to steps: inout [Step],
-    makeStep: (inout StepBuilder, UnsafeMutableRawPointer) throws(LoweringError) -> Step
-  ) throws(LoweringError) -> UnsafeMutableRawPointer {
-    if let block = copies[copy] { return unsafe memory.base(block) }
+    makeStep: (inout StepBuilder, Address) throws(LoweringError) -> Step
+  ) throws(LoweringError) -> Address {
+    if let block = copies[copy] { return memory.base(block) }
     let block = memory.allocate(byteCount)
     copies[copy] = block
-    let step = try unsafe makeStep(&self, memory.base(block))
+    let step = try makeStep(&self, memory.base(block))
     if isConstant { preparations.append(step) } else { steps.append(step) }
-    return unsafe memory.base(block)
+    return memory.base(block)
   }
 
   /// One more block of memory for a single step.
-  mutating func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
+  mutating func allocate(_ byteCount: Int) -> Address {
     let block = memory.allocate(byteCount)
-    return unsafe memory.base(block)
+    return memory.base(block)
   }
 
   // MARK: Constants and assignments
 
   private func constant(_ value: Float, _ index: Int) throws(LoweringError) -> [Step] {
-    let at = unsafe result(index)
-    return try step(index) { unsafe at.pointee = value }
+    let at = result(index)
+    return try step(index) { unsafe at.floats.pointee = value }
   }
 
   /// Copies the next values that could not be computed in their variable's own bytes.
@@ -186,14 +182,14 @@ struct StepBuilder {
     for assignment in graph.assignments
     where aliases.donors[aliases.root(assignment.value)] != assignment.variable {
       let byteCount = try layouts.description(of: assignment.value).byteCount
-      let from = unsafe address(assignment.value)
-      let to = unsafe address(.init(node: assignment.variable))
+      let from = address(assignment.value)
+      let to = address(.init(node: assignment.variable))
       let description = ProgramStep(
         name: "assign", node: assignment.variable, shape: graph.shape(of: assignment.value),
         byteCount: 2 * byteCount, multiplicationCount: 0)
       steps.append(
         Step(description: description) { () throws(LoweringError) in
-          unsafe to.copyMemory(from: from, byteCount: byteCount)
+          unsafe to.base.copyMemory(from: from.base, byteCount: byteCount)
         })
     }
     return steps
