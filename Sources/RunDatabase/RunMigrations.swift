@@ -93,9 +93,19 @@ enum PackedValues {
   }
 
   static func values(_ bytes: Data) -> [Double] {
-    stride(from: bytes.startIndex, to: bytes.endIndex - 7, by: 8).map { place in
-      let pattern = bytes[place..<(place + 8)].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-      return Double(bitPattern: pattern)
+    let bytes = [UInt8](bytes)
+    var values: [Double] = []
+    values.reserveCapacity(bytes.count / 8)
+    // A curve of a thousand points is made from tens of thousands of values: plain shifts, no iterator per value.
+    for place in stride(from: 0, through: bytes.count - 8, by: 8) {
+      let low =
+        UInt32(bytes[place]) | UInt32(bytes[place + 1]) << 8 | UInt32(bytes[place + 2]) << 16
+        | UInt32(bytes[place + 3]) << 24
+      let high =
+        UInt32(bytes[place + 4]) | UInt32(bytes[place + 5]) << 8 | UInt32(bytes[place + 6]) << 16
+        | UInt32(bytes[place + 7]) << 24
+      values.append(Double(bitPattern: UInt64(high) << 32 | UInt64(low)))
     }
+    return values
   }
 }
