@@ -221,16 +221,11 @@ extension ModelCatalog {
     let names = all.prefix(10).map { "\($0.name) (\($0.record.run.shownName))" }
     let more = all.count > names.count ? ", and \(all.count - names.count) more" : ""
 <<<<<<< HEAD
-    let models = names.isEmpty ? "no model yet" : names.joined(separator: ", ") + more
-    return APIError(
-      .notFound, "There is no model \(clipped(name)). There is: default, latest; \(models).")
-=======
     let rest =
       names.isEmpty
       ? "There is no model yet: no run has written a checkpoint."
       : "Ask for default, latest, \(names.joined(separator: ", "))\(more)."
     return APIError(.notFound, "There is no model \(clipped(name)). \(rest)")
->>>>>>> embeddings
   }
 }
 
