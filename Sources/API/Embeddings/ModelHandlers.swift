@@ -29,7 +29,7 @@ struct ModelHandlers: Sendable {
 
   func pin(_ request: Request) async throws -> Response {
     try request.allowQuery()
-    var fields = FieldReader(try await request.jsonObject(limit: 1 << 20))
+    var fields = FieldReader(try await request.jsonObject(limit: 64 << 10))
     let name = fields.string("checkpoint", limit: EmbeddingLimits.modelNameLength)
     if name == nil && fields.faults.isEmpty {
       fields.fault("checkpoint", "missing", "It must be a model's name, such as RUN@STEP.")
