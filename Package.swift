@@ -62,7 +62,9 @@ let package = Package(
       name: "Methods", dependencies: ["NeuralNetworks", "TensorGraph", "Tensors", "Images"]),
     .target(
       name: "Recipes",
-      dependencies: ["Methods", "NeuralNetworks", "TensorGraph", "Datasets", "Images", "JSONTree"]),
+      dependencies: [
+        "Methods", "NeuralNetworks", "TensorGraph", "Tensors", "Datasets", "Images", "JSONTree",
+      ]),
     .target(name: "Evaluation", dependencies: ["Tensors", "COpenBLAS"]),
     .target(
       name: "Encoders",

@@ -28,7 +28,8 @@ struct FakeAdmission: DatasetAdmission {
     if text.contains("BROKEN") { throw DatasetLibraryError.rejected("The archive ends early.") }
     if text.contains("FULL") { throw POSIXError(.ENOSPC) }
     let pictures = text.contains("SMALL") ? 3 : 600
-    let report = #"{"format_version":1,"accepted":\#(pictures),"rejected_count":0,"rejected":[],"#
+    let report =
+      #"{"format_version":1,"accepted":\#(pictures),"rejected_count":0,"rejected":[],"#
       + #""skipped_count":0,"skipped":[],"advice":[]}"#
     try Data(report.utf8)
       .write(to: URL(fileURLWithPath: directory + "/report.json"))
