@@ -1,7 +1,7 @@
-import Evaluation
 import Checkpoints
 import Durability
 import EmbeddingService
+import Evaluation
 import Identifiers
 import Runs
 import Training
