@@ -216,7 +216,6 @@ extension ModelCatalog {
     let all = try await all()
     let names = all.prefix(10).map { "\($0.name) (\($0.record.run.shownName))" }
     let more = all.count > names.count ? ", and \(all.count - names.count) more" : ""
-<<<<<<< HEAD
     let rest =
       names.isEmpty
       ? "There is no model yet: no run has written a checkpoint."
