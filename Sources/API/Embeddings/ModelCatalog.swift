@@ -215,8 +215,7 @@ extension ModelCatalog {
   private func unknown(_ name: String) async throws -> APIError {
     let all = try await all()
     let names = all.prefix(10).map { "\($0.name) (\($0.record.run.shownName))" }
-    let more =
-      all.count > names.count ? ", and \(all.count - names.count) more" : ""
+    let more = all.count > names.count ? ", and \(all.count - names.count) more" : ""
     let rest =
       names.isEmpty
       ? "There is no model yet: no run has written a checkpoint."
