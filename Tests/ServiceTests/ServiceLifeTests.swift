@@ -83,7 +83,11 @@ import Testing
     let upload = Task {
       try await onOwnThread { try exchange(Array((head + "the beginning").utf8), port: port) }
     }
-    // Where the upload should come later than the signal, the service ends all the sooner.
+    // The upload is under way where its file is there: a signal before that would find no upload to wait for.
+    _ = try await eventually("the upload is under way") {
+      try FileManager.default.contentsOfDirectory(atPath: folder.path + "/datasets")
+        .first { $0.hasPrefix(".incoming-") }
+    }
     let began = ContinuousClock.now
     #expect(service.end(SIGTERM) == 0)
     #expect(ContinuousClock.now - began < .seconds(10))
