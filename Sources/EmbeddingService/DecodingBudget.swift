@@ -1,29 +1,17 @@
 import Images
-import Threads
 
 /// Bounds the memory of all pictures that are decoded at the same time, whichever model they are for.
 ///
 /// A header of a few bytes can announce 50 million pixels. The cost is known from the header, before anything is
 /// allocated; a thread whose picture does not fit waits until others have ended.
 final class DecodingBudget: Sendable {
-  private struct State {
-    var used = 0
-    /// Tickets keep the order: a large picture is not overtaken for ever by small ones that still fit.
-    var next = 0
-    var serving = 0
-  }
-
-  private let limit: Int
-  private let state = Monitor(State())
+  private let memory: DecodingMemory
 
   /// A budget of `limit` bytes. A picture that costs more is decoded alone.
-  init(limit: Int) {
-    precondition(limit > 0, "\(limit) bytes")
-    self.limit = limit
-  }
+  init(limit: Int) { memory = DecodingMemory(byteLimit: limit) }
 
   /// Bytes of the pictures that are being decoded.
-  var usedByteCount: Int { state.withLock { $0.used } }
+  var usedByteCount: Int { memory.heldByteCount }
 
   /// Decodes a picture and hands it to `body`, once there is room; the room is given back when `body` returns.
   ///
@@ -32,22 +20,7 @@ final class DecodingBudget: Sendable {
     _ picture: [UInt8], limits: ImageLimits, _ body: (Raster) throws -> Result
   ) throws -> Result {
     let cost = decodingCost(of: try readHeader(of: picture, limits: limits), picture.count)
-    take(cost)
-    defer { state.withLock { $0.used -= cost } }
-    return try body(try decode(picture, limits: limits))
-  }
-
-  private func take(_ cost: Int) {
-    let ticket = state.withLock { state in
-      defer { state.next += 1 }
-      return state.next
-    }
-    state.wait { state in
-      state.serving == ticket && (state.used == 0 || state.used + cost <= limit)
-    } then: { state in
-      state.serving += 1
-      state.used += cost
-    }
+    return try memory.hold(cost) { try body(try decode(picture, limits: limits)) }
   }
 }
 

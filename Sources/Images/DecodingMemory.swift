@@ -2,20 +2,42 @@ import Threads
 
 /// A bound on the bytes that decoding holds at once, over all threads that share it: who wants more waits.
 public final class DecodingMemory: Sendable {
+  private struct State {
+    var held = 0
+    /// Tickets keep the order: who wants much is not overtaken for ever by others whose little still fits.
+    var nextTicket = 0
+    var serving = 0
+  }
+
   private let byteLimit: Int
-  private let held = Monitor(0)
+  private let state = Monitor(State())
 
-  /// Memory of `byteLimit` bytes.
-  public init(byteLimit: Int) { self.byteLimit = byteLimit }
+  /// Memory of `byteLimit` bytes, at least 1.
+  public init(byteLimit: Int) {
+    precondition(byteLimit > 0, "\(byteLimit) bytes")
+    self.byteLimit = byteLimit
+  }
 
-  /// Runs `body` while `byteCount` bytes are held for it, waiting until there is room. More than there are in all are given
-  /// when nobody else holds any. `body` must not ask for more of the same memory: it could wait for itself.
+  /// Bytes that are held.
+  public var heldByteCount: Int { state.withLock { $0.held } }
+
+  /// Runs `body` while `byteCount` bytes are held for it, waiting for its turn and until there is room. More than there
+  /// are in all are given when nobody else holds any. `body` must not ask for more of the same memory: it could wait for itself.
   public func hold<Result, Failure: Error>(
     _ byteCount: Int, _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let wanted = min(byteCount, byteLimit)
-    held.wait(until: { $0 + wanted <= self.byteLimit }) { $0 += wanted }
-    defer { held.withLock { $0 -= wanted } }
+    let ticket = state.withLock { state in
+      defer { state.nextTicket += 1 }
+      return state.nextTicket
+    }
+    state.wait { state in
+      state.serving == ticket && state.held + wanted <= byteLimit
+    } then: { state in
+      state.serving += 1
+      state.held += wanted
+    }
+    defer { state.withLock { $0.held -= wanted } }
     return try body()
   }
 }
