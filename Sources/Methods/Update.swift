@@ -9,6 +9,9 @@ import Tensors
 /// `loss`, a scalar; `representation` `[N, D]` of view 1; each figure that the method reports of a tensor of its own. The
 /// variables are those of ``TrainingState``.
 public struct Update: Sendable {
+  /// The output with the sum of the losses.
+  public static let lossName = "loss"
+
   /// The recorded graph.
   public let graph: Graph
   /// Every variable with its first value's distribution: θ, what follows it, their statistics, the optimizer's slots.
@@ -66,11 +69,7 @@ public struct Update: Sendable {
     variables =
       recording.online.parameters + recording.averages.flatMap(\.parameters) + slots
     hasTau = recording.tau != nil
-    figures = recording.figures.map {
-      Figure(
-        name: $0.name, output: $0.tensor == nil ? "loss" : $0.name, factor: $0.factor,
-        offset: $0.offset)
-    }
+    figures = recording.figures
   }
 }
 
@@ -123,11 +122,8 @@ extension UpdateRecording {
     guard let representation, let first = losses.first else {
       preconditionFailure("The method recorded no loss or named no representation.")
     }
-    recorder.output("loss", losses.dropFirst().reduce(first, +))
+    recorder.output(Update.lossName, losses.dropFirst().reduce(first, +))
     recorder.output("representation", representation)
-    for figure in figures {
-      if let tensor = figure.tensor { recorder.output(figure.name, tensor) }
-    }
   }
 }
 

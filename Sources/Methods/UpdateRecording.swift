@@ -18,21 +18,9 @@ public struct UpdateRecording {
   /// For each learned variable, by name, the gradients of the losses; their sum is meant.
   public private(set) var gradients: [String: [Tensor]] = [:]
   /// The figures that are reported beside the loss, in order.
-  public private(set) var figures: [Figure] = []
+  public private(set) var figures: [Update.Figure] = []
   /// The representations of the first view, `[N, D]`.
   public private(set) var representation: Tensor?
-
-  /// A figure: `offset + factor · tensor`, where the tensor is a scalar of the graph; nil stands for the sum of the losses.
-  public struct Figure {
-    /// The name of the metric.
-    public var name: String
-    /// The scalar.
-    public var tensor: Tensor?
-    /// Multiplies it.
-    public var factor: Double
-    /// Is added.
-    public var offset: Double
-  }
 
   /// An update without losses.
   public init(_ recorder: Recorder) {
@@ -73,6 +61,9 @@ public struct UpdateRecording {
   public mutating func report(
     _ name: String, _ tensor: Tensor? = nil, factor: Double = 1, offset: Double = 0
   ) {
-    figures.append(Figure(name: name, tensor: tensor, factor: factor, offset: offset))
+    if let tensor { recorder.output(name, tensor) }
+    figures.append(
+      Update.Figure(
+        name: name, output: tensor == nil ? Update.lossName : name, factor: factor, offset: offset))
   }
 }

@@ -86,12 +86,16 @@ public struct Module {
   /// A running statistic as it stands after the passes so far.
   func statistic(_ name: String, _ shape: Shape, startingAt value: Float) -> Tensor {
     let variable = variable(name, shape, .constant(value), .statistic)
-    return network.statistic(variable, of: self.name, path + name)
+    return network.statistic(fullName(name)) ?? variable
   }
 
   /// Moves a running statistic.
   func setStatistic(_ name: String, _ tensor: Tensor) {
-    network.setStatistic(tensor, of: self.name, path + name)
+    network.setStatistic(fullName(name), tensor)
+  }
+
+  private func fullName(_ name: String) -> String {
+    Parameter.name(network: network.name, module: self.name, path: path + name)
   }
 }
 
@@ -106,15 +110,7 @@ extension NetworkScope {
     return recorder.variable(parameter.name, parameter.shape)
   }
 
-  fileprivate func statistic(_ variable: Tensor, of module: String, _ path: String) -> Tensor {
-    statistics[key(module, path)] ?? variable
-  }
+  fileprivate func statistic(_ name: String) -> Tensor? { statistics[name] }
 
-  fileprivate func setStatistic(_ tensor: Tensor, of module: String, _ path: String) {
-    statistics[key(module, path)] = tensor
-  }
-
-  private func key(_ module: String, _ path: String) -> String {
-    name.isEmpty ? "\(module).\(path)" : "\(name).\(module).\(path)"
-  }
+  fileprivate func setStatistic(_ name: String, _ tensor: Tensor) { statistics[name] = tensor }
 }

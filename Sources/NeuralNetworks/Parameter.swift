@@ -72,7 +72,10 @@ public struct Parameter: Hashable, Sendable {
 
 extension Parameter {
   /// The variable's name: network, module and path with dots between, such as `online.encoder.conv1.weight`.
-  public var name: String {
+  public var name: String { Parameter.name(network: network, module: module, path: path) }
+
+  /// The name of the variable at a path of a module of a network; an empty network's name is left out.
+  static func name(network: String, module: String, path: String) -> String {
     network.isEmpty ? "\(module).\(path)" : "\(network).\(module).\(path)"
   }
 

@@ -1,13 +1,14 @@
-public import Encoders
+import Encoders
 import Images
-public import Recipes
+import Methods
+import Recipes
 
 extension EncoderModel {
-  /// The online encoder of a training state, as it is published beside it; `run` is the run's name.
-  public init(_ recipe: Recipe, _ state: TrainingState, run: String) {
+  /// The online encoder of a state of `update`, as it is published beside it; `run` is the run's name.
+  init(_ recipe: Recipe, _ update: Update, _ state: TrainingState, run: String) {
     self.init(
       encoder: recipe.encoder, imageSize: recipe.imageSize,
-      normalization: recipe.augmentations.normalization, tensors: state.encoder(of: recipe.update),
+      normalization: recipe.augmentations.normalization, tensors: state.encoder(of: update),
       provenance: ["byol.run": run, "byol.step": String(state.step)])
   }
 }

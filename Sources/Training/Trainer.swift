@@ -2,7 +2,7 @@ import Methods
 import NeuralNetworks
 public import Recipes
 public import TensorGraph
-public import Tensors
+import Tensors
 
 /// What one update measured.
 public struct StepMetrics: Sendable, Hashable {
@@ -88,7 +88,7 @@ public final class Trainer {
         try program.run()
       }
     } catch { throw .engine(error) }
-    let loss = Double(program.read("loss")[0])
+    let loss = Double(program.read(Update.lossName)[0])
     guard loss.isFinite else { throw .lossNotFinite(step: step) }
     defer { step += 1 }
     return StepMetrics(
@@ -98,7 +98,7 @@ public final class Trainer {
   private func figures(loss: Double) -> [String: Double] {
     var figures: [String: Double] = [:]
     for figure in update.figures {
-      let value = figure.output == "loss" ? loss : Double(program.read(figure.output)[0])
+      let value = figure.output == Update.lossName ? loss : Double(program.read(figure.output)[0])
       figures[figure.name] = figure.offset + figure.factor * value
     }
     return figures
@@ -106,9 +106,6 @@ public final class Trainer {
 
   /// The representations `[N, D]` of the last update's first views, row-major.
   public var representations: [Float] { program.read("representation") }
-
-  /// The encoder's parameters and statistics under their checkpoint names: what embeds.
-  public var encoder: [NamedTensor] { state.encoder(of: update) }
 
   /// A copy of everything that the updates have changed.
   public var state: TrainingState {

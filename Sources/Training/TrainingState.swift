@@ -1,7 +1,6 @@
 import Methods
 import NeuralNetworks
 import Randomness
-public import Recipes
 public import Tensors
 
 /// Everything an update changes: θ, what follows it, their batch statistics, the optimizer's slots, and the step. It is the
@@ -18,20 +17,6 @@ public struct TrainingState: Sendable, Equatable {
   public init(step: Int, tensors: [NamedTensor]) {
     self.step = step
     self.tensors = tensors
-  }
-
-  /// The state before the first update: online and target drawn independently from the recipe's seed.
-  public init(_ recipe: Recipe) {
-    self.init(recipe.update, seed: recipe.seed)
-  }
-
-  init(_ update: Update, seed: UInt64) {
-    step = 0
-    tensors = update.variables.enumerated().map { index, variable in
-      NamedTensor(
-        name: variable.name, shape: variable.shape,
-        values: variable.firstValues(index: index, seed: seed))
-    }
   }
 
   /// The online encoder's parameters and statistics under their checkpoint names, such as torchvision's: what embeds.

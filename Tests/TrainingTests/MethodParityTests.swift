@@ -28,14 +28,15 @@ import Testing
     let lowering: any Lowering =
       onReference ? ReferenceLowering() : OneDNNLowering(threads: ThreadBudget(2))
     // Without decay and momentum the velocities after one update are the gradients.
-    let trainer = try trainer(
-      example, method, { _ in .sgd(momentum: 0, weightDecay: 0) }, lowering)
-    let loss = try trainer.update(example, step: 0, learningRate: 0, tau: 1)
+    let updates = try RecordedUpdate(
+      example, method.method(Self.settings(example)), { _ in .sgd(momentum: 0, weightDecay: 0) },
+      lowering)
+    let loss = try updates.update(example, step: 0, learningRate: 0, tau: 1)
     #expect(abs(loss - example.loss) <= Self.tolerance * example.loss)
-    let gradients = trainer.update.variables.filter { $0.network == "velocity" }.map {
+    let gradients = updates.update.variables.filter { $0.network == "velocity" }.map {
       NamedTensor(
         name: "online.\($0.module).\($0.path)", shape: $0.shape,
-        values: trainer.program.read($0.name))
+        values: updates.program.read($0.name))
     }
     let worst = try example.worstError(of: gradients, to: example.gradients)
     #expect(worst.error <= Self.tolerance, "\(worst.name): \(worst.error)")
@@ -64,9 +65,7 @@ import Testing
     #expect(try example.worstError(of: decayed, to: run.state).error > Self.tolerance)
     let simSiam = try ParityFixture.load("methods.json")["simsiam"]
     let sgd = try #require(simSiam.runs.first)
-    var settings = MethodParityTests.settings(simSiam)
-    settings.temperature = 1
-    let flowing = try end(simSiam, FlowingSimSiam(settings), sgd).state
+    let flowing = try end(simSiam, FlowingSimSiam(Self.settings(simSiam)), sgd).state
     #expect(try simSiam.worstError(of: flowing, to: sgd.state).error > Self.tolerance)
   }
 }
@@ -104,20 +103,10 @@ private struct FlowingSimSiam: Method {
 
 extension MethodParityTests {
   fileprivate static func settings(_ example: ParityCase) -> MethodSettings {
-    var augmentations = Augmentations()
-    augmentations.normalization = Normalization()
-    return MethodSettings(
-      encoder: example.encoder, views: augmentations.views(side: example.side),
+    MethodSettings(
+      encoder: example.encoder, views: Augmentations().views(side: example.side),
       projectorHidden: example.hidden, projectorOutput: example.output,
       predictorHidden: example.hidden, temperature: 0.5)
-  }
-
-  private func trainer(
-    _ example: ParityCase, _ method: MethodName,
-    _ rule: @escaping (Parameter.Role) -> OptimizerRule, _ lowering: any Lowering
-  ) throws -> RecordedUpdate {
-    try RecordedUpdate(
-      example, method.method(Self.settings(example)), rule, lowering)
   }
 
   private func end(

@@ -229,7 +229,7 @@ private struct TrainingSession {
         "byol.step": String(state.step),
         "byol.recipe": String(decoding: worker.recipe.encoded, as: UTF8.self),
       ])
-    let model = EncoderModel(worker.recipe, state, run: worker.runName)
+    let model = EncoderModel(worker.recipe, trainer.update, state, run: worker.runName)
     try checkpoints.publish(step: state.step, state: file, model: model.safetensors)
     publishedAt = clock.now
     report(.checkpoint(step: state.step))
@@ -249,7 +249,7 @@ extension Trainer {
   }
 }
 
-/// Pictures a second over the last few seconds, and how much of them was waiting.
+/// Pictures per second over the last few seconds, and how much of them was waiting.
 struct Speed {
   private var marks: [(at: ContinuousClock.Instant, pictures: Int, waited: Double)]
   private static let windowSeconds = 10.0
