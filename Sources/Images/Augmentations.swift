@@ -1,7 +1,6 @@
 /// The distribution from which one view's random changes are drawn (Grill et al. 2020, appendix B).
 ///
-/// The changes are applied in the order of the properties: crop, flip, colour jitter, grayscale,
-/// blur, solarize.
+/// The changes are applied in this order: crop, flips, quarter turn, colour jitter, grayscale, blur, solarize.
 public struct ViewAugmentation: Hashable, Sendable, Codable {
   /// The least and the greatest area of the crop, as fractions of the picture's; within 0…1.
   public var cropArea: [Float] = [0.08, 1]
@@ -29,6 +28,10 @@ public struct ViewAugmentation: Hashable, Sendable, Codable {
   public var solarizeProbability: Float
   /// The threshold of solarization, within 0…1.
   public var solarizeThreshold: Float = 0.5
+  /// Probability of a flip top to bottom; not in the paper, for pictures without an upright.
+  public var verticalFlipProbability: Float = 0
+  /// Probability of a turn by 90°, clockwise or counter-clockwise; not in the paper, for pictures without an upright.
+  public var quarterTurnProbability: Float = 0
 }
 
 extension ViewAugmentation {
@@ -36,6 +39,9 @@ extension ViewAugmentation {
   public static let paperFirst = ViewAugmentation(blurProbability: 1, solarizeProbability: 0)
   /// The paper's second view: blurred in one of ten, solarized in two of ten.
   public static let paperSecond = ViewAugmentation(blurProbability: 0.1, solarizeProbability: 0.2)
+  /// A local view: 5 to 25 % of the picture's area (Caron et al. 2020, arXiv 2006.09882, have 5 to 14 %), mild colour.
+  public static let local = ViewAugmentation(
+    cropArea: [0.05, 0.25], blurProbability: 0.1, solarizeProbability: 0)
 }
 
 /// One of the views that a method takes of each picture.
@@ -52,21 +58,24 @@ public struct ViewSpecification: Hashable, Sendable, Codable {
   }
 }
 
-/// The two distributions of views, and the normalisation of what the encoder sees.
+/// The distributions of views, and the normalisation of what the encoder sees.
 public struct Augmentations: Hashable, Sendable, Codable {
   /// The distribution of view 1.
   public var first = ViewAugmentation.paperFirst
   /// The distribution of view 2.
   public var second = ViewAugmentation.paperSecond
+  /// The distribution of the views after the second, which are local: small crops of their own size.
+  public var local = ViewAugmentation.local
   /// What the encoder's input subtracts and divides by.
   public var normalization = Normalization()
 
   /// The paper's augmentations.
   public init() {}
 
-  /// Both views with a side of `side` pixels.
-  public func views(side: Int) -> [ViewSpecification] {
+  /// Both global views with a side of `side` pixels, and `localCount` views of `localSide` pixels.
+  public func views(side: Int, localCount: Int = 0, localSide: Int = 1) -> [ViewSpecification] {
     [first, second].map { ViewSpecification(augmentation: $0, side: side) }
+      + (0..<localCount).map { _ in ViewSpecification(augmentation: local, side: localSide) }
   }
 }
 

@@ -24,6 +24,10 @@ public struct ViewParameters: Hashable, Sendable {
   public var crop: PixelBox
   /// Mirrored left to right.
   public var flip = false
+  /// Mirrored top to bottom.
+  public var verticalFlip = false
+  /// Rows become columns after the flips: with one of them a turn by 90°.
+  public var transpose = false
   /// The changes of colour, in the order in which they are applied.
   public var colorChanges: [ColorChange] = []
   /// The blur's standard deviation in pixels of the view; nil for no blur.
@@ -39,7 +43,7 @@ extension ViewParameters {
   /// Draws a view of a picture of `width` x `height` pixels from `augmentation`.
   ///
   /// The draws are made in a fixed order and all of them are always made, but for the attempts at a
-  /// crop.
+  /// crop. The turns are drawn last, so that a distribution without turns gives what it gave before there were any.
   public init(
     from augmentation: ViewAugmentation, width: Int, height: Int, using random: inout RandomStream
   ) {
@@ -54,6 +58,16 @@ extension ViewParameters {
     blurSigma = blurred ? sigma : nil
     solarizeThreshold = solarized ? augmentation.solarizeThreshold : nil
     crop = augmentation.drawCrop(width: width, height: height, using: &random)
+    verticalFlip = random.bernoulli(augmentation.verticalFlipProbability)
+    turn(random.bernoulli(augmentation.quarterTurnProbability), clockwise: random.bernoulli(0.5))
+  }
+
+  /// Turns the view by 90° where asked: a transposition, after a flip that decides its direction.
+  private mutating func turn(_ isTurned: Bool, clockwise: Bool) {
+    guard isTurned else { return }
+    transpose = true
+    // Transposed rows run down: clockwise, the last row comes first, so it is flipped top to bottom before.
+    if clockwise { verticalFlip.toggle() } else { flip.toggle() }
   }
 }
 

@@ -1,10 +1,10 @@
 import CImageCodecs
 internal import Randomness
 
-/// Renders one of a picture's two views, a pure function of (augmentation, picture, seed, epoch,
+/// Renders one of a picture's views, a pure function of (augmentation, picture, seed, epoch,
 /// picture index, view index): float32, channels last, normalised.
 ///
-/// The order is the released code's: crop (antialiased bicubic, clipped), flip, colour, gray, blur,
+/// The order is the released code's: crop (antialiased bicubic, clipped), flips and turn, colour, gray, blur,
 /// solarize, clip, normalise.
 public struct ViewRenderer: Hashable, Sendable {
   /// The distribution of the view.
@@ -38,7 +38,7 @@ public struct ViewRenderer: Hashable, Sendable {
 
 extension ViewRenderer {
   /// The random changes of one view of a picture of `width` x `height` pixels. `epoch` counts from 0,
-  /// `picture` is its index in the pack, `view` is 0 or 1.
+  /// `picture` is its index in the pack, `view` counts from 0.
   public func parameters(
     width: Int, height: Int, seed: UInt64, epoch: Int, picture: Int, view: Int
   ) -> ViewParameters {
@@ -103,6 +103,8 @@ extension ViewRenderer {
       pixels.pixels + (crop.y * pixels.width + crop.x) * channels, pixels.width * channels,
       Int32(crop.width), Int32(crop.height), depth, planes, Int32(side), Int32(side),
       Int32(BYOL_BICUBIC), parameters.flip ? 1 : 0, rest)
+    unsafe byol_turn(
+      planes, Int32(side), depth, parameters.verticalFlip ? 1 : 0, parameters.transpose ? 1 : 0)
     let changes = parameters.colorChanges
       .filter { unsafe !pixels.isGray || $0.changesGray }.map(\.kernelChange)
     unsafe byol_color(planes, planeCount, depth, changes, Int32(changes.count))

@@ -12,6 +12,8 @@ public protocol Method: Sendable {
   static var name: String { get }
   /// One sentence on what it is, with its source.
   static var sentence: String { get }
+  /// Which of the settings it reads, besides encoder, views and projector.
+  static var options: Set<MethodOption> { get }
   /// The method with the settings of a recipe.
   init(_ settings: MethodSettings)
   /// The views of each picture, in the order in which `record` takes them; at least one.
@@ -22,6 +24,20 @@ public protocol Method: Sendable {
   ///   - views: For each of the views one batch, `[N, C, side, side]`, normalised.
   ///   - update: Takes the losses, the networks and what is reported.
   func record(_ views: [Tensor], in update: inout UpdateRecording)
+}
+
+/// A setting that only some methods read.
+public enum MethodOption: Hashable, Sendable, CaseIterable {
+  /// A network that follows by τ.
+  case tau
+  /// A predictor.
+  case predictor
+  /// A temperature.
+  case temperature
+  /// Negatives, and terms of variance and covariance, beside the loss.
+  case separation
+  /// Local views beside the two global ones.
+  case localViews
 }
 
 /// What a recipe tells its method.
@@ -38,11 +54,18 @@ public struct MethodSettings: Hashable, Sendable {
   public var predictorHidden: Int
   /// Divides similarities before a softmax; greater than 0.
   public var temperature: Double
+  /// β, the weight of negatives beside BYOL's loss; 0 for none.
+  public var negativesWeight: Double
+  /// The weight of the term that keeps the components of projections varying; 0 for none.
+  public var varianceWeight: Double
+  /// The weight of the term that keeps them uncorrelated; 0 for none.
+  public var covarianceWeight: Double
 
   /// The settings of a method.
   public init(
     encoder: EncoderConfiguration, views: [ViewSpecification], projectorHidden: Int,
-    projectorOutput: Int, predictorHidden: Int, temperature: Double
+    projectorOutput: Int, predictorHidden: Int, temperature: Double, negativesWeight: Double = 0,
+    varianceWeight: Double = 0, covarianceWeight: Double = 0
   ) {
     self.encoder = encoder
     self.views = views
@@ -50,6 +73,9 @@ public struct MethodSettings: Hashable, Sendable {
     self.projectorOutput = projectorOutput
     self.predictorHidden = predictorHidden
     self.temperature = temperature
+    self.negativesWeight = negativesWeight
+    self.varianceWeight = varianceWeight
+    self.covarianceWeight = covarianceWeight
   }
 }
 
@@ -58,8 +84,12 @@ public struct MethodName: RawRepresentable, Hashable, Sendable, Codable, CaseIte
   /// Every method of this product. A new one is one more line.
   public static let methods: [any Method.Type] = [
     BYOL.self,
-    SimSiam.self,
     SimCLR.self,
+    SimSiam.self,
+    VICReg.self,
+    FixedTarget.self,
+    NoMovingAverage.self,
+    MeanTeacher.self,
   ]
 
   /// The name.
@@ -77,11 +107,14 @@ public struct MethodName: RawRepresentable, Hashable, Sendable, Codable, CaseIte
   /// All names.
   public static var allCases: [MethodName] { methods.map { MethodName($0) } }
 
-  /// The method of this name with some settings.
-  public func method(_ settings: MethodSettings) -> any Method {
+  /// The method's type.
+  public var type: any Method.Type {
     guard let type = MethodName.methods.first(where: { $0.name == rawValue }) else {
       preconditionFailure("A name is only made of a method that exists.")
     }
-    return type.init(settings)
+    return type
   }
+
+  /// The method of this name with some settings.
+  public func method(_ settings: MethodSettings) -> any Method { type.init(settings) }
 }

@@ -13,6 +13,8 @@ public struct SimCLR: Method {
   /// What it is.
   public static let sentence =
     "Views of one picture attract, views of different pictures of the batch repel each other (Chen et al. 2020)."
+  /// What it reads of the settings.
+  public static let options: Set<MethodOption> = [.temperature, .localViews]
 
   /// Two views of each picture, unless the recipe asks for more.
   public let views: [ViewSpecification]

@@ -12,6 +12,8 @@ public struct SimSiam: Method {
   /// What it is.
   public static let sentence =
     "The network predicts its own projections of the other view, without a moving average (Chen & He 2021)."
+  /// What it reads of the settings.
+  public static let options: Set<MethodOption> = [.predictor]
 
   /// Two views of each picture.
   public let views: [ViewSpecification]

@@ -5,12 +5,15 @@ import Tensors
 
 /// One update as one graph: views → losses → gradients → optimizer → moving averages.
 ///
-/// Inputs: `view 1`, `view 2`, … `[N, C, S, S]`, the optimizer's scalars, and `tau` where a network follows another. Outputs:
+/// Inputs: `view 1`, `view 2`, … `[N, C, S, S]`, the optimizer's scalars, `tau` where a network follows another, and `term weight` where terms
+/// fall over the run. Outputs:
 /// `loss`, a scalar; `representation` `[N, D]` of view 1; each figure that the method reports of a tensor of its own. The
 /// variables are those of ``TrainingState``.
 public struct Update: Sendable {
   /// The output with the sum of the losses.
   public static let lossName = "loss"
+  /// The input with the weight of terms that fall over the run.
+  public static let termWeightName = "term weight"
 
   /// The recorded graph.
   public let graph: Graph
@@ -22,6 +25,8 @@ public struct Update: Sendable {
   public let rule: OptimizerRule
   /// Whether `tau` is an input.
   public let hasTau: Bool
+  /// Whether `term weight` is an input.
+  public let hasTermWeight: Bool
   /// What is reported beside the loss, in order.
   public let figures: [Figure]
 
@@ -45,9 +50,11 @@ public struct Update: Sendable {
   ///   - channels: Channels of the pictures.
   ///   - isLean: Whether activations are computed again where a gradient reads them, to the same bits in less memory.
   ///   - ruleFor: The optimizer's rule for a parameter of each role; all have the same scalars.
+  ///   - rateFactor: Multiplies the learning rate of a parameter; 1 by default.
   public init(
     _ method: any Method, batchSize: Int, channels: Int, isLean: Bool,
-    rule ruleFor: (Parameter.Role) -> OptimizerRule
+    rule ruleFor: (Parameter.Role) -> OptimizerRule,
+    rateFactor: (Parameter) -> Double = { _ in 1 }
   ) {
     let recorder = Recorder()
     viewNames = method.views.indices.map { "view \($0 + 1)" }
@@ -60,15 +67,17 @@ public struct Update: Sendable {
     var recording = UpdateRecording(recorder)
     method.record(views, in: &recording)
 
-    let (updated, slots) = recording.step(scalars, rule: ruleFor)
+    let (updated, slots) = recording.step(scalars, rule: ruleFor, rateFactor: rateFactor)
     recording.moveAverages(toward: updated)
     recording.assignStatistics()
     recording.declareOutputs()
 
     graph = isLean ? recorder.graph.rematerialized() : recorder.graph
     variables =
-      recording.online.parameters + recording.averages.flatMap(\.parameters) + slots
+      recording.online.parameters + (recording.averages + recording.fixed).flatMap(\.parameters)
+      + slots
     hasTau = recording.tau != nil
+    hasTermWeight = recording.termWeightInput != nil
     figures = recording.figures
   }
 }
@@ -77,19 +86,25 @@ extension UpdateRecording {
   /// θ ← optimizer(θ, Σ ∇θ, η): the new value of each learned parameter by its path in the network, and the slots that the
   /// optimizer keeps.
   fileprivate func step(
-    _ scalars: [Tensor], rule: (Parameter.Role) -> OptimizerRule
+    _ scalars: [Tensor], rule: (Parameter.Role) -> OptimizerRule,
+    rateFactor: (Parameter) -> Double
   ) -> (updated: [ParameterKey: Tensor], slots: [Parameter]) {
     var updated: [ParameterKey: Tensor] = [:]
     var slots: [Parameter] = []
+    // The first scalar of every rule is the learning rate.
+    var rates: [Double: Tensor] = [1: scalars[0]]
     for (parameter, variable) in online.learned {
       guard let gradients = gradients[parameter.name] else {
         preconditionFailure("No loss depends on \(parameter.name).")
       }
       let rule = rule(parameter.role)
+      let factor = rateFactor(parameter)
+      let rate = rates[factor] ?? scalars[0] * Float(factor)
+      rates[factor] = rate
       let kept = rule.slotNames.map(parameter.slot)
       let keptVariables = kept.map { recorder.variable($0.name, $0.shape) }
       let step = variable.updated(
-        slots: keptVariables, gradients: gradients, scalars: scalars, rule)
+        slots: keptVariables, gradients: gradients, scalars: [rate] + scalars.dropFirst(), rule)
       recorder.assign(step.parameter, to: variable)
       for (new, old) in zip(step.slots, keptVariables) { recorder.assign(new, to: old) }
       updated[ParameterKey(parameter)] = step.parameter
@@ -115,7 +130,7 @@ extension UpdateRecording {
 
   fileprivate func assignStatistics() {
     online.assignStatistics()
-    for network in averages { network.assignStatistics() }
+    for network in averages + fixed { network.assignStatistics() }
   }
 
   fileprivate func declareOutputs() {

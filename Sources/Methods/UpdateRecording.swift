@@ -13,6 +13,10 @@ public struct UpdateRecording {
   public private(set) var averages: [NetworkScope] = []
   /// The scalar input τ of the moving averages; nil where no network follows.
   public private(set) var tau: Tensor?
+  /// The networks that keep their first values.
+  public private(set) var fixed: [NetworkScope] = []
+  /// The scalar input that multiplies terms whose weight changes over the run; nil where there are none.
+  public private(set) var termWeightInput: Tensor?
   /// The losses; their sum is minimised.
   public private(set) var losses: [Tensor] = []
   /// For each learned variable, by name, the gradients of the losses; their sum is meant.
@@ -37,6 +41,20 @@ public struct UpdateRecording {
     let network = NetworkScope(recorder, name: name, mode: .training)
     averages.append(network)
     return network
+  }
+
+  /// A network that keeps its first values; its running statistics move on. No gradient flows through it.
+  public mutating func fixedNetwork(_ name: String) -> NetworkScope {
+    let network = NetworkScope(recorder, name: name, mode: .training)
+    fixed.append(network)
+    return network
+  }
+
+  /// The weight of terms that a recipe may let fall over the run: a scalar in 0…1, the same for all of them.
+  public mutating func termWeight() -> Tensor {
+    let weight = termWeightInput ?? recorder.input(Update.termWeightName, [])
+    termWeightInput = weight
+    return weight
   }
 
   /// Adds a loss, a scalar, to what is minimised, and records its gradients with respect to everything that `online` has

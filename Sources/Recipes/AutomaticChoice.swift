@@ -56,5 +56,36 @@ enum AutomaticChoice {
     return min(max(epochs, needed), greatestEpochs)
   }
 
+  /// The epochs that as many updates touch; nil where the epochs decide.
+  static func touchedEpochs(_ recipe: Recipe) -> Int? {
+    guard recipe.updates > 0 else { return nil }
+    let steps = max(1, recipe.stepsPerEpoch)
+    return min(100_000, (recipe.updates + steps - 1) / steps)
+  }
+
+  /// Ten epochs, or a tenth of the run where that is less.
+  static func warmupEpochs(_ recipe: Recipe) -> Double {
+    min(warmupEpochs, Double(recipe.totalSteps) / Double(max(1, recipe.stepsPerEpoch)) / 10)
+  }
+
+  /// The updates that fit into the minutes; 0 where none were given.
+  static func updates(_ recipe: Recipe, _ situation: RecipeSituation) -> Int {
+    guard recipe.minutes > 0 else { return 0 }
+    let pictures = situation.picturesPerSecond(recipe) * 60 * recipe.minutes
+    return min(1_000_000_000, max(1, Int(pictures / Double(recipe.batchSize))))
+  }
+
+  static func localSize(_ recipe: Recipe) -> Int {
+    max(recipe.encoder.network.leastSide, recipe.imageSize / 2)
+  }
+
+  /// Whole pictures show more than a crop of the same side: twice the side gives the feature maps the scale that they were
+  /// trained on, where the pictures have so many pixels.
+  static func embeddingSize(_ recipe: Recipe, _ dataset: DatasetSize) -> Int {
+    guard recipe.preset == .small else { return recipe.imageSize }
+    let greatest = min(2 * recipe.imageSize, RecipeLimits.imageSize.upperBound)
+    return max(recipe.imageSize, min(greatest, dataset.medianShortSide))
+  }
+
   static func baseTau(epochs: Int) -> Double { epochs >= epochsForHighTau ? 0.996 : 0.99 }
 }

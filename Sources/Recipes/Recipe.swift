@@ -1,4 +1,5 @@
 public import Images
+public import Methods
 public import NeuralNetworks
 public import TensorGraph
 
@@ -15,6 +16,27 @@ public struct Recipe: Hashable, Sendable {
     case lars
     /// Heavy-ball momentum.
     case sgd
+    /// Adam with decoupled weight decay (Loshchilov & Hutter, arXiv 1711.05101).
+    case adamw
+  }
+
+  /// How the learning rate changes over the run.
+  public enum RateSchedule: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Linear warm-up, then half a cosine to 0, as in the paper.
+    case cosine
+    /// Half a cosine from a 25th of the peak to the peak over the first 30 % of the run, then half a cosine to 10⁻⁴ of
+    /// the 25th (Smith & Topin, arXiv 1708.07120, as PyTorch's `OneCycleLR` has it).
+    case oneCycle = "one-cycle"
+  }
+
+  /// How the weight of terms beside the loss changes over the run.
+  public enum TermsSchedule: String, Hashable, Sendable, Codable, CaseIterable {
+    /// 1 throughout.
+    case constant
+    /// From 1 to 0 in a straight line.
+    case linear
+    /// From 1 to 0 along half a cosine.
+    case cosine
   }
 
   /// How τ changes over the run.
@@ -44,10 +66,20 @@ public struct Recipe: Hashable, Sendable {
   public var seed: UInt64 = 0
   /// Training pictures in an epoch, before the incomplete last batch is dropped.
   public var pictures = 0
+  /// What is learned from the views.
+  public var method = MethodName(BYOL.self)
+  /// About how many minutes the run may take; 0 for as many updates as `updates` or `epochs` say.
+  public var minutes = 0.0
   /// The encoder f.
   public var encoder = EncoderConfiguration(architecture: .resnet18)
   /// The side of the square views, in pixels.
   public var imageSize = 32
+  /// Local views of each picture, beside the two global ones.
+  public var localViews = 0
+  /// The side of the local views, in pixels.
+  public var localSize = 16
+  /// The side to which whole pictures are brought for embeddings, in pixels.
+  public var embeddingSize = 32
   /// Hidden units of the projector g.
   public var projectorHidden = 4096
   /// Output dimensions of the projector and of the predictor.
@@ -56,6 +88,8 @@ public struct Recipe: Hashable, Sendable {
   public var predictorHidden = 4096
   /// Pictures in an update; each batch norm sees one view of all of them.
   public var batchSize = 2
+  /// Updates of the run; 0 for as many as the epochs have.
+  public var updates = 0
   /// Passes over the training pictures.
   public var epochs = 1
   /// The optimizer.
@@ -64,17 +98,33 @@ public struct Recipe: Hashable, Sendable {
   public var baseLearningRate = 1.0
   /// Weight decay; not applied to biases nor batch norm.
   public var weightDecay = 0.0
-  /// Momentum m ← momentum·m + g.
+  /// Momentum m ← momentum·m + g; AdamW's β₁.
   public var momentum = 0.0
-  /// LARS's factor of ‖p‖/‖g‖; unused by SGD.
+  /// LARS's factor of ‖p‖/‖g‖; unused by the others.
   public var trustCoefficient = 1.0
+  /// AdamW's β₂; unused by the others.
+  public var secondMomentDecay = 0.999
+  /// Multiplies the learning rate of the predictor.
+  public var predictorRate = 1.0
+  /// How the learning rate changes.
+  public var rateSchedule = RateSchedule.cosine
   /// Epochs of linear warm-up; may be a fraction.
   public var warmupEpochs = 0.0
   /// τ at the first update.
   public var baseTau = 1.0
   /// How τ changes.
   public var tauSchedule = TauSchedule.constant
-  /// The two distributions of views.
+  /// Divides cosines before a softmax.
+  public var temperature = 0.5
+  /// β, the weight of negatives beside BYOL's loss.
+  public var negativesWeight = 0.0
+  /// The weight of the variance term beside BYOL's loss.
+  public var varianceWeight = 0.0
+  /// The weight of the covariance term beside BYOL's loss.
+  public var covarianceWeight = 0.0
+  /// How the weights of those terms change.
+  public var termsSchedule = TermsSchedule.constant
+  /// The distributions of views.
   public var augmentations = Augmentations()
   /// A checkpoint is written each time this many updates are done; 0 for by time alone.
   public var checkpointEverySteps = 0
@@ -94,7 +144,7 @@ extension Recipe {
   public var stepsPerEpoch: Int { batchSize < 1 ? 0 : pictures / batchSize }
 
   /// Updates in the whole run, K.
-  public var totalSteps: Int { epochs * stepsPerEpoch }
+  public var totalSteps: Int { updates > 0 ? updates : epochs * stepsPerEpoch }
 
   /// The recipe with every field that has no effect on the speed of an update set to the same value: two recipes whose
   /// shapes are equal have equally fast updates on the same machine and dataset.

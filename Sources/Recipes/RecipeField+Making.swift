@@ -38,8 +38,8 @@ extension RecipeField {
   static func part<Part, Value: RecipeValue>(
     _ name: String, _ part: SendablePath<Recipe, Part>,
     _ path: SendablePath<Part, Value>, _ kind: Kind, _ limits: Limits,
-    _ description: Description, isAllowed: @escaping @Sendable (Value) -> Bool,
-    choose: @escaping Choose<Value>
+    _ description: Description, whereAbsent: Value? = nil,
+    isAllowed: @escaping @Sendable (Value) -> Bool, choose: @escaping Choose<Value>
   ) -> RecipeField {
     RecipeField(
       name: name, storedPath: storedPath(name), kind: kind, limits: limits,
@@ -47,7 +47,7 @@ extension RecipeField {
       access: TypedFieldAccess(
         path: nil, get: { $0[keyPath: part][keyPath: path] },
         set: { $0[keyPath: part][keyPath: path] = $1 }, isAllowed: isAllowed, choice: choose,
-        whereAbsent: nil))
+        whereAbsent: whereAbsent))
   }
 
   /// The same field, stored in a part of the recipe under its own name.

@@ -2,17 +2,19 @@ import Images
 import JSONTree
 
 extension RecipeField {
-  /// The fields of the two views' distributions, and of the normalisation.
+  /// The fields of the views' distributions, and of the normalisation.
   static let augmentations: [RecipeField] =
     view("first", "first", \.augmentations.first, .paperFirst)
-    + view("second", "second", \.augmentations.second, .paperSecond) + normalization
+    + view("second", "second", \.augmentations.second, .paperSecond)
+    + view("local", "local", \.augmentations.local, .local, isNew: true) + normalization
 
   /// The fields of one view; `paper` has their defaults.
   private static func view(
     _ name: String, _ ordinal: String,
-    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation
+    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation, isNew: Bool = false
   ) -> [RecipeField] {
-    let fields = ViewFields(prefix: "augmentations.\(name).", ordinal: ordinal, view, paper)
+    let fields = ViewFields(
+      prefix: "augmentations.\(name).", ordinal: ordinal, view, paper, isNew: isNew)
     return [
       fields.pair(
         "crop_area", \.cropArea, 0.01...1,
@@ -43,6 +45,13 @@ extension RecipeField {
         "Probability of inverting every value from the threshold on."),
       fields.number(
         "solarize_threshold", \.solarizeThreshold, 0...1, "The threshold of solarization."),
+      fields.number(
+        "vertical_flip_probability", \.verticalFlipProbability, 0...1,
+        "Probability of a flip top to bottom, for pictures without an upright.", isNew: true),
+      fields.number(
+        "quarter_turn_probability", \.quarterTurnProbability, 0...1,
+        "Probability of a turn by 90 degrees either way, for pictures without an upright.",
+        isNew: true),
     ]
   }
 
@@ -81,11 +90,14 @@ private struct ViewFields {
   let ordinal: String
   let view: SendablePath<Recipe, ViewAugmentation>
   let paper: ViewAugmentation
+  /// Whether stored recipes of earlier versions may lack all of the fields.
+  let isNew: Bool
 
   init(
     prefix: String, ordinal: String,
-    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation
+    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation, isNew: Bool
   ) {
+    self.isNew = isNew
     self.prefix = prefix
     self.ordinal = ordinal
     self.view = view
@@ -94,9 +106,9 @@ private struct ViewFields {
 
   func number(
     _ name: String, _ path: SendablePath<ViewAugmentation, Float>,
-    _ range: ClosedRange<Float>, _ sentence: String
+    _ range: ClosedRange<Float>, _ sentence: String, isNew: Bool = false
   ) -> RecipeField {
-    field(name, path, .number, range, sentence) { range.contains($0) }
+    field(name, path, .number, range, sentence, isNew: isNew) { range.contains($0) }
   }
 
   /// Two numbers, the least first.
@@ -111,7 +123,7 @@ private struct ViewFields {
 
   private func field<Value: RecipeValue>(
     _ name: String, _ path: SendablePath<ViewAugmentation, Value>,
-    _ kind: RecipeField.Kind, _ range: ClosedRange<Float>, _ sentence: String,
+    _ kind: RecipeField.Kind, _ range: ClosedRange<Float>, _ sentence: String, isNew: Bool = false,
     isAllowed: @escaping @Sendable (Value) -> Bool
   ) -> RecipeField {
     let usual = paper[keyPath: path]
@@ -121,6 +133,7 @@ private struct ViewFields {
       RecipeField.Description(
         label: "The \(ordinal) view's \(words)", sentence: sentence,
         automatic: "the paper's: \(usual.json)", decidesSpeed: true),
-      isAllowed: isAllowed, choose: { _, _ in usual })
+      whereAbsent: isNew || self.isNew ? usual : nil, isAllowed: isAllowed,
+      choose: { _, _ in usual })
   }
 }

@@ -1,12 +1,13 @@
 import JSONTree
+import Methods
 import NeuralNetworks
 
 // To add a field: a stored property in `Recipe`, and a line here.
 extension RecipeField {
   /// Every field that can be asked for, each after those that its default depends on.
   public static let all: [RecipeField] =
-    [preset, seed] + encoder + heads + computation + length + optimization + target
-    + augmentations + checkpoints
+    [preset, seed, method, minutes] + encoder + sides + heads + computation + length + optimization
+    + target + separation + augmentations + checkpoints
 
   private static let preset = choice(
     "preset", \.preset,
@@ -20,6 +21,50 @@ extension RecipeField {
       label: "Seed", sentence: "The seed of every random number: the same seed gives the same run.",
       automatic: "0"),
     choose: { _, _ in 0 })
+
+  private static let method = choice(
+    "method", \.method,
+    Description(
+      label: "Method",
+      sentence: "What is learned from the views: "
+        + MethodName.methods.map { "\($0.name): \($0.sentence)" }.joined(separator: " "),
+      automatic: "byol", isCommon: true, decidesSpeed: true),
+    whereAbsent: MethodName(BYOL.self), choose: { $1.preset($0).method })
+
+  private static let minutes = number(
+    "minutes", \.minutes, 0...100_000,
+    Description(
+      label: "Length", unit: "minutes",
+      sentence:
+        "About how long the run may take, from its start to its last checkpoint; updates follow from the "
+        + "measured speed. 0 for as many updates as `updates` or `epochs` say.",
+      automatic: "0", isCommon: true),
+    whereAbsent: 0, choose: { _, _ in 0 })
+
+  private static let sides: [RecipeField] = [
+    number(
+      "local_views", \.localViews, 0...16,
+      Description(
+        label: "Local views", unit: "views",
+        sentence:
+          "Small views of each picture beside the two global ones: each predicts what the target makes of both.",
+        automatic: "0", decidesSpeed: true),
+      whereAbsent: 0, choose: { $1.preset($0).localViews }),
+    number(
+      "local_size", \.localSize, RecipeLimits.imageSize,
+      Description(
+        label: "Side of the local views", unit: "pixels", sentence: "The side of the local views.",
+        automatic: "half of image_size, at least the encoder's least side", decidesSpeed: true),
+      whereAbsent: 16, choose: { recipe, _ in AutomaticChoice.localSize(recipe) }),
+    number(
+      "embedding_size", \.embeddingSize, RecipeLimits.imageSize,
+      Description(
+        label: "Side for embeddings", unit: "pixels",
+        sentence:
+          "The side to which whole pictures are brought when the trained encoder embeds them.",
+        automatic: "image_size; with small, twice that where the pictures have so many pixels"),
+      whereAbsent: 0, choose: { AutomaticChoice.embeddingSize($0, $1.dataset) }),
+  ]
 
   private static let encoder: [RecipeField] = [
     choice(
@@ -109,14 +154,24 @@ extension RecipeField {
         isCommon: true, decidesSpeed: true),
       choose: { $1.preset($0).batchSize ?? AutomaticChoice.batchSize($0, $1) }),
     number(
+      "updates", \.updates, 0...1_000_000_000,
+      Description(
+        label: "Updates", unit: "updates",
+        sentence:
+          "Updates of the run, as an alternative to epochs; 0 for as many as the epochs have.",
+        automatic: "0, or as many as fit into minutes"),
+      whereAbsent: 0, choose: { AutomaticChoice.updates($0, $1) }),
+    number(
       "epochs", \.epochs, 1...100_000,
       Description(
         label: "Epochs", unit: "epochs", sentence: "Passes over the training pictures.",
-        automatic: "the preset's; with small, 100, and up to 1000 for a dataset that would give "
-          + "fewer than 1000 updates",
+        automatic:
+          "those that the updates touch where updates or minutes are given; else the preset's; "
+          + "with small, 100, and up to 1000 for a dataset that would give fewer than 1000 updates",
         isCommon: true),
       choose: {
-        $1.preset($0).epochs ?? AutomaticChoice.epochs(stepsPerEpoch: $0.stepsPerEpoch)
+        AutomaticChoice.touchedEpochs($0) ?? $1.preset($0).epochs
+          ?? AutomaticChoice.epochs(stepsPerEpoch: $0.stepsPerEpoch)
       }),
   ]
 
@@ -124,7 +179,8 @@ extension RecipeField {
     choice(
       "optimizer", \.optimizer,
       Description(
-        label: "Optimizer", sentence: "How gradients are applied: LARS, or SGD with momentum.",
+        label: "Optimizer",
+        sentence: "How gradients are applied: LARS, SGD with momentum, or AdamW.",
         automatic: "lars", decidesSpeed: true),
       choose: { $1.preset($0).optimizer }),
     number(
@@ -133,18 +189,19 @@ extension RecipeField {
         label: "Learning rate",
         sentence:
           "The learning rate for a batch of 256; the peak is this times the batch size / 256.",
-        automatic: "the preset's; 2 for lars and 0.12 for sgd where it says none"),
+        automatic: "the preset's; 2 for lars, 0.12 for sgd and 0.004 for adamw where it says none"),
       choose: { $1.preset($0).optimization(of: $0.optimizer).baseLearningRate }),
     number(
       "weight_decay", \.weightDecay, 0...1,
       Description(
         label: "Weight decay", sentence: "Not applied to biases nor to batch norm.",
-        automatic: "the preset's; 1e-6 for lars and 5e-4 for sgd where it says none"),
+        automatic: "the preset's; 1e-6 for lars, 5e-4 for sgd and 0.01 for adamw where it says none"
+      ),
       choose: { $1.preset($0).optimization(of: $0.optimizer).weightDecay }),
     number(
       "momentum", \.momentum, 0...0.9999,
       Description(
-        label: "Momentum", sentence: "The share of the last velocity that stays.",
+        label: "Momentum", sentence: "The share of the last velocity that stays; AdamW's β₁.",
         automatic: "0.9"),
       choose: { _, _ in 0.9 }),
     number(
@@ -152,7 +209,7 @@ extension RecipeField {
       Description(
         label: "Trust coefficient",
         sentence:
-          "LARS's factor of the norm of a weight over that of its gradient; SGD does not use it.",
+          "LARS's factor of the norm of a weight over that of its gradient; the others do not use it.",
         automatic: "0.001"),
       choose: { _, _ in 1e-3 }),
     number(
@@ -162,7 +219,28 @@ extension RecipeField {
         sentence:
           "Epochs in which the learning rate rises linearly; may be a fraction, and at most the run's.",
         automatic: "10, or a tenth of the run where that is less"),
-      choose: { recipe, _ in min(AutomaticChoice.warmupEpochs, Double(recipe.epochs) / 10) }),
+      choose: { recipe, _ in AutomaticChoice.warmupEpochs(recipe) }),
+    number(
+      "second_moment_decay", \.secondMomentDecay, 0...0.999_999,
+      Description(
+        label: "AdamW's β₂",
+        sentence: "The share of the last squared gradients that stays, in AdamW.",
+        automatic: "0.999"),
+      whereAbsent: 0.999, choose: { _, _ in 0.999 }),
+    number(
+      "predictor_rate", \.predictorRate, 0.001...1000,
+      Description(
+        label: "Predictor's rate", sentence: "Multiplies the learning rate of the predictor.",
+        automatic: "1"),
+      whereAbsent: 1, choose: { _, _ in 1 }),
+    choice(
+      "rate_schedule", \.rateSchedule,
+      Description(
+        label: "Schedule of the learning rate",
+        sentence:
+          "cosine: linear warm-up, then half a cosine to 0; one-cycle: up over the first 30 % of the run, then down.",
+        automatic: "the preset's"),
+      whereAbsent: .cosine, choose: { $1.preset($0).rateSchedule }),
   ]
 
   private static let target: [RecipeField] = [
@@ -180,6 +258,45 @@ extension RecipeField {
         automatic: "cosine"),
       choose: { _, _ in .cosine }),
   ]
+
+  private static let separation: [RecipeField] = [
+    number(
+      "temperature", \.temperature, 0.03...10,
+      Description(
+        label: "Temperature",
+        sentence: "Divides the cosines of simclr, and of negatives, before their softmax.",
+        automatic: "0.2"),
+      whereAbsent: 0.5, choose: { $1.preset($0).temperature }),
+    weight(
+      "negatives_weight", \.negativesWeight, "Negatives",
+      "The weight β of negatives beside BYOL's loss (Grill et al. 2020, eq. 8)."),
+    weight(
+      "variance_weight", \.varianceWeight, "Variance",
+      "The weight of a term beside BYOL's loss that keeps every component of the projections varying."
+    ),
+    weight(
+      "covariance_weight", \.covarianceWeight, "Covariance",
+      "The weight of a term beside BYOL's loss that keeps the components of the projections uncorrelated."
+    ),
+    choice(
+      "terms_schedule", \.termsSchedule,
+      Description(
+        label: "Schedule of the terms",
+        sentence:
+          "How the weights of negatives, variance and covariance change: constant, or from full to 0 over the run, "
+          + "linear or along half a cosine.",
+        automatic: "constant"),
+      whereAbsent: .constant, choose: { _, _ in .constant }),
+  ]
+
+  private static func weight(
+    _ name: String, _ path: SendablePath<Recipe, Double>, _ label: String, _ sentence: String
+  ) -> RecipeField {
+    number(
+      name, path, 0...100,
+      Description(label: label, sentence: sentence, automatic: "0", decidesSpeed: true),
+      whereAbsent: 0, choose: { _, _ in 0 })
+  }
 
   private static let checkpoints: [RecipeField] = [
     number(

@@ -98,6 +98,11 @@ extension Recipe: Codable {
       let container = try containers.container(parent)
       try field.access.decode(into: &self, from: container, as: field.key)
     }
+    // Before there was a side for embeddings, it was that of the views.
+    if embeddingSize == 0 {
+      let limits = RecipeLimits.imageSize
+      embeddingSize = min(max(imageSize, limits.lowerBound), limits.upperBound)
+    }
   }
 
   /// Writes every field.

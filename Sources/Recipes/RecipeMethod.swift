@@ -4,22 +4,27 @@ public import NeuralNetworks
 public import TensorGraph
 
 extension Recipe {
+  /// AdamW's ε, PyTorch's default.
+  public static let adamEpsilon = 1e-8
+
   /// What the method reads of the recipe.
   public var methodSettings: MethodSettings {
     MethodSettings(
-      encoder: encoder, views: augmentations.views(side: imageSize),
+      encoder: encoder,
+      views: augmentations.views(side: imageSize, localCount: localViews, localSide: localSize),
       projectorHidden: projectorHidden, projectorOutput: projectorOutput,
-      predictorHidden: predictorHidden, temperature: 0.5)
+      predictorHidden: predictorHidden, temperature: temperature, negativesWeight: negativesWeight,
+      varianceWeight: varianceWeight, covarianceWeight: covarianceWeight)
   }
 
   /// The method with the recipe's settings.
-  public var learning: any Method { BYOL(methodSettings) }
+  public var learning: any Method { method.method(methodSettings) }
 
   /// The update of the recipe's method as a graph; recording it computes nothing.
   public var update: Update {
     Update(
       learning, batchSize: batchSize, channels: channels, isLean: memory == .lean,
-      rule: optimizerRule)
+      rule: optimizerRule, rateFactor: { $0.module == "predictor" ? predictorRate : 1 })
   }
 
   /// The optimizer's rule for a parameter: weight decay and LARS's adaptation are for weights only, not for biases and
@@ -32,6 +37,10 @@ extension Recipe {
       return .lars(
         momentum: momentum, weightDecay: weightDecay, trustCoefficient: trustCoefficient)
     case .lars, .sgd: return .sgd(momentum: momentum, weightDecay: weightDecay)
+    case .adamw:
+      return .adamW(
+        beta1: momentum, beta2: secondMomentDecay, epsilon: Recipe.adamEpsilon,
+        weightDecay: weightDecay)
     }
   }
 }

@@ -1,5 +1,6 @@
 public import Images
 import JSONTree
+import Methods
 import NeuralNetworks
 import TensorGraph
 
@@ -21,15 +22,19 @@ extension RecipeRequest {
   ///   - machine: Where it would run.
   ///   - trainingByteCount: Bytes of memory that a training process needs for a recipe; by default an estimate from the
   ///     sizes of the encoder's feature maps.
+  ///   - picturesPerSecond: Training pictures per second of a recipe on the machine, asked where the request names minutes;
+  ///     by default a guess from the multiplications of the encoder.
   /// - Returns: the recipe, and warnings.
   /// - Throws: `RecipeProblems` where fields are outside their limits or contradict each other or the dataset.
   public func resolve(
     dataset: DatasetSize, machine: MachineSize,
-    trainingByteCount: @escaping (Recipe) -> Int = { $0.estimatedTrainingByteCount }
+    trainingByteCount: @escaping (Recipe) -> Int = { $0.estimatedTrainingByteCount },
+    picturesPerSecond: @escaping (Recipe) -> Double = { $0.guessedPicturesPerSecond }
   ) throws(RecipeProblems) -> ResolvedRecipe {
     try checkValues()
     let situation = RecipeSituation(
-      dataset: dataset, machine: machine, trainingByteCount: trainingByteCount)
+      dataset: dataset, machine: machine, trainingByteCount: trainingByteCount,
+      picturesPerSecond: picturesPerSecond)
     let recipe = recipe(situation)
     let problems = recipe.problems(with: self, dataset: dataset, machine: machine)
     guard problems.isEmpty else { throw RecipeProblems(problems: problems) }
@@ -46,7 +51,8 @@ extension RecipeRequest {
     try checkValues()
     let recipe = recipe(
       RecipeSituation(
-        dataset: dataset, machine: machine, trainingByteCount: { $0.estimatedTrainingByteCount }))
+        dataset: dataset, machine: machine, trainingByteCount: { $0.estimatedTrainingByteCount },
+        picturesPerSecond: { $0.guessedPicturesPerSecond }))
     if let problem = recipe.normalizationConflict(channels: dataset.channels) {
       throw RecipeProblems(problems: [problem])
     }
@@ -82,8 +88,10 @@ extension Recipe {
     let outside = limitProblems
     // Contradictions are judged between values that are within their limits.
     guard outside.isEmpty else { return outside }
-    return [stemConflict, warmupConflict, normalizationConflict(channels: channels)]
-      .compactMap { $0 }
+    return [
+      stemConflict, warmupConflict, normalizationConflict(channels: channels), optionConflict,
+    ]
+    .compactMap { $0 }
   }
 
   private var limitProblems: [FieldProblem] {
@@ -105,7 +113,8 @@ extension Recipe {
     guard outside.isEmpty else { return outside }
     return [
       pictureConflict(with: request, dataset: dataset), stemConflict, warmupConflict,
-      precisionConflict(machine), normalizationConflict(channels: dataset.channels),
+      precisionConflict(machine), normalizationConflict(channels: dataset.channels), optionConflict,
+      lengthConflict(request),
     ].compactMap { $0 }
   }
 
@@ -145,13 +154,52 @@ extension Recipe {
   }
 
   private var stemConflict: FieldProblem? {
-    guard encoder.stem == .imagenet, imageSize < RecipeLimits.imageSizeWithImagenetStem else {
-      return nil
-    }
+    let sides = [("image_size", imageSize), ("embedding_size", embeddingSize)]
+    guard encoder.stem == .imagenet,
+      let (name, side) = sides.first(where: { $1 < RecipeLimits.imageSizeWithImagenetStem })
+    else { return nil }
     return FieldProblem(
-      field: "image_size", value: imageSize.json,
+      field: name, value: side.json,
       allowed: "at least \(RecipeLimits.imageSizeWithImagenetStem) with the stem imagenet, "
         + "or the stem cifar", code: .conflict)
+  }
+
+  /// A weight or local views that the method does not know.
+  private var optionConflict: FieldProblem? {
+    let options = method.type.options
+    let weights = [
+      ("negatives_weight", negativesWeight), ("variance_weight", varianceWeight),
+      ("covariance_weight", covarianceWeight),
+    ]
+    if !options.contains(.separation), let (name, weight) = weights.first(where: { $1 != 0 }) {
+      return FieldProblem(
+        field: name, value: weight.json,
+        allowed: "0: the method \(method.rawValue) has no such term",
+        code: .conflict)
+    }
+    guard localViews > 0 else { return nil }
+    if !options.contains(.localViews) {
+      return FieldProblem(
+        field: "local_views", value: localViews.json,
+        allowed: "0: the method \(method.rawValue) takes two views", code: .conflict)
+    }
+    guard localSize < encoder.network.leastSide else { return nil }
+    return FieldProblem(
+      field: "local_size", value: localSize.json,
+      allowed: "at least \(encoder.network.leastSide) with the stem \(encoder.stem.rawValue)",
+      code: .conflict)
+  }
+
+  /// Two answers to how long the run is to be.
+  private func lengthConflict(_ request: RecipeRequest) -> FieldProblem? {
+    let given = [
+      ("minutes", request[\.minutes] ?? 0), ("updates", Double(request[\.updates] ?? 0)),
+      ("epochs", Double(request[\.epochs] ?? 0)),
+    ].filter { $0.1 > 0 }
+    guard given.count > 1 else { return nil }
+    return FieldProblem(
+      field: given[1].0, value: given[1].1.json,
+      allowed: "nothing beside \(given[0].0): both say how long the run is", code: .conflict)
   }
 
   private var warmupConflict: FieldProblem? {
@@ -176,7 +224,7 @@ extension Recipe {
       warnings.append(
         "An update needs about \(needed >> 20) MiB; the machine has \(present >> 20) MiB.")
     }
-    if tauSchedule == .constant && baseTau == 1 {
+    if method.type.options.contains(.tau), tauSchedule == .constant && baseTau == 1 {
       warnings.append("With τ = 1 the target never moves.")
     }
     return warnings

@@ -48,6 +48,8 @@ struct RecipeSituation {
   let machine: MachineSize
   /// Bytes of memory that a training process needs for a recipe.
   let trainingByteCount: (Recipe) -> Int
+  /// Training pictures per second of a recipe on the machine.
+  let picturesPerSecond: (Recipe) -> Double
 
   /// What the recipe's preset says of the fields.
   func preset(_ recipe: Recipe) -> PresetValues { recipe.preset.values }

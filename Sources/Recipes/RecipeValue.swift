@@ -1,4 +1,5 @@
 public import JSONTree
+public import Methods
 public import NeuralNetworks
 public import TensorGraph
 
@@ -31,7 +32,10 @@ extension RecipeChoice {
 extension RecipePreset: RecipeChoice {}
 extension Recipe.Optimizer: RecipeChoice {}
 extension Recipe.TauSchedule: RecipeChoice {}
+extension Recipe.RateSchedule: RecipeChoice {}
+extension Recipe.TermsSchedule: RecipeChoice {}
 extension Recipe.Memory: RecipeChoice {}
+extension MethodName: RecipeChoice {}
 extension EncoderConfiguration.Architecture: RecipeChoice {}
 extension EncoderConfiguration.Stem: RecipeChoice {}
 extension Precision: RecipeChoice {}

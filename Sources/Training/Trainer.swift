@@ -81,6 +81,9 @@ public final class Trainer {
     for (name, value) in zip(update.rule.scalarNames, scalars) { program.write([value], to: name) }
     let tau = update.hasTau ? recipe.tau(step: step) : nil
     if let tau { program.write([Float(tau)], to: "tau") }
+    if update.hasTermWeight {
+      program.write([Float(recipe.termWeight(step: step))], to: Update.termWeightName)
+    }
     do {
       if let inspection {
         try inspection.run(afterEachStep: afterEachStep)

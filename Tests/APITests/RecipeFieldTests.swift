@@ -18,7 +18,7 @@ import Testing
     let batch = try field("batch_size")
     #expect(batch["kind"] == "integer" && batch["minimum"] == 2 && batch["maximum"] == 4096)
     #expect(batch["unit"] == "pictures" && batch["common"] == true && batch["choices"] == nil)
-    #expect(try field("optimizer")["choices"] == ["lars", "sgd"])
+    #expect(try field("optimizer")["choices"] == ["lars", "sgd", "adamw"])
     #expect(try field("optimizer")["minimum"] == nil)
     let crop = try field("augmentations.first.crop_area")
     #expect(crop["kind"] == "numbers" && crop["min_items"] == 2 && crop["max_items"] == 2)

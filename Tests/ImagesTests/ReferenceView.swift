@@ -106,6 +106,10 @@ struct ReferenceView {
   ) -> [Double] {
     var view = ReferenceView(image, box: parameters.crop, side: side)
     if parameters.flip { view.rows = view.rows.map { $0.reversed() } }
+    if parameters.verticalFlip { view.rows.reverse() }
+    if parameters.transpose {
+      view.rows = (0..<side).map { x in view.rows.map { $0[x] } }
+    }
     for change in parameters.colorChanges { view.apply(change) }
     if let sigma = parameters.blurSigma { view.blur(sigma: Double(sigma)) }
     if let threshold = parameters.solarizeThreshold {

@@ -32,6 +32,23 @@ import Testing
     #expect(abs(share(all) { $0.colorChanges.count >= 4 } - 0.8) < 0.025)
   }
 
+  @Test func `turns have their probabilities, and both directions`() {
+    var augmentation = ViewAugmentation.paperFirst
+    let paper = draws(augmentation, count: 1000)
+    #expect(paper.allSatisfy { !$0.verticalFlip && !$0.transpose })
+    augmentation.quarterTurnProbability = 0.5
+    let turned = draws(augmentation, count: 4000)
+    #expect(abs(share(turned) { $0.transpose } - 0.5) < 0.03)
+    #expect(abs(share(turned) { $0.transpose && $0.verticalFlip } - 0.25) < 0.03)
+    #expect(abs(share(turned) { $0.flip } - 0.5) < 0.03)
+    augmentation.verticalFlipProbability = 0.2
+    augmentation.quarterTurnProbability = 0
+    #expect(abs(share(draws(augmentation, count: 4000)) { $0.verticalFlip } - 0.2) < 0.025)
+    // What was drawn before there were turns is drawn as before.
+    #expect(
+      zip(paper, turned).allSatisfy { $0.crop == $1.crop && $0.colorChanges == $1.colorChanges })
+  }
+
   @Test func `crops keep to their areas and aspects and lie inside`() {
     var areas: [Double] = []
     for parameters in draws(.paperFirst, count: 3000) {

@@ -44,6 +44,16 @@ import Testing
     #expect(worst(picture, parameters, side: side) < 1e-5)
   }
 
+  @Test(arguments: [(true, false), (false, true), (true, true)], [8, 33])
+  func `flips top to bottom and transpositions are the reference's`(turn: (Bool, Bool), side: Int) {
+    let picture = samplePicture(width: 50, height: 41)
+    var parameters = ViewParameters(crop: PixelBox(x: 7, y: 5, width: 29, height: 28))
+    let upright = renderer(side: side)(picture, parameters)
+    (parameters.verticalFlip, parameters.transpose) = turn
+    #expect(worst(picture, parameters, side: side) < 1e-5)
+    #expect(renderer(side: side)(picture, parameters) != upright)
+  }
+
   static let changes: [ColorChange] = [
     .brightness(0.4), .brightness(-0.37), .contrast(1.4), .contrast(0.6), .saturation(0.8),
     .saturation(1.2), .saturation(3), .saturation(0), .hue(0.1), .hue(-0.1), .hue(0.5), .hue(-0.43),

@@ -1,5 +1,7 @@
 import Foundation
+import Images
 import JSONTree
+import Methods
 import NeuralNetworks
 import Recipes
 import Testing
@@ -213,10 +215,19 @@ extension JSONValue {
     "weight_decay":1e-06}
     """
 
-  @Test func `a recipe of format version 1 is read, and written to the same text`() throws {
+  @Test func `a recipe of an earlier version means what it meant`() throws {
     let recipe = try Recipe(decoding: Array(Self.earlier.utf8))
-    #expect(try recipe == resolve(RecipeRequest()))
-    #expect(String(decoding: recipe.encoded, as: UTF8.self) == Self.earlier)
+    #expect(recipe.method.rawValue == "byol" && recipe.localViews == 0 && recipe.updates == 0)
+    #expect(recipe.embeddingSize == recipe.imageSize && recipe.rateSchedule == .cosine)
+    #expect(recipe.totalSteps == 7800 && recipe.learningRate(step: 780) == 2)
+    #expect(recipe.augmentations.first == .paperFirst)
+    // Every member that it had is written as it was.
+    let written = try #require(try JSONValue(parsing: recipe.encoded).objectValue)
+    let earlier = try #require(try JSONValue(parsing: Self.earlier).objectValue)
+    for name in earlier.names where name != "augmentations" {
+      #expect(written[name] == earlier[name])
+    }
+    #expect(try Recipe(decoding: recipe.encoded) == recipe)
   }
 
   @Test func `a field that came later may be missing, one of the first version may not`() throws {

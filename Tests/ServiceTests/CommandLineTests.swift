@@ -228,7 +228,8 @@ private struct Workbench {
   @Test func `the help lists every flag with its limits and its default`() throws {
     let help = try ServiceProcess.run(["train", "--help"]).text
     for line in [
-      "--batch-size <2 … 4096 pictures>", "--momentum <0 … 0.9999>", "--optimizer <lars | sgd>",
+      "--batch-size <2 … 4096 pictures>", "--momentum <0 … 0.9999>",
+      "--optimizer <lars | sgd | adamw>",
       "--augmentations.second.crop-area <number,number, each 0.01 … 1>", "default: cosine",
     ] {
       #expect(help.contains(line), "\(line)")

@@ -17,19 +17,20 @@ import Testing
 
   @Test func `every method has a case`() throws {
     let cases = try ParityFixture.load("methods.json").cases
-    #expect(Set(cases.map(\.name)) == Set(MethodName.allCases.map(\.rawValue)))
+    #expect(Set(cases.map(\.name)) == Set(MethodCase.all.map(\.name)))
+    #expect(Set(MethodCase.all.map(\.method)) == Set(MethodName.allCases))
   }
 
-  @Test(arguments: MethodName.allCases, [true, false])
+  @Test(arguments: MethodCase.all, [true, false])
   func `the loss and every gradient are PyTorch's`(
-    _ method: MethodName, _ onReference: Bool
+    _ method: MethodCase, _ onReference: Bool
   ) throws {
-    let example = try ParityFixture.load("methods.json")[method.rawValue]
+    let example = try ParityFixture.load("methods.json")[method.name]
     let lowering: any Lowering =
       onReference ? ReferenceLowering() : OneDNNLowering(threads: ThreadBudget(2))
     // Without decay and momentum the velocities after one update are the gradients.
     let updates = try RecordedUpdate(
-      example, method.method(Self.settings(example)), { _ in .sgd(momentum: 0, weightDecay: 0) },
+      example, method.method(example), { _ in .sgd(momentum: 0, weightDecay: 0) },
       lowering)
     let loss = try updates.update(example, step: 0, learningRate: 0, tau: 1)
     #expect(abs(loss - example.loss) <= Self.tolerance * example.loss)
@@ -42,11 +43,11 @@ import Testing
     #expect(worst.error <= Self.tolerance, "\(worst.name): \(worst.error)")
   }
 
-  @Test(arguments: MethodName.allCases)
-  func `ten updates are PyTorch's`(_ method: MethodName) throws {
-    let example = try ParityFixture.load("methods.json")[method.rawValue]
+  @Test(arguments: MethodCase.all)
+  func `ten updates are PyTorch's`(_ method: MethodCase) throws {
+    let example = try ParityFixture.load("methods.json")[method.name]
     for run in example.runs {
-      let (losses, state) = try end(example, method, run)
+      let (losses, state) = try end(example, method.method(example), run)
       for (step, (loss, expected)) in zip(losses, run.losses).enumerated() {
         #expect(
           abs(loss - expected) <= Self.tolerance * expected,
@@ -61,7 +62,7 @@ import Testing
   @Test func `gradients that flow into a target, and a decay of biases, are noticed`() throws {
     let example = try ParityFixture.load("methods.json")["simclr"]
     let run = try #require(example.runs.first { $0.optimizer == .adamw })
-    let decayed = try end(example, MethodName(SimCLR.self), run, decaysBiases: true).state
+    let decayed = try end(example, SimCLR(Self.settings(example)), run, decaysBiases: true).state
     #expect(try example.worstError(of: decayed, to: run.state).error > Self.tolerance)
     let simSiam = try ParityFixture.load("methods.json")["simsiam"]
     let sgd = try #require(simSiam.runs.first)
@@ -70,10 +71,43 @@ import Testing
   }
 }
 
+/// A method with the settings of one of the fixture's cases.
+struct MethodCase: Sendable, CustomTestStringConvertible {
+  let name: String
+  let method: MethodName
+  var localViews = 0
+  var hasTerms = false
+
+  var testDescription: String { name }
+
+  static let localSide = 8
+  /// What the terms beside the loss are multiplied by.
+  static let termWeight: Float = 0.7
+
+  /// Each method as it is, then BYOL with all that a recipe may add to it.
+  static let all =
+    MethodName.allCases.map { MethodCase(name: $0.rawValue, method: $0) } + [
+      MethodCase(name: "byol-terms", method: MethodName(BYOL.self), hasTerms: true),
+      MethodCase(name: "byol-local", method: MethodName(BYOL.self), localViews: 2),
+    ]
+
+  fileprivate func method(_ example: ParityCase) -> any Method {
+    var settings = MethodParityTests.settings(example)
+    settings.views = Augmentations().views(
+      side: example.side, localCount: localViews, localSide: Self.localSide)
+    if hasTerms {
+      (settings.negativesWeight, settings.temperature) = (0.5, 0.2)
+      (settings.varianceWeight, settings.covarianceWeight) = (1, 0.04)
+    }
+    return method.method(settings)
+  }
+}
+
 /// A wrong SimSiam, whose gradients flow into the projections that are predicted too.
 private struct FlowingSimSiam: Method {
   static let name = "flowing"
   static let sentence = "A wrong method."
+  static let options: Set<MethodOption> = []
   let views: [ViewSpecification]
   private let settings: MethodSettings
 
@@ -107,12 +141,6 @@ extension MethodParityTests {
       encoder: example.encoder, views: Augmentations().views(side: example.side),
       projectorHidden: example.hidden, projectorOutput: example.output,
       predictorHidden: example.hidden, temperature: 0.5)
-  }
-
-  private func end(
-    _ example: ParityCase, _ method: MethodName, _ run: ParityRun, decaysBiases: Bool = false
-  ) throws -> (losses: [Double], state: [NamedTensor]) {
-    try end(example, method.method(Self.settings(example)), run, decaysBiases: decaysBiases)
   }
 
   /// The losses and the state of a run's updates.
@@ -177,7 +205,11 @@ private struct RecordedUpdate {
   func update(_ example: ParityCase, step: Int, learningRate: Double, tau: Double) throws -> Double
   {
     for (view, name) in update.viewNames.enumerated() {
-      program.write(example.view(view + 1, step: step).values, to: name)
+      let side = view < 2 ? nil : MethodCase.localSide
+      program.write(example.view(view + 1, step: step, side: side).values, to: name)
+    }
+    if update.hasTermWeight {
+      program.write([MethodCase.termWeight], to: Update.termWeightName)
     }
     let scalars = update.rule.scalars(learningRate: learningRate, step: step + 1)
     for (name, value) in zip(update.rule.scalarNames, scalars) { program.write([value], to: name) }

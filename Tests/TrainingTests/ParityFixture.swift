@@ -150,9 +150,9 @@ extension ParityCase {
   func inferenceTensors() -> [NamedTensor] { inferenceStatistics.map(ParityFormula.values) }
 
   /// View 1 or 2 of a step, `[batch, 3, side, side]`.
-  func view(_ number: Int, step: Int) -> NamedTensor {
+  func view(_ number: Int, step: Int, side: Int? = nil) -> NamedTensor {
     ParityFormula.pictures(
-      named: "\(pictures)step.\(step).view.\(number)", batch: batch, side: side)
+      named: "\(pictures)step.\(step).view.\(number)", batch: batch, side: side ?? self.side)
   }
 
   /// The run with the given optimizer.

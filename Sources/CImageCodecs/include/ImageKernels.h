@@ -49,6 +49,9 @@ typedef struct {
 void byol_color(float *planes, size_t count, int channels, const byol_color_change *changes,
                 int change_count);
 
+// Mirrors each plane of side*side top to bottom, then swaps its rows and columns, each where asked, in place.
+void byol_turn(float *planes, int side, int channels, int vertical_flip, int transpose);
+
 // The floats of scratch memory that `byol_blur` needs.
 size_t byol_blur_scratch(int side);
 

@@ -11,6 +11,14 @@ small network (ResNet-18 of width 0.25 with the 3x3 stem, 16 px, batch 8) learns
            predictor of two; the loss is written as 1 + the paper's, which lies in 0 ... 2
   simclr   NT-Xent of Chen et al. 2020, eq. 1, by an explicit loop over the pairs, temperature 0.5
 
+  vicreg   algorithm 1 of Bardes et al. 2022, with the paper's weights, by explicit loops over the components
+  fixed-target, no-ema, mean-teacher  the ablations of Grill et al. 2020: a target that keeps its weights; targets of
+           the online network itself, which first projects both views; no predictor
+  byol-terms  byol with negatives (eq. 8, beta 0.5, temperature 0.2), variance 1 and covariance 0.04 on the online
+           projections, all of it times 0.7
+  byol-local  byol with two local views of 8 px, each of which predicts the target's projections of both global ones;
+           with four views all losses are halved
+
 The optimizers are PyTorch's own SGD and AdamW, and LARS as make_parity.py writes it. Parameters of one axis are
 neither decayed nor adapted.
 
@@ -31,7 +39,13 @@ import make_parity as base
 
 HIDDEN, OUTPUT, TEMPERATURE = base.HIDDEN, base.OUTPUT, 0.5
 EPSILON = 1e-3
-RUNS = {"byol": ["adamw"], "simsiam": ["sgd", "adamw"], "simclr": ["lars", "sgd", "adamw"]}
+RUNS = {
+    "byol": ["adamw"], "simsiam": ["sgd", "adamw"], "simclr": ["lars", "sgd", "adamw"], "vicreg": ["sgd"],
+    "fixed-target": ["sgd"], "no-ema": ["sgd"], "mean-teacher": ["sgd"], "byol-terms": ["sgd"], "byol-local": ["sgd"],
+}
+TWO_VIEWS = base.views
+BETA, TERMS_TEMPERATURE, VARIANCE, COVARIANCE, TERM_WEIGHT = 0.5, 0.2, 1.0, 0.04, 0.7
+LOCAL_SIDE = 8
 SETTINGS = base.SETTINGS | {"adamw": {"weightDecay": 0.1, "momentum": 0.9, "trustCoefficient": 0}}
 PEAK = base.PEAK | {"adamw": 0.0005}
 
@@ -61,10 +75,13 @@ class Networks(base.Networks):
             self.online.projector = mlp(
                 features, [HIDDEN, HIDDEN, OUTPUT], hidden_bias=False, normalizes_output=True)
             self.online.predictor = mlp(OUTPUT, [HIDDEN, OUTPUT], hidden_bias=False, output_bias=True)
+        elif method == "vicreg":
+            self.online.projector = mlp(features, [HIDDEN, HIDDEN, OUTPUT], output_bias=True)
         else:
             self.online.projector = mlp(features, [HIDDEN, OUTPUT])
-        if method == "byol":
+        if method in ("byol", "fixed-target", "no-ema", "byol-terms", "byol-local"):
             self.online.predictor = mlp(OUTPUT, [HIDDEN, OUTPUT])
+        if method in ("byol", "fixed-target", "mean-teacher", "byol-terms", "byol-local"):
             self.target.encoder, _ = base.encoder("resnet18", 0.25, "cifar")
             self.target.projector = mlp(features, [HIDDEN, OUTPUT])
         inner = base.inner_norms(self.online.encoder)
@@ -75,10 +92,33 @@ class Networks(base.Networks):
         ]
         self.side, self.batch, self.prefix = 16, 8, ""
 
-    def loss(self, first, second):
-        if self.method == "byol":
-            loss, cosines = base.Networks.loss(self, first, second)
-            return loss, cosines.mean()
+    def predict(self, view):
+        z = self.online.projector(self.online.encoder(view))
+        return z, z if self.method == "mean-teacher" else self.online.predictor(z)
+
+    def project(self, view):
+        net = self.online if self.method == "no-ema" else self.target
+        with torch.no_grad():
+            return net.projector(net.encoder(view))
+
+    def bootstrap(self, views):
+        targets = [self.project(view) for view in views[:2]]
+        total, cosines = 0, []
+        for i, view in enumerate(views):
+            z, p = self.predict(view)
+            others = [t for j, t in enumerate(targets) if j != i]
+            cosine = torch.stack([F.cosine_similarity(p, t, dim=1).mean() for t in others]).mean()
+            cosines.append(cosine)
+            total = total + 2 / len(views) * (2 - 2 * cosine)
+            if self.method == "byol-terms":
+                total = total + TERM_WEIGHT * (
+                    2 * BETA * TERMS_TEMPERATURE * negatives(p, targets[i], others[0])
+                    + VARIANCE * variance(z) + COVARIANCE * covariance(z))
+        return total, torch.stack(cosines).mean()
+
+    def loss(self, first, second, *local):
+        if self.method not in ("simsiam", "simclr", "vicreg"):
+            return self.bootstrap([first, second, *local])
         z1 = self.online.projector(self.online.encoder(first))
         if self.method == "simsiam":
             p1 = self.online.predictor(z1)
@@ -87,6 +127,11 @@ class Networks(base.Networks):
             d1 = -F.cosine_similarity(p1, z2.detach(), dim=1).mean()
             d2 = -F.cosine_similarity(p2, z1.detach(), dim=1).mean()
             return 1 + d1 / 2 + d2 / 2, -(d1 + d2) / 2
+        if self.method == "vicreg":
+            z2 = self.online.projector(self.online.encoder(second))
+            loss = 25 * ((z1 - z2) ** 2).mean() + 12.5 * (variance(z1) + variance(z2))
+            loss = loss + covariance(z1) + covariance(z2)
+            return loss, F.cosine_similarity(z1, z2, dim=1).mean()
         # The encoder sees both views before the projector sees either: running statistics do not depend on it.
         z2 = self.online.projector(self.online.encoder(second))
         z = F.normalize(torch.cat([z1, z2]))
@@ -100,8 +145,36 @@ class Networks(base.Networks):
         return torch.stack(losses).mean(), cosine
 
 
-def learning_rates(optimizer):
+def negatives(p, own, other):
+    rows = []
+    for i in range(len(p)):
+        cosines = [F.cosine_similarity(p[i], own[j], dim=0) for j in range(len(p)) if j != i]
+        cosines += [F.cosine_similarity(p[i], other[j], dim=0) for j in range(len(p))]
+        rows.append((torch.stack(cosines) / TERMS_TEMPERATURE).logsumexp(0))
+    return torch.stack(rows).mean()
+
+
+def variance(z):
+    return torch.stack([F.relu(1 - (z[:, d].var() + 1e-4).sqrt()) for d in range(z.shape[1])]).mean()
+
+
+def covariance(z):
+    matrix = torch.cov(z.T)
+    return sum((row ** 2).sum() - row[d] ** 2 for d, row in enumerate(matrix)) / z.shape[1]
+
+
+def views(net, step, dtype):
+    both = TWO_VIEWS(net, step, dtype)
+    if net.method == "byol-local":
+        names = [f"{net.prefix}step.{step}.view.{v}" for v in (3, 4)]
+        both += [torch.from_numpy(base.pictures(name, net.batch, LOCAL_SIDE)).to(dtype) for name in names]
+    return both
+
+
+def learning_rates(optimizer, method):
     scale = PEAK[optimizer] / base.PEAK["sgd"]
+    # VICReg's loss is 25 times as steep: at the others' rate rounding errors grow to a percent within ten updates.
+    scale *= 0.02 if method == "vicreg" else 1
     return [rate * scale for rate in base.learning_rates("sgd")]
 
 
@@ -120,9 +193,9 @@ def make_optimizer(net, name):
 def run(net, name, dtype):
     net.reset(dtype)
     optimizer, momenta, losses, cosines = make_optimizer(net, name), {}, [], []
-    for k, (rate, tau) in enumerate(zip(learning_rates(name), base.taus())):
+    for k, (rate, tau) in enumerate(zip(learning_rates(name, net.method), base.taus())):
         net.zero_grad(set_to_none=True)
-        loss, cosine = net.loss(*base.views(net, k, dtype))
+        loss, cosine = net.loss(*views(net, k, dtype))
         loss.backward()
         if optimizer is None:
             base.update(net, momenta, name, rate, tau, None)
@@ -130,8 +203,9 @@ def run(net, name, dtype):
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.step()
-            with torch.no_grad():
-                base.move_target(net, tau)
+            if net.method != "fixed-target":
+                with torch.no_grad():
+                    base.move_target(net, tau)
         losses.append(loss.item())
         cosines.append([cosine.item()])
     return losses, cosines, base.state(net)
@@ -166,7 +240,7 @@ def make_case(folder, method):
     for optimizer in RUNS[method]:
         (losses, cosines, end), (_, _, end32) = base.both(run, net, optimizer)
         case["runs"].append({
-            "optimizer": optimizer, **SETTINGS[optimizer], "learningRates": learning_rates(optimizer),
+            "optimizer": optimizer, **SETTINGS[optimizer], "learningRates": learning_rates(optimizer, method),
             "taus": base.taus(), "losses": losses, "cosines": cosines,
             "state": [writer.entry(n, v, end32[n], 128, state_scale(n, end)) for n, v in end.items()],
         })
@@ -179,6 +253,7 @@ def make_case(folder, method):
 def main():
     folder = pathlib.Path(__file__).parent
     torch.manual_seed(0)
+    base.views = views  # what `base.gradients` takes a loss of
     manifest = {
         "format": 1, "command": "python make_methods.py", "precision": "float64",
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
