@@ -65,7 +65,8 @@ let package = Package(
       dependencies: [
         "Methods", "NeuralNetworks", "TensorGraph", "Tensors", "Datasets", "Images", "JSONTree",
       ]),
-    .target(name: "Evaluation", dependencies: ["Tensors", "COpenBLAS"]),
+    .target(
+      name: "Evaluation", dependencies: ["Tensors", "Randomness", "Threads", "COpenBLAS"]),
     .target(
       name: "Encoders",
       dependencies: [

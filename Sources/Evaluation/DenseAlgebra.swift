@@ -55,6 +55,47 @@ struct DenseAlgebra {
     }
   }
 
+  /// `sums` ← the sums over rows of max(0, c + b) and, if `both`, then of max(0, −c + b), of `products` c `[rows, columns]`
+  /// and `bias` b `[columns]`.
+  func addThresholded(
+    _ products: [Float], rows: Int, bias: [Float], both: Bool, into sums: inout [Float]
+  ) {
+    let columns = bias.count
+    precondition(products.count >= rows * columns && sums.count == (both ? 2 : 1) * columns)
+    // 16 columns at a time stay in registers for all rows.
+    for first in stride(from: 0, to: columns, by: 16) {
+      let width = min(16, columns - first)
+      var offset = SIMD16<Float>(repeating: 0)
+      for i in 0..<width { offset[i] = bias[first + i] }
+      var (above, below) = (SIMD16<Float>(repeating: 0), SIMD16<Float>(repeating: 0))
+      for row in 0..<rows {
+        let value = lanes(products, from: row &* columns &+ first, count: width)
+        above += pointwiseMax(value + offset, .zero)
+        if both { below += pointwiseMax(offset - value, .zero) }
+      }
+      for i in 0..<width {
+        sums[first + i] = above[i]
+        if both { sums[columns + first + i] = below[i] }
+      }
+    }
+  }
+
+  /// `count` values from `first` on, in the lowest lanes.
+  @inline(__always)
+  private func lanes(_ values: [Float], from first: Int, count: Int) -> SIMD16<Float> {
+    var result = SIMD16<Float>(repeating: 0)
+    guard count == 16 else {
+      for i in 0..<count { result[i] = values[first + i] }
+      return result
+    }
+    // One check instead of 16 lets the compiler load them as vectors.
+    precondition(first >= 0 && first &+ 16 <= values.count)
+    unsafe values.withUnsafeBytes { bytes in
+      result = unsafe bytes.loadUnaligned(fromByteOffset: first &* 4, as: SIMD16<Float>.self)
+    }
+    return result
+  }
+
   /// The eigenvalues, ascending, of A · Aᵀ or Aᵀ · A, whichever is smaller, of A `[rows, columns]`:
   /// the squares of its singular values.
   func squaredSingularValues(_ a: [Double], rows: Int, columns: Int) -> [Double] {
@@ -70,15 +111,27 @@ struct DenseAlgebra {
           Int32(size))
       }
     }
-    return eigenvalues(&gram, size: size).map { max(0, $0) }
+    return eigenvalues(&gram, size: size, job: "N").map { max(0, $0) }
   }
 
-  /// LAPACK reads columns first, so that the lower triangle of rows is its upper one.
-  private func eigenvalues(_ matrix: inout [Double], size: Int) -> [Double] {
+  /// The eigenvalues, ascending, of a symmetric matrix `[size, size]`, and its eigenvectors of length 1, one a row.
+  func symmetricEigen(_ matrix: [Double], size: Int) -> (values: [Double], vectors: [Double]) {
+    precondition(size > 0 && matrix.count == size * size)
+    setThreads()
+    var vectors = matrix
+    let values = eigenvalues(&vectors, size: size, job: "V")
+    return (values, vectors)
+  }
+
+  /// LAPACK reads columns first, so that the lower triangle of rows is its upper one, and a column of eigenvectors is
+  /// a row here.
+  private func eigenvalues(
+    _ matrix: inout [Double], size: Int, job: Unicode.Scalar
+  ) -> [Double] {
     var values = [Double](repeating: 0, count: size)
     var work = [Double](repeating: 0, count: max(1, 34 * size))
     var (n, workCount, info) = (Int32(size), Int32(work.count), Int32(0))
-    var (job, triangle) = (CChar(UInt8(ascii: "N")), CChar(UInt8(ascii: "U")))
+    var (job, triangle) = (CChar(UInt8(ascii: job)), CChar(UInt8(ascii: "U")))
     unsafe dsyev_(&job, &triangle, &n, &matrix, &n, &values, &work, &workCount, &info)
     precondition(info == 0, "LAPACK's dsyev answered \(info) for a matrix of \(size) rows.")
     return values

@@ -77,6 +77,29 @@ struct EvaluationTests {
     #expect(abs((LinearEvaluation.paperRegularisations.last ?? 0) - 1e5) < 1e-6)
   }
 
+  @Test func `the strength is scikit-learn's choice on a tenth of the training rows`() throws {
+    let fixture = try fixture.get()
+    let probe = LinearEvaluation(regularisations: fixture.chosen.strengths, threads: threads)
+    let result = try probe.evaluate(train: fixture.trainSet(), test: fixture.testSet())
+    #expect(result.regularisation == fixture.chosen.regularisation)
+    #expect(abs(result.objective - fixture.chosen.objective) < 1e-7 * fixture.chosen.objective)
+    #expect(result.accuracy.isClose(to: fixture.chosen.accuracy))
+  }
+
+  @Test func `the labels of the test set do not move the choice of the strength`() throws {
+    let fixture = try fixture.get()
+    let wrong = try LabelledEmbeddings(
+      values: fixture.test, dimension: fixture.dimension,
+      labels: fixture.testLabels.map { ($0 + 1) % fixture.classes }, classCount: fixture.classes)
+    let probe = LinearEvaluation(regularisations: fixture.chosen.strengths, threads: threads)
+    let results = try [fixture.testSet(), wrong].map {
+      try probe.evaluate(train: fixture.trainSet(), test: $0)
+    }
+    #expect(results[0].regularisation == results[1].regularisation)
+    #expect(results[0].objective == results[1].objective)
+    #expect(results[0].accuracy.top1 > results[1].accuracy.top1)
+  }
+
   @Test func `the collapse measures are NumPy's`() throws {
     let fixture = try fixture.get()
     for expected in fixture.measures {
@@ -139,6 +162,12 @@ private struct EvaluationFixture: Decodable {
     var objective: Double
     var accuracy: Accuracy
   }
+  struct Chosen: Decodable {
+    var strengths: [Double]
+    var regularisation: Double
+    var objective: Double
+    var accuracy: Accuracy
+  }
   struct Measures: Decodable {
     var rows: Int
     var deviation: Double
@@ -153,15 +182,13 @@ private struct EvaluationFixture: Decodable {
   var testLabels: [Int]
   var neighbours: [Neighbours]
   var linear: [Linear]
+  var chosen: Chosen
   var measures: [Measures]
 
   static func load() -> Result<EvaluationFixture, any Error> {
     Result {
-      let data = try Data(
-        contentsOf: URL(
-          filePath: #filePath
-        ).deletingLastPathComponent().appending(path: "Fixtures/evaluation.json"))
-      return try JSONDecoder().decode(EvaluationFixture.self, from: data)
+      try JSONDecoder().decode(
+        EvaluationFixture.self, from: try evaluationFixture("evaluation.json"))
     }
   }
 

@@ -1,4 +1,3 @@
-internal import Glibc
 public import Tensors
 
 /// How far a set of vectors is spread: numbers by which a collapsed encoder shows, where the loss does not.
@@ -36,39 +35,17 @@ public struct CollapseMeasures: Sendable, Hashable, Codable {
   ///
   /// - Throws: `tooFewPictures`, `sizeMismatch` or `notFinite`.
   public init(of vectors: [Float], dimension: Int, threads: ThreadBudget) throws(EvaluationError) {
-    guard dimension > 0, vectors.count % dimension == 0 else {
-      throw .sizeMismatch("\(vectors.count) values are not vectors of \(dimension).")
-    }
-    let count = vectors.count / dimension
-    guard count >= 2 else { throw .tooFewPictures("The spread of \(count) vectors is unknown.") }
-    if let index = vectors.firstIndex(where: { !$0.isFinite }) {
-      throw .notFinite(row: index / dimension)
-    }
-    let moments = Moments(l2Normalized(vectors, dimension: dimension), dimension: dimension)
+    let count = try LabelFree.rows(vectors, dimension, atLeast: 2)
+    let moments = UnitMoments(l2Normalized(vectors, dimension: dimension), dimension: dimension)
     self.init(
       count: count, dimension: dimension, deviation: moments.meanDeviation,
-      effectiveRank: Self.effectiveRank(vectors, count, dimension, threads),
+      effectiveRank: try LabelFree.rankMe(of: vectors, dimension: dimension, threads: threads),
       meanCosine: moments.meanCosine)
-  }
-
-  private static func effectiveRank(
-    _ vectors: [Float], _ count: Int, _ dimension: Int, _ threads: ThreadBudget
-  ) -> Double {
-    let squares = DenseAlgebra(threads: threads).squaredSingularValues(
-      vectors.map(Double.init), rows: count, columns: dimension)
-    let values = squares.map { $0.squareRoot() }
-    let total = values.reduce(0, +)
-    guard total > 0 else { return 1 }
-    let entropy = values.reduce(0.0) { sum, value in
-      let p = value / total
-      return p > 0 ? sum - p * log(p) : sum
-    }
-    return exp(entropy)
   }
 }
 
 /// Sums over unit vectors.
-private struct Moments {
+struct UnitMoments {
   var meanDeviation: Double
   var meanCosine: Double
 

@@ -1,0 +1,63 @@
+/// A way to judge vectors with labels.
+public enum EvaluationProtocol: Sendable, Hashable {
+  /// Weighted nearest neighbours; the number of them.
+  case neighbours(Int)
+  /// A linear probe.
+  case linear
+
+  /// The numbers of neighbours that may vote.
+  public static let neighbourLimits = 1...10_000
+  /// The most protocols in an evaluation.
+  public static let countLimit = 8
+  /// What is judged where nothing else is asked for.
+  public static let usual: [EvaluationProtocol] = [.neighbours(20), .neighbours(200), .linear]
+
+  /// The name in requests and reports: `knn-20`, `linear`.
+  public var name: String {
+    switch self {
+    case .neighbours(let k): "knn-\(k)"
+    case .linear: "linear"
+    }
+  }
+
+  /// The name for people.
+  public var title: String {
+    switch self {
+    case .neighbours(let k): "k-NN (\(k))"
+    case .linear: "linear probe"
+    }
+  }
+
+  /// The protocol of a name; nil for other names and for a k outside the limits.
+  public init?(name: String) {
+    if name == "linear" {
+      self = .linear
+      return
+    }
+    guard name.hasPrefix("knn-"), let k = Int(name.dropFirst(4)),
+      Self.neighbourLimits.contains(k), "knn-\(k)" == name
+    else { return nil }
+    self = .neighbours(k)
+  }
+}
+
+extension EvaluationProtocol: Codable {
+  /// Reads a name.
+  ///
+  /// - Throws: `DecodingError` for a name that is none.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    let name = try container.decode(String.self)
+    guard let known = EvaluationProtocol(name: name) else {
+      throw DecodingError.dataCorruptedError(
+        in: container, debugDescription: "\(name) is no evaluation protocol.")
+    }
+    self = known
+  }
+
+  /// Writes the name.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(name)
+  }
+}
