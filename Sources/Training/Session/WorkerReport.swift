@@ -24,14 +24,14 @@ public import Metrics
 /// - `heartbeat` from the thread that does the work, where some seconds pass without another report (loading,
 ///   compiling, long updates);
 /// - `finished` as the last line, with the `outcome` `succeeded` (all steps are done) or `stopped` (the worker was
-///   asked to stop); a checkpoint of that step is published before;
+///   asked to stop); a checkpoint of that step is published before, unless no update was done at all;
 /// - `failed` as the last line, for a failure that would occur again (dataset unreadable, loss not finite, recipe of
 ///   a newer version): the run fails and is not restarted.
 ///
 /// A worker is asked to stop in one of two ways: by SIGTERM, or by the end of its standard input. The coordinator
 /// holds that open and never writes to it, so it also ends where the service dies. The worker then finishes the
-/// present update, publishes a checkpoint, reports `checkpoint` and `finished`, and exits with 0. It ignores SIGPIPE
-/// and SIGINT. A report that cannot be written is dropped.
+/// present update, publishes a checkpoint, reports `checkpoint` and `finished`, and exits with 0. Before the first update of
+/// the run there is nothing to publish: random weights are no model. It ignores SIGPIPE and SIGINT. A report that cannot be written is dropped.
 ///
 /// Behind a launcher the worker may also be told `--niceness N`, which it gives itself, and `--memory-bytes N`: where
 /// it holds more, it reports `failed` with `out_of_memory`.
