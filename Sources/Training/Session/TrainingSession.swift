@@ -109,6 +109,7 @@ struct TrainingSession {
       arrays: state.tensors.map(CheckpointArray.init),
       metadata: [
         "byol.step": String(state.step),
+        TrainingWorker.threadsKey: String(worker.threads.count),
         "byol.recipe": String(decoding: worker.recipe.encoded, as: UTF8.self),
       ])
     let model = EncoderModel(worker.recipe, trainer.update, state, run: worker.runName)

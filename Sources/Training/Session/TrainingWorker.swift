@@ -45,6 +45,8 @@ public struct TrainingWorker {
   public static let reportSeconds = 0.2
   /// Seconds between two judgements of the run's health.
   public static let healthSeconds = 5.0
+  /// The key of the number of threads in a checkpoint's metadata.
+  static let threadsKey = "byol.threads"
   /// The pause before a lock that another process holds is tried again.
   static let lockPause = Duration.milliseconds(200)
 
@@ -78,12 +80,14 @@ public struct TrainingWorker {
     let checkpoints = CheckpointFolder(
       directory: runDirectory + "/checkpoints", fileSystem: fileSystem)
     try checkpoints.removeLeftovers()
-    let state = try checkpoints.newest().map { newest in
-      TrainingState(step: newest.step, tensors: newest.state.tensors)
-    }
+    let newest = try checkpoints.newest()
+    let state = newest.map { TrainingState(step: $0.step, tensors: $0.state.tensors) }
     let trainer = try Trainer(recipe, state: state, lowering: lowering)
     var session = TrainingSession(self, trainer, checkpoints, report)
-    report(.started(step: trainer.step, declared: declaredMetrics))
+    report(
+      .started(
+        step: trainer.step, declared: declaredMetrics, threads: threads.count,
+        warning: newest.flatMap(warning)))
     let source = ViewBatchSource(
       pack: pack, pictures: pack.pictures(in: .train), configuration: viewConfiguration,
       firstStep: trainer.step)
@@ -110,6 +114,17 @@ public struct TrainingWorker {
       clock.pause(TrainingWorker.lockPause)
     }
     return nil
+  }
+
+  /// What a checkpoint that was written on another number of threads means for the run; nil for an equal number, and for
+  /// checkpoints of versions that did not note it.
+  private func warning(of checkpoint: LoadedCheckpoint) -> RunReason? {
+    let noted = checkpoint.state.metadata[TrainingWorker.threadsKey].flatMap { Int($0) }
+    guard let noted, noted != threads.count else { return nil }
+    return RunReason(
+      code: "threads_changed",
+      detail: "The run goes on with \(threads.count) threads from a checkpoint of \(noted): sums are rounded "
+        + "differently, so that it will not end with the same bits as a run that was never stopped.")
   }
 
   /// What the worker declares in its `started` report.
