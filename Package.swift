@@ -155,6 +155,7 @@ let package = Package(
       dependencies: [
         "Training", "Methods", "Recipes", "NeuralNetworks", "TensorGraph", "Tensors",
         "ReferenceLowering", "OneDNNLowering", "Randomness", "Datasets", "Images", "JSONTree",
+        "Checkpoints", "Durability", "Evaluation", "FaultyDisk", "Metrics",
       ],
       exclude: ["Fixtures"]),
     .testTarget(

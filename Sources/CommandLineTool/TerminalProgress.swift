@@ -22,7 +22,9 @@ struct TerminalProgress {
   func show(_ report: WorkerReport) {
     switch report.kind {
     case .heartbeat: break
-    case .started: say(report.step == 0 ? "Training." : "Going on after step \(report.step ?? 0).")
+    case .started:
+      say(report.step == 0 ? "Training." : "Going on after step \(report.step ?? 0).")
+      if let warning = report.warning { say(warning.detail) }
     case .progress: showProgress(report)
     case .checkpoint: say(ending + "Checkpoint at step \(report.step ?? 0).")
     case .finished:

@@ -53,7 +53,7 @@ extension TrainCommand {
 
   private func failureCode(_ error: any Error) -> String {
     switch error {
-    case TrainingError.lossNotFinite: "loss_not_finite"
+    case TrainingError.lossNotFinite, TrainingError.stateNotFinite: "loss_not_finite"
     case TrainingError.engine(LoweringError.outOfMemory(_, _)), is MemoryLimitExceeded:
       "out_of_memory"
     case is TrainingError: "engine"

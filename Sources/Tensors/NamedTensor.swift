@@ -18,4 +18,7 @@ public struct NamedTensor: Sendable, Equatable {
     self.shape = shape
     self.values = values
   }
+
+  /// Whether no value is infinite or not a number.
+  public var isFinite: Bool { values.allSatisfy(\.isFinite) }
 }

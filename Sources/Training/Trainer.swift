@@ -23,6 +23,9 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
   /// The loss of an update was infinite or not a number. The trainer's state is spoilt: go back to the last
   /// checkpoint.
   case lossNotFinite(step: Int)
+  /// The weights, or what else an update changes, are infinite or not a number after so many updates, although the last
+  /// loss was finite: a gradient overflowed. No checkpoint of them is written, and none is taken up.
+  case stateNotFinite(step: Int, tensor: String)
   /// The engine could not compile or run the update.
   case engine(LoweringError)
   /// A state does not fit the recipe: the tensor that is missing or of another shape.
@@ -33,6 +36,8 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
     switch self {
     case .lossNotFinite(let step):
       "The loss of step \(step) is not finite; a lower learning rate usually helps."
+    case .stateNotFinite(let step, let tensor):
+      "After \(step) updates \(tensor) is not finite; a lower learning rate usually helps."
     case .engine(let error): "\(error)"
     case .stateMismatch(let tensor):
       "The checkpoint does not fit the recipe: \(tensor) is missing or has another shape."
@@ -52,7 +57,8 @@ public final class Trainer {
 
   /// Compiles the update and takes up `state`, or a fresh one.
   ///
-  /// - Throws: `engine` if the graph does not compile, `stateMismatch` if the state is not the recipe's.
+  /// - Throws: `engine` if the graph does not compile, `stateMismatch` if the state is not the recipe's, `stateNotFinite` if
+  ///   it is spoilt.
   public init(_ recipe: Recipe, state: TrainingState? = nil, lowering: any Lowering)
     throws(TrainingError)
   {
@@ -134,6 +140,10 @@ public final class Trainer {
     for variable in update.variables {
       guard let tensor = tensors[variable.name], tensor.shape == variable.shape else {
         throw .stateMismatch(tensor: variable.name)
+      }
+      // The loss alone would not tell: a rectifier makes 0 of what is not a number.
+      guard tensor.isFinite else {
+        throw .stateNotFinite(step: state.step, tensor: variable.name)
       }
       program.write(tensor.values, to: variable.name)
     }

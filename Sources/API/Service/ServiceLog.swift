@@ -43,7 +43,7 @@ public struct ServiceLog: Sendable {
       // Participles that are no verbs: "is succeeded" is no English.
       let isOver = event.state == .succeeded || event.state == .failed
       return "\(name) \(isOver ? "has" : "is") \(event.state.rawValue)\(detail)"
-    case "worker_started": return "\(name) trains from update \(event.step ?? 0) on."
+    case "worker_started": return "\(name) trains from update \(event.step ?? 0) on\(detail)"
     case "worker_exited": return "\(name) lost its worker\(detail)"
     case "checkpoint": return "\(name) has a checkpoint at update \(event.step ?? 0)."
     case "health": return "\(name) is judged \(event.reason?.code ?? "")\(detail)"

@@ -135,7 +135,7 @@ final class RunTurn {
     if record.status.state == .running { record.status.reason = nil }
     // What an earlier worker did after that checkpoint is done again.
     unsavedSamples.removeAll { $0.step > step }
-    unsavedEvents.append(record.event("worker_started", at: time, step: step))
+    unsavedEvents.append(record.event("worker_started", at: time, report.warning, step: step))
   }
 
   private func takeProgress(_ report: WorkerReport, at time: Timestamp) {

@@ -10,3 +10,6 @@ public func ownMemoryByteCount(of process: pid_t) -> Int? {
   return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
     .map { $0 << 10 }
 }
+
+/// The same of this process.
+public func ownMemoryByteCount() -> Int? { ownMemoryByteCount(of: getpid()) }

@@ -57,14 +57,14 @@ extension TrainingWorker {
       firstStep: 0)
     defer { source.stop() }
     _ = try trainer.update(from: source)
-    let began = ContinuousClock.now
+    let began = clock.instant()
     var speed = 0.0
     repeat {
       _ = try trainer.update(from: source)
-      let elapsed = (ContinuousClock.now - began) / .seconds(1)
+      let elapsed = (clock.instant() - began) / .seconds(1)
       speed = Double((trainer.step - 1) * batch) / elapsed
       afterEach(trainer.step, speed)
-    } while ContinuousClock.now - began < .seconds(seconds) && !isAskedToStop()
+    } while clock.instant() - began < .seconds(seconds) && !isAskedToStop()
     return speed
   }
 }

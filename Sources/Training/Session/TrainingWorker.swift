@@ -1,9 +1,6 @@
 import Checkpoints
 public import Datasets
-import Durability
-import Encoders
-import Evaluation
-import Glibc
+public import Durability
 import Images
 import Methods
 import Metrics
@@ -18,7 +15,10 @@ public import Tensors
 /// the ``ViewBatchSource`` render views ahead of it. Nothing is shared but the batches, which are lent.
 /// The order is: newest checkpoint read → `started` → updates with `progress` → `checkpoint` now and then
 /// → a last checkpoint → `finished`. Because random numbers are a function of (seed, step) and the state
-/// is exact, a run that was stopped anywhere ends with the same bits as one that never was.
+/// is exact, a run that was stopped anywhere ends with the same bits as one that never was, on the same processor with the
+/// same number of threads.
+///
+/// Time, files, memory and the engine are properties, so that a test runs the whole session in its own process.
 public struct TrainingWorker {
   /// What the run learns with.
   public var recipe: Recipe
@@ -34,11 +34,21 @@ public struct TrainingWorker {
   /// Bytes of memory of its own that the process may hold; looked at with every `progress`. Nil where nobody asked, or
   /// the coordinator looks.
   public var memoryByteLimit: Int?
+  /// Time, by which reports, judgements and checkpoints come.
+  public var clock = TrainingClock()
+  /// Where checkpoints are written and read. The lock of the run directory is the machine's own.
+  public var fileSystem: any FileSystem = DiskFileSystem()
+  /// Bytes of memory of its own that the process holds; nil where the system does not tell.
+  public var heldMemory: @Sendable () -> Int? = { ownMemoryByteCount() }
 
   /// Seconds between two `progress` reports, at least.
   public static let reportSeconds = 0.2
   /// Seconds between two judgements of the run's health.
   public static let healthSeconds = 5.0
+  /// The key of the number of threads in a checkpoint's metadata.
+  static let threadsKey = "byol.threads"
+  /// The pause before a lock that another process holds is tried again.
+  static let lockPause = Duration.milliseconds(200)
 
   /// A worker for one run.
   public init(
@@ -54,8 +64,11 @@ public struct TrainingWorker {
 
   /// Trains; `isAskedToStop` is looked at between updates, `report` is called on the calling thread.
   ///
+  /// A run that was stopped before its first update has no checkpoint: random weights are no model, and a new worker draws
+  /// the same ones again.
+  ///
   /// - Throws: `TrainingError`, `CheckpointError`, `PackError`, `MemoryLimitExceeded`; the newest published checkpoint
-  ///   is intact.
+  ///   is intact and finite.
   public func run(
     pack: Pack, isAskedToStop: () -> Bool, report: @escaping (WorkerReport) -> Void
   ) throws {
@@ -64,14 +77,17 @@ public struct TrainingWorker {
       return report(.finished(step: 0, outcome: .stopped))
     }
     defer { withExtendedLifetime(lock) {} }
-    let checkpoints = CheckpointFolder(directory: runDirectory + "/checkpoints")
+    let checkpoints = CheckpointFolder(
+      directory: runDirectory + "/checkpoints", fileSystem: fileSystem)
     try checkpoints.removeLeftovers()
-    let state = try checkpoints.newest().map { newest in
-      TrainingState(step: newest.step, tensors: newest.state.tensors)
-    }
+    let newest = try checkpoints.newest()
+    let state = newest.map { TrainingState(step: $0.step, tensors: $0.state.tensors) }
     let trainer = try Trainer(recipe, state: state, lowering: lowering)
     var session = TrainingSession(self, trainer, checkpoints, report)
-    report(.started(step: trainer.step, declared: declaredMetrics))
+    report(
+      .started(
+        step: trainer.step, declared: declaredMetrics, threads: threads.count,
+        warning: newest.flatMap(warning)))
     let source = ViewBatchSource(
       pack: pack, pictures: pack.pictures(in: .train), configuration: viewConfiguration,
       firstStep: trainer.step)
@@ -80,7 +96,7 @@ public struct TrainingWorker {
       try session.update(from: source)
     }
     try session.reportLast()
-    try session.publish()
+    if trainer.step > 0 { try session.publish() }
     let isDone = trainer.step >= recipe.totalSteps
     report(.finished(step: trainer.step, outcome: isDone ? .succeeded : .stopped))
   }
@@ -95,9 +111,20 @@ public struct TrainingWorker {
     while !isAskedToStop() {
       if let lock = try FileLock(path: runDirectory + "/training.lock") { return lock }
       report(.heartbeat)
-      usleep(200_000)
+      clock.pause(TrainingWorker.lockPause)
     }
     return nil
+  }
+
+  /// What a checkpoint that was written on another number of threads means for the run; nil for an equal number, and for
+  /// checkpoints of versions that did not note it.
+  private func warning(of checkpoint: LoadedCheckpoint) -> RunReason? {
+    let noted = checkpoint.state.metadata[TrainingWorker.threadsKey].flatMap { Int($0) }
+    guard let noted, noted != threads.count else { return nil }
+    return RunReason(
+      code: "threads_changed",
+      detail: "The run goes on with \(threads.count) threads from a checkpoint of \(noted): sums are rounded "
+        + "differently, so that it will not end with the same bits as a run that was never stopped.")
   }
 
   /// What the worker declares in its `started` report.
@@ -126,150 +153,5 @@ public struct MemoryLimitExceeded: Error, Hashable, Sendable, CustomStringConver
   /// One sentence.
   public var description: String {
     "The worker held \(held >> 20) MiB of memory and may hold \(limit >> 20) MiB."
-  }
-}
-
-/// The moving parts of one call of ``TrainingWorker/run(pack:isAskedToStop:report:)``.
-private struct TrainingSession {
-  private let worker: TrainingWorker
-  private let trainer: Trainer
-  private let checkpoints: CheckpointFolder
-  private let report: (WorkerReport) -> Void
-  private let clock = ContinuousClock()
-  private var reportedAt: ContinuousClock.Instant
-  private var judgedAt: ContinuousClock.Instant
-  private var publishedAt: ContinuousClock.Instant
-  private var speed: Speed
-  private var firstMeasures: CollapseMeasures?
-  private var history: [CollapseVerdict.Report] = []
-  /// The last update's figures where they were not reported yet.
-  private var unreported: StepMetrics?
-
-  /// The updates that `history` remembers.
-  private static let historyLimit = 200
-
-  init(
-    _ worker: TrainingWorker, _ trainer: Trainer, _ checkpoints: CheckpointFolder,
-    _ report: @escaping (WorkerReport) -> Void
-  ) {
-    self.worker = worker
-    self.trainer = trainer
-    self.checkpoints = checkpoints
-    self.report = report
-    let now = clock.now
-    reportedAt = now - .seconds(TrainingWorker.reportSeconds)
-    judgedAt = now - .seconds(TrainingWorker.healthSeconds)
-    publishedAt = now
-    speed = Speed(now)
-  }
-
-  mutating func update(from source: ViewBatchSource) throws {
-    let (metrics, waited) = try trainer.update(from: source)
-    history.append(
-      .init(step: metrics.step, loss: metrics.loss, cosine: metrics.figures["cosine"] ?? 0))
-    if history.count > TrainingSession.historyLimit { history.removeFirst() }
-    let now = clock.now
-    speed.add(worker.recipe.batchSize, waited: waited, at: now)
-    unreported = metrics
-    let isLast = trainer.step == worker.recipe.totalSteps
-    if now - reportedAt >= .seconds(TrainingWorker.reportSeconds) {
-      try reportProgress(metrics, at: now)
-    }
-    if isCheckpointDue(at: now), !isLast { try publish() }
-  }
-
-  /// Reports the last update, if that was not done.
-  mutating func reportLast() throws {
-    if let unreported { try reportProgress(unreported, at: clock.now) }
-  }
-
-  private mutating func reportProgress(_ metrics: StepMetrics, at now: ContinuousClock.Instant)
-    throws
-  {
-    if let limit = worker.memoryByteLimit, let held = ownMemoryByteCount(of: getpid()), held > limit
-    {
-      throw MemoryLimitExceeded(held: held, limit: limit)
-    }
-    let measures = try CollapseMeasures(
-      of: trainer.representations, dimension: worker.recipe.encoder.representationDimension,
-      threads: worker.threads)
-    firstMeasures = firstMeasures ?? measures
-    var health: RunHealth?
-    if now - judgedAt >= .seconds(TrainingWorker.healthSeconds) {
-      health = RunHealth(
-        CollapseVerdict(measures, first: firstMeasures, history: history))
-      judgedAt = now
-    }
-    var values = MetricValues()
-    values[RunFigures.loss] = metrics.loss
-    for (name, value) in metrics.figures { values[name] = value }
-    values[RunFigures.learningRate] = metrics.learningRate
-    values[RunFigures.tau] = metrics.tau
-    values["embedding_std"] = measures.deviation
-    values[RunFigures.imagesPerSecond] = speed.perSecond
-    values[RunFigures.viewWaitShare] = speed.waitShare
-    report(.progress(step: trainer.step, metrics: values, health: health))
-    reportedAt = now
-    unreported = nil
-  }
-
-  private func isCheckpointDue(at now: ContinuousClock.Instant) -> Bool {
-    let every = worker.recipe.checkpointEverySteps
-    if every > 0, trainer.step % every == 0 { return true }
-    return now - publishedAt >= .seconds(worker.recipe.checkpointEverySeconds)
-  }
-
-  /// Writes a checkpoint of the trainer as it is.
-  mutating func publish() throws {
-    report(.heartbeat)
-    let state = trainer.state
-    let file = Safetensors(
-      arrays: state.tensors.map(CheckpointArray.init),
-      metadata: [
-        "byol.step": String(state.step),
-        "byol.recipe": String(decoding: worker.recipe.encoded, as: UTF8.self),
-      ])
-    let model = EncoderModel(worker.recipe, trainer.update, state, run: worker.runName)
-    try checkpoints.publish(step: state.step, state: file, model: model.safetensors)
-    publishedAt = clock.now
-    report(.checkpoint(step: state.step))
-  }
-}
-
-extension Trainer {
-  /// One update on the next batch, and the seconds that it waited for it.
-  func update(from source: ViewBatchSource) throws -> (metrics: StepMetrics, waited: Double) {
-    try unsafe source.withNextBatch { batch in
-      // The trainer's step and the source's count the same updates: a view of another step would be a silent error.
-      let (batchStep, views) = unsafe (batch.step, batch.views)
-      precondition(batchStep == step, "A batch of step \(batchStep) for the update \(step).")
-      for view in 0..<viewCount { unsafe write(views[view].span, view: view) }
-      return (try update(), unsafe batch.waitSeconds)
-    }
-  }
-}
-
-/// Pictures per second over the last few seconds, and how much of them was waiting.
-struct Speed {
-  private var marks: [(at: ContinuousClock.Instant, pictures: Int, waited: Double)]
-  private static let windowSeconds = 10.0
-
-  init(_ now: ContinuousClock.Instant) { marks = [(now, 0, 0)] }
-
-  mutating func add(_ pictures: Int, waited seconds: Double, at now: ContinuousClock.Instant) {
-    marks.append((now, pictures, seconds))
-    while marks.count > 2, now - marks[1].at > .seconds(Speed.windowSeconds) { marks.removeFirst() }
-  }
-
-  var perSecond: Double? {
-    seconds.map { Double(marks.dropFirst().reduce(0) { $0 + $1.pictures }) / $0 }
-  }
-
-  /// Share of the time that updates waited for views.
-  var waitShare: Double? { seconds.map { marks.dropFirst().reduce(0) { $0 + $1.waited } / $0 } }
-
-  private var seconds: Double? {
-    guard let first = marks.first, let last = marks.last, last.at > first.at else { return nil }
-    return (last.at - first.at) / .seconds(1)
   }
 }

@@ -15,8 +15,9 @@ public import Metrics
 /// `worker.log`.
 ///
 /// Standard output carries reports only. Each is one line and is flushed at once:
-/// - `started` once, just before the first update: the step that the worker goes on from, and in `declared` the
-///   metrics that it will report;
+/// - `started` once, just before the first update: the step that the worker goes on from, in `declared` the metrics that it
+///   will report, in `threads` those that it computes on, and in `warning` what its owner should know, such as that the run
+///   goes on with other rounding;
 /// - `progress` after an update, about five times per second at most, and always after the last update: `step` is the
 ///   number of updates done, `metrics` the values by name. A value whose metric was not declared is not kept, and the
 ///   run's events say so. `images_per_second` and `view_wait_share` are also shown as the run's progress;
@@ -24,14 +25,14 @@ public import Metrics
 /// - `heartbeat` from the thread that does the work, where some seconds pass without another report (loading,
 ///   compiling, long updates);
 /// - `finished` as the last line, with the `outcome` `succeeded` (all steps are done) or `stopped` (the worker was
-///   asked to stop); a checkpoint of that step is published before;
+///   asked to stop); a checkpoint of that step is published before, unless no update was done at all;
 /// - `failed` as the last line, for a failure that would occur again (dataset unreadable, loss not finite, recipe of
 ///   a newer version): the run fails and is not restarted.
 ///
 /// A worker is asked to stop in one of two ways: by SIGTERM, or by the end of its standard input. The coordinator
 /// holds that open and never writes to it, so it also ends where the service dies. The worker then finishes the
-/// present update, publishes a checkpoint, reports `checkpoint` and `finished`, and exits with 0. It ignores SIGPIPE
-/// and SIGINT. A report that cannot be written is dropped.
+/// present update, publishes a checkpoint, reports `checkpoint` and `finished`, and exits with 0. Before the first update of
+/// the run there is nothing to publish: random weights are no model. It ignores SIGPIPE and SIGINT. A report that cannot be written is dropped.
 ///
 /// Behind a launcher the worker may also be told `--niceness N`, which it gives itself, and `--memory-bytes N`: where
 /// it holds more, it reports `failed` with `out_of_memory`.
@@ -73,6 +74,10 @@ public struct WorkerReport: Hashable, Sendable, Codable {
   public var step: Int?
   /// The metrics that the worker will report (`started`).
   public var declared: [Metric]?
+  /// The threads of its updates (`started`); sums are rounded alike for equal numbers of threads.
+  public var threads: Int?
+  /// What the run's owner should know of this start (`started`).
+  public var warning: RunReason?
   /// The most memory that the worker has held, in bytes (`progress` of a measurement).
   public var memoryBytes: Int?
   /// The update's values (`progress`).
@@ -98,9 +103,13 @@ extension WorkerReport {
   public static let exitFailed: Int32 = 65
 
   /// `started` at a step, with the metrics that will be reported.
-  public static func started(step: Int, declared: [Metric]) -> WorkerReport {
+  public static func started(
+    step: Int, declared: [Metric], threads: Int? = nil, warning: RunReason? = nil
+  ) -> WorkerReport {
     var report = WorkerReport(kind: .started, step: step)
     report.declared = declared
+    report.threads = threads
+    report.warning = warning
     return report
   }
 
