@@ -4,3 +4,10 @@
 void dsyev_(
     const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w,
     double *work, const int *lwork, int *info);
+
+// The same for some of the eigenvalues, with their eigenvectors.
+void dsyevr_(
+    const char *jobz, const char *range, const char *uplo, const int *n, double *a, const int *lda,
+    const double *vl, const double *vu, const int *il, const int *iu, const double *abstol, int *m,
+    double *w, double *z, const int *ldz, int *isuppz, double *work, const int *lwork, int *iwork,
+    const int *liwork, int *info);

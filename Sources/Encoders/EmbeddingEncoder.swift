@@ -3,13 +3,14 @@ import NeuralNetworks
 public import TensorGraph
 import Tensors
 
-/// Computes representations: the online encoder y = f(x), without the projection head. Batch normalisation uses the running
-/// statistics, which are folded into the convolutions when the weights are written.
+/// Computes embeddings: the online encoder y = f(x), without the projection head, and on it the model's embedding head, if it
+/// has one. Batch normalisation uses the running statistics, which are folded into the convolutions when the weights are
+/// written.
 ///
 /// The program is compiled for a fixed batch size, so a picture's bits do not depend on the pictures beside it.
 /// One thread at a time uses it.
 public final class EmbeddingEncoder {
-  /// Components of a representation.
+  /// Components of an embedding.
   public let dimension: Int
   /// Side of the square that pictures are brought to, in pixels.
   public var inputSize: Int { transform.side }
@@ -17,6 +18,7 @@ public final class EmbeddingEncoder {
   public let batchSize: Int
   private let transform: EvaluationTransform
   private let program: any Program
+  private let hasHead: Bool
 
   /// Compiles the encoder of a model.
   ///
@@ -24,30 +26,19 @@ public final class EmbeddingEncoder {
   ///   compile.
   public init(_ model: EncoderModel, batchSize: Int = 1, lowering: any Lowering) throws {
     self.batchSize = batchSize
-    let encoder = model.encoder.network
     dimension = model.dimension
     transform = EvaluationTransform(side: model.imageSize, normalization: model.normalization)
-    let recorder = Recorder()
-    let scope = NetworkScope(recorder, name: "", mode: .inference)
-    let side = model.imageSize
-    let pictures = recorder.input("pictures", [batchSize, transform.channels, side, side])
-    recorder.output("representation", encoder.record(pictures, in: scope.module("encoder")))
-    // Inference needs no statistics of its batch: each normalisation is one scale and one shift per channel, which the
-    // convolution before it can have in its weights and bias. `fold` computes those from the values below.
-    let folded = recorder.graph.folded()
-    var values: [String: [Float]] = [:]
-    let tensors = Dictionary(model.tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
-    for parameter in scope.parameters {
-      guard let tensor = tensors[parameter.path], tensor.shape == parameter.shape else {
-        throw EncoderModelError.tensor(name: parameter.path)
-      }
-      values[parameter.name] = tensor.values
+    hasHead = model.head != nil
+    let recording = EncoderRecording(model, batchSize: batchSize)
+    if let head = model.head {
+      let features = EmbeddingHead.recordFeatures(
+        stages: recording.stages, quadrants: recording.quadrants(),
+        filterShape: head.filters.shape)
+      recording.recorder.output("representation", head.record(features))
+    } else {
+      recording.recorder.output("representation", recording.representation)
     }
-    folded.fold(&values)
-    program = try lowering.compile(folded.graph)
-    for variable in folded.graph.variables {
-      program.write(values[variable.name] ?? [], to: variable.name)
-    }
+    program = try recording.compile(lowering, head: model.head?.tensors ?? [])
   }
 
   /// What a run does, in order; nothing if the engine does not show it.
@@ -61,13 +52,13 @@ public final class EmbeddingEncoder {
       EncoderModel(reading: modelFile), batchSize: batchSize, lowering: lowering)
   }
 
-  /// The representation of a picture, not normalised.
+  /// The embedding of a picture, not normalised.
   ///
   /// - Throws: `ImageError.otherChannels` for a picture of other channels than the model's; `LoweringError` if a kernel fails.
   ///   The encoder can be used again.
   public func embed(_ image: Raster) throws -> [Float] { try embed([image])[0] }
 
-  /// The representations of any number of pictures, in order.
+  /// The embeddings of any number of pictures, in order.
   ///
   /// - Throws: as for one.
   public func embed(_ images: [Raster]) throws -> [[Float]] {
@@ -98,14 +89,19 @@ public final class EmbeddingEncoder {
     return batch
   }
 
-  /// The representations `[batchSize, dimension]` of a batch that `prepared` made. `afterEachStep` is told each step's
+  /// The embeddings `[batchSize, dimension]` of a batch that `prepared` made. `afterEachStep` is told each step's
   /// index in `steps` when it has ended.
   ///
   /// - Throws: `LoweringError` if a kernel fails; the encoder can be used again.
   public func represent(_ prepared: [Float], afterEachStep: (Int) -> Void = { _ in }) throws
     -> [Float]
   {
-    program.write(channelsLast: prepared.span, to: "pictures")
+    program.write(channelsLast: prepared.span, to: EncoderRecording.picturesName)
+    if hasHead {
+      let quadrants = EmbeddingHead.quadrants(
+        of: prepared, side: transform.side, channels: transform.channels)
+      program.write(channelsLast: quadrants.span, to: EncoderRecording.quadrantsName)
+    }
     if let inspection = program.inspection {
       try inspection.run(afterEachStep: afterEachStep)
     } else {

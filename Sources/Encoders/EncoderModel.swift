@@ -20,16 +20,19 @@ public struct EncoderModel: Sendable {
   public var normalization: Normalization
   /// Parameters and running statistics under torchvision's names.
   public var tensors: [NamedTensor]
+  /// What makes embeddings of the encoder's feature maps; nil where the representation is the embedding.
+  public var head: EmbeddingHead?
   /// Where it comes from; no part of what it computes.
   public var provenance: [String: String]
-  /// Components of a representation.
-  public var dimension: Int { encoder.representationDimension }
+  /// Components of an embedding.
+  public var dimension: Int { head?.dimension ?? encoder.representationDimension }
 
   /// An encoder with its weights.
   public init(
     encoder: EncoderConfiguration, imageSize: Int, normalization: Normalization,
-    tensors: [NamedTensor], provenance: [String: String] = [:]
+    tensors: [NamedTensor], head: EmbeddingHead? = nil, provenance: [String: String] = [:]
   ) {
+    self.head = head
     self.encoder = encoder
     self.imageSize = imageSize
     self.normalization = normalization
@@ -56,8 +59,10 @@ public enum EncoderModelError: Error, Hashable, Sendable, CustomStringConvertibl
 }
 
 extension EncoderModel {
-  /// The version of the metadata; a newer one is refused.
+  /// The version of the metadata of a model whose representation is the embedding.
   public static let formatVersion = "1"
+  /// The version of a model with an embedding head, which earlier versions of this product would leave out.
+  public static let formatVersionWithHead = "2"
   static let runKey = "byol.run"
   static let stepKey = "byol.step"
   /// What other loaders of the format ask for: whose names and shapes the tensors have.
@@ -67,14 +72,16 @@ extension EncoderModel {
   public var safetensors: Safetensors {
     var metadata = provenance
     metadata[Self.frameworkKey] = "pt"
-    metadata["byol.format"] = EncoderModel.formatVersion
+    metadata["byol.format"] =
+      head == nil ? EncoderModel.formatVersion : EncoderModel.formatVersionWithHead
     metadata["byol.architecture"] = encoder.architecture.rawValue
     metadata["byol.width"] = String(encoder.width)
     metadata["byol.stem"] = encoder.stem.rawValue
     metadata["byol.image_size"] = String(imageSize)
     metadata["byol.mean"] = text(normalization.mean)
     metadata["byol.deviation"] = text(normalization.deviation)
-    return Safetensors(arrays: tensors.map(CheckpointArray.init), metadata: metadata)
+    return Safetensors(
+      arrays: (tensors + (head?.tensors ?? [])).map(CheckpointArray.init), metadata: metadata)
   }
 
   /// Reads a model from its file.
@@ -94,7 +101,9 @@ extension EncoderModel {
       let isOne = Raster.channelCounts.contains(numbers.count) && numbers.allSatisfy(\.isFinite)
       return isOne ? numbers : nil
     }
-    _ = try value("byol.format") { $0 == EncoderModel.formatVersion ? $0 : nil }
+    let version = try value("byol.format") {
+      [EncoderModel.formatVersion, EncoderModel.formatVersionWithHead].contains($0) ? $0 : nil
+    }
     encoder = EncoderConfiguration(
       architecture: try value("byol.architecture", EncoderConfiguration.Architecture.init),
       width: try value("byol.width") { text in
@@ -110,7 +119,15 @@ extension EncoderModel {
     normalization.deviation = try value("byol.deviation") { text in
       numbers(text).flatMap { $0.count == mean.count && $0.allSatisfy { $0 > 0 } ? $0 : nil }
     }
-    tensors = file.tensors
+    let all = file.tensors
+    tensors = all.filter { !$0.name.hasPrefix(EmbeddingHead.prefix) }
+    if version == EncoderModel.formatVersionWithHead {
+      guard
+        let head = EmbeddingHead(
+          all, stageChannels: encoder.network.stageChannels, channels: mean.count)
+      else { throw .tensor(name: EmbeddingHead.prefix + "…") }
+      self.head = head
+    }
     provenance = file.metadata.filter { [Self.runKey, Self.stepKey].contains($0.key) }
   }
 
@@ -149,6 +166,7 @@ extension EncoderModel {
     self.encoder = encoder
     self.imageSize = imageSize
     self.normalization = normalization
+    head = nil
     tensors = scope.parameters.enumerated().map { index, parameter in
       var stream = RandomStream(seed: seed, purpose: .weights, index: index)
       return NamedTensor(

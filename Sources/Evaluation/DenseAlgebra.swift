@@ -1,7 +1,7 @@
 internal import COpenBLAS
 import Tensors
 
-/// Dense matrices through OpenBLAS: the only file that calls it. All matrices are row-major.
+/// Dense matrices through OpenBLAS: nothing else calls it. All matrices are row-major.
 struct DenseAlgebra {
   /// The threads OpenBLAS may use. It has one number for the whole process; each call sets it.
   var threads: ThreadBudget

@@ -34,8 +34,9 @@ struct ResNet: Encoder {
   /// The ImageNet stem and three stages divide the side by 32.
   var leastSide: Int { stem == .imagenet ? 32 : 8 }
 
-  func record(_ pictures: Tensor, in module: Module) -> Tensor {
+  func recordStages(_ pictures: Tensor, in module: Module) -> [Tensor] {
     var x = recordStem(pictures, module)
+    var stages: [Tensor] = []
     for (stage, count) in blocks.enumerated() {
       for block in 0..<count {
         let stride = stage > 0 && block == 0 ? 2 : 1
@@ -45,8 +46,9 @@ struct ResNet: Encoder {
           expansion == 1
           ? basicBlock(x, channels, stride, inner) : bottleneck(x, channels, stride, inner)
       }
+      stages.append(x)
     }
-    return x.globalAveragePooled()
+    return stages
   }
 
   private func recordStem(_ x: Tensor, _ module: Module) -> Tensor {

@@ -15,6 +15,7 @@ struct PresetValues {
   var localViews = 0
   var rateSchedule = Recipe.RateSchedule.cosine
   var temperature = 0.2
+  var embedding = Recipe.Embedding.representation
 
   struct Optimization {
     var baseLearningRate: Double
@@ -53,7 +54,8 @@ extension RecipePreset {
     switch self {
     case .small:
       PresetValues(
-        architecture: .resnet18, optimizer: .lars, optimization: PresetValues.usual(.lars))
+        architecture: .resnet18, optimizer: .lars, optimization: PresetValues.usual(.lars),
+        embedding: .whitened)
     case .imagenette:
       PresetValues(
         architecture: .resnet18, imageSize: 128, batchSize: 256, epochs: 1000, optimizer: .lars,

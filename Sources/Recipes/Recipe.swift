@@ -47,6 +47,15 @@ public struct Recipe: Hashable, Sendable {
     case constant
   }
 
+  /// What the trained encoder makes of a picture.
+  public enum Embedding: String, Hashable, Sendable, Codable, CaseIterable {
+    /// The representation y = f(x), as in the paper.
+    case representation
+    /// The feature maps of every stage beside whitened patches of the pictures, reduced by principal components and
+    /// whitened, without labels.
+    case whitened
+  }
+
   /// What an update keeps in memory.
   public enum Memory: String, Hashable, Sendable, Codable, CaseIterable {
     /// Every activation that a gradient reads.
@@ -78,6 +87,10 @@ public struct Recipe: Hashable, Sendable {
   public var localViews = 0
   /// The side of the local views, in pixels.
   public var localSize = 16
+  /// What the trained encoder makes of a picture.
+  public var embedding = Embedding.representation
+  /// Components of an embedding that is not the representation itself.
+  public var whitenedDimension = 256
   /// The side to which whole pictures are brought for embeddings, in pixels.
   public var embeddingSize = 32
   /// Hidden units of the projector g.
@@ -139,6 +152,11 @@ public struct Recipe: Hashable, Sendable {
 extension Recipe {
   /// Channels of the pictures and of the views.
   public var channels: Int { augmentations.normalization.channels }
+
+  /// Components of an embedding.
+  public var embeddingDimension: Int {
+    embedding == .whitened ? whitenedDimension : encoder.representationDimension
+  }
 
   /// Updates in an epoch: the last incomplete batch is dropped.
   public var stepsPerEpoch: Int { batchSize < 1 ? 0 : pictures / batchSize }

@@ -56,6 +56,21 @@ extension RecipeField {
         label: "Side of the local views", unit: "pixels", sentence: "The side of the local views.",
         automatic: "half of image_size, at least the encoder's least side", decidesSpeed: true),
       whereAbsent: 16, choose: { recipe, _ in AutomaticChoice.localSize(recipe) }),
+    choice(
+      "embedding", \.embedding,
+      Description(
+        label: "Embedding",
+        sentence:
+          "representation: the encoder's output, as in the paper; whitened: the feature maps of every stage beside "
+          + "whitened patches of the pictures, reduced by principal components and whitened, without labels.",
+        automatic: "whitened with small, else representation"),
+      whereAbsent: .representation, choose: { $1.preset($0).embedding }),
+    number(
+      "whitened_dimension", \.whitenedDimension, 2...4096,
+      Description(
+        label: "Components", unit: "dimensions", sentence: "Components of a whitened embedding.",
+        automatic: "256, or half of the training pictures where that is less"),
+      whereAbsent: 256, choose: { recipe, _ in min(256, max(2, recipe.pictures / 2)) }),
     number(
       "embedding_size", \.embeddingSize, RecipeLimits.imageSize,
       Description(

@@ -29,7 +29,7 @@ extension RunRecord {
     object["queue_position"] = whole(status.queuePosition)
     object["estimated_start"] = status.estimatedStart.map { .string($0.description) } ?? .null
     object["resources"] = run.resources.json
-    object["dimension"] = .integer(Int64(run.recipe.encoder.representationDimension))
+    object["dimension"] = .integer(Int64(run.recipe.embeddingDimension))
     object["recipe"] = run.recipe.json
     return .object(object)
   }

@@ -123,7 +123,7 @@ extension RunHandlers {
       "object": "run_plan", "dataset": .string(order.dataset.id), "recipe": recipe.json,
       "resources": submission.resources.json, "pictures": whole(recipe.pictures),
       "steps": whole(recipe.totalSteps), "steps_per_epoch": whole(recipe.stepsPerEpoch),
-      "dimension": whole(recipe.encoder.representationDimension),
+      "dimension": whole(recipe.embeddingDimension),
       "parameters": whole(estimate.parameters),
       "images_per_second": number(estimate.imagesPerSecond),
       "seconds": number(estimate.seconds),

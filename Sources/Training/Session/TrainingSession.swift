@@ -12,6 +12,7 @@ struct TrainingSession {
   private let worker: TrainingWorker
   private let trainer: Trainer
   private let checkpoints: CheckpointFolder
+  private let pack: Pack
   private let report: (WorkerReport) -> Void
   private var reportedAt: ContinuousClock.Instant
   private var judgedAt: ContinuousClock.Instant
@@ -27,11 +28,12 @@ struct TrainingSession {
 
   init(
     _ worker: TrainingWorker, _ trainer: Trainer, _ checkpoints: CheckpointFolder,
-    _ report: @escaping (WorkerReport) -> Void
+    _ pack: Pack, _ report: @escaping (WorkerReport) -> Void
   ) {
     self.worker = worker
     self.trainer = trainer
     self.checkpoints = checkpoints
+    self.pack = pack
     self.report = report
     let now = worker.clock.instant()
     reportedAt = now - .seconds(TrainingWorker.reportSeconds)
@@ -112,10 +114,23 @@ struct TrainingSession {
         TrainingWorker.threadsKey: String(worker.threads.count),
         "byol.recipe": String(decoding: worker.recipe.encoded, as: UTF8.self),
       ])
-    let model = EncoderModel(worker.recipe, trainer.update, state, run: worker.runName)
+    let model = try model(of: state)
     try checkpoints.publish(step: state.step, state: file, model: model.safetensors)
     publishedAt = worker.clock.instant()
     report(.checkpoint(step: state.step))
+  }
+}
+
+extension TrainingSession {
+  /// The encoder of a state, with its embedding head where the recipe asks for one.
+  private func model(of state: TrainingState) throws -> EncoderModel {
+    let (recipe, bare) = (
+      worker.recipe, EncoderModel(worker.recipe, trainer.update, state, run: worker.runName)
+    )
+    guard recipe.embedding == .whitened else { return bare }
+    return try bare.fitted(
+      to: pack, dimension: recipe.embeddingDimension, seed: recipe.seed, threads: worker.threads,
+      lowering: worker.lowering)
   }
 }
 

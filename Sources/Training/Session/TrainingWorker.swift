@@ -83,7 +83,7 @@ public struct TrainingWorker {
     let newest = try checkpoints.newest()
     let state = newest.map { TrainingState(step: $0.step, tensors: $0.state.tensors) }
     let trainer = try Trainer(recipe, state: state, lowering: lowering)
-    var session = TrainingSession(self, trainer, checkpoints, report)
+    var session = TrainingSession(self, trainer, checkpoints, pack, report)
     report(
       .started(
         step: trainer.step, declared: declaredMetrics, threads: threads.count,

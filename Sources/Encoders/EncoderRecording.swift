@@ -1,0 +1,64 @@
+import Images
+import NeuralNetworks
+import TensorGraph
+import Tensors
+
+/// A model's encoder, recorded for inference: what embeds, and what an embedding head is fitted to.
+struct EncoderRecording {
+  static let (picturesName, quadrantsName) = ("pictures", "quadrants")
+
+  let recorder = Recorder()
+  /// The feature maps of each stage.
+  let stages: [Tensor]
+  private let model: EncoderModel
+  private let batchSize: Int
+  private let scope: NetworkScope
+
+  /// Records the encoder of a model for batches of `batchSize` pictures.
+  init(_ model: EncoderModel, batchSize: Int) {
+    self.model = model
+    self.batchSize = batchSize
+    scope = NetworkScope(recorder, name: "", mode: .inference)
+    let (channels, side) = (model.normalization.channels, model.imageSize)
+    let pictures = recorder.input(Self.picturesName, [batchSize, channels, side, side])
+    stages = model.encoder.network.recordStages(pictures, in: scope.module("encoder"))
+  }
+
+  /// y = f(x), `[N, D]`.
+  var representation: Tensor {
+    guard let last = stages.last else { preconditionFailure("An encoder has at least one stage.") }
+    return last.globalAveragePooled()
+  }
+
+  /// The input of the pictures' quadrants, `[4N, C, S/2, S/2]`.
+  func quadrants() -> Tensor {
+    let side = EmbeddingHead.quadrantSide(model.imageSize)
+    return recorder.input(
+      Self.quadrantsName,
+      [EmbeddingHead.quadrants * batchSize, model.normalization.channels, side, side])
+  }
+
+  /// Compiles what was recorded and writes the model's weights into it, and the tensors `head` under their names.
+  ///
+  /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if the graph does not compile.
+  func compile(_ lowering: any Lowering, head: [NamedTensor]) throws -> any Program {
+    // Inference needs no statistics of its batch: each normalisation is one scale and one shift per channel, which the
+    // convolution before it can have in its weights and bias. `fold` computes those from the values below.
+    let folded = recorder.graph.folded()
+    var values: [String: [Float]] = [:]
+    let tensors = Dictionary(model.tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+    for parameter in scope.parameters {
+      guard let tensor = tensors[parameter.path], tensor.shape == parameter.shape else {
+        throw EncoderModelError.tensor(name: parameter.path)
+      }
+      values[parameter.name] = tensor.values
+    }
+    folded.fold(&values)
+    for tensor in head { values[tensor.name] = tensor.values }
+    let program = try lowering.compile(folded.graph)
+    for variable in folded.graph.variables {
+      program.write(values[variable.name] ?? [], to: variable.name)
+    }
+    return program
+  }
+}

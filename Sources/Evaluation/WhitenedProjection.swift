@@ -1,0 +1,125 @@
+public import Tensors
+
+/// A linear map, fitted without labels, from blocks of features to one vector: principal components of all blocks
+/// together, each divided by its deviation (PCA whitening).
+///
+/// Features of one picture that vary much, such as brightness, drown what tells pictures apart; whitening gives every
+/// component of the result the same variance. Blocks are scaled first, so that each brings the variance of its weight,
+/// however many features it has.
+public struct WhitenedProjection: Sendable, Equatable {
+  /// For each block a matrix `[dimension, width]`, row-major.
+  public var weights: [[Float]]
+  /// What is added to the sum of the products, `[dimension]`.
+  public var offset: [Float]
+  /// Components of the result.
+  public var dimension: Int { offset.count }
+
+  /// The share of the components' mean variance that is added to every variance: what has next to none is noise, and is not
+  /// blown up to the size of the rest.
+  public static let shrinkage = 0.01
+
+  /// Features of the fitted pictures.
+  public struct Block: Sendable {
+    /// `[pictures, width]`, row-major.
+    public var features: [Float]
+    /// Features of a picture.
+    public var width: Int
+    /// The variance that the block brings, as a multiple of the others'.
+    public var weight: Double
+
+    /// A block of features.
+    public init(features: [Float], width: Int, weight: Double) {
+      self.features = features
+      self.width = width
+      self.weight = weight
+    }
+  }
+
+  /// Fits the map to the features of some pictures.
+  ///
+  /// - Parameters:
+  ///   - blocks: Features of the same pictures, in the same order; at least one.
+  ///   - dimension: Components of the result. Where the features vary in fewer directions, the last components are 0.
+  ///   - threads: Threads of the products.
+  /// - Throws: `tooFewPictures` where fewer than three pictures differ, `notFinite` with the picture's number.
+  public init(
+    fittedTo blocks: [Block], dimension: Int, threads: ThreadBudget
+  ) throws(EvaluationError) {
+    guard let first = blocks.first else { preconditionFailure("A projection of no features.") }
+    let rows = first.features.count / first.width
+    let centred = try blocks.map { block throws(EvaluationError) in
+      try CentredBlock(block, rows: rows)
+    }
+    // The principal components in the space of the pictures: there are fewer pictures than features.
+    let algebra = DenseAlgebra(threads: threads)
+    var gram = [Double](repeating: 0, count: rows * rows)
+    for block in centred { algebra.addGram(block.values, rows: rows, columns: block.width, to: &gram) }
+    let (values, vectors) = algebra.largestEigen(
+      gram, size: rows, count: min(dimension, max(1, rows - 1)))
+    // Directions whose variance is rounding are left out.
+    let kept = values.indices.filter { values[$0] > 1e-9 * max(values.last ?? 0, .leastNormalMagnitude) }
+    guard rows > 2, let greatest = values.last, greatest > 0, !kept.isEmpty else {
+      throw .tooFewPictures("An embedding is fitted to at least three pictures that differ.")
+    }
+    let mean = kept.reduce(0) { $0 + values[$1] } / Double(kept.count)
+    var (axes, offset) = ([[Double]](), [Double](repeating: 0, count: kept.count))
+    // Row k is uₖ / √(λₖ·(λₖ + shrinkage)), times √rows: of the greatest component first.
+    var scaled: [Double] = []
+    for index in kept.reversed() {
+      let factor =
+        (Double(rows) / (values[index] * (values[index] + Self.shrinkage * mean))).squareRoot()
+      scaled += vectors[index * rows..<(index + 1) * rows].map { $0 * factor }
+    }
+    for block in centred {
+      var weights = [Double](repeating: 0, count: kept.count * block.width)
+      algebra.product(
+        scaled, block.values, rows: kept.count, columns: block.width, inner: rows, into: &weights)
+      for index in weights.indices { weights[index] *= block.scale }
+      for row in 0..<kept.count {
+        for column in 0..<block.width {
+          offset[row] -= weights[row * block.width + column] * block.mean[column]
+        }
+      }
+      axes.append(weights)
+    }
+    let missing = dimension - kept.count
+    self.weights = zip(axes, centred).map { weights, block in
+      weights.map(Float.init) + [Float](repeating: 0, count: missing * block.width)
+    }
+    self.offset = offset.map(Float.init) + [Float](repeating: 0, count: missing)
+  }
+}
+
+/// A block without its means, scaled so that its variance is its weight.
+private struct CentredBlock {
+  let values: [Double]
+  let mean: [Double]
+  let scale: Double
+  let width: Int
+
+  init(_ block: WhitenedProjection.Block, rows: Int) throws(EvaluationError) {
+    precondition(block.width > 0 && block.features.count == rows * block.width)
+    if let index = block.features.firstIndex(where: { !$0.isFinite }) {
+      throw .notFinite(row: index / block.width)
+    }
+    width = block.width
+    var sums = [Double](repeating: 0, count: block.width)
+    for row in 0..<rows {
+      for column in 0..<block.width { sums[column] += Double(block.features[row * block.width + column]) }
+    }
+    let mean = sums.map { $0 / Double(max(1, rows)) }
+    var values = [Double](repeating: 0, count: block.features.count)
+    var total = 0.0
+    for row in 0..<rows {
+      for column in 0..<block.width {
+        let index = row * block.width + column
+        values[index] = Double(block.features[index]) - mean[column]
+        total += values[index] * values[index]
+      }
+    }
+    let variance = total / Double(max(1, rows))
+    let scale = variance > 0 ? (block.weight / variance).squareRoot() : 0
+    for index in values.indices { values[index] *= scale }
+    (self.mean, self.values, self.scale) = (mean, values, scale)
+  }
+}
