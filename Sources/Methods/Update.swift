@@ -15,8 +15,14 @@ public struct Update: Sendable {
   /// The input with the weight of terms that fall over the run.
   public static let termWeightName = "term weight"
 
-  /// The recorded graph.
+  /// The recorded graph: the whole update, or where it is split, all up to the gradients.
   public let graph: Graph
+  /// Where the update is split, what comes after the gradients: optimizer and moving averages.
+  ///
+  /// Inputs: ``gradientName(of:)`` of each learned parameter, the optimizer's scalars, and `tau` where a network follows
+  /// another. Every value is a vector here, in row-major order of its shape in `graph`: optimizers and averages work
+  /// element by element, or on norms.
+  public let application: Graph?
   /// Every variable with its first value's distribution: θ, what follows it, their statistics, the optimizer's slots.
   public let variables: [Parameter]
   /// The names of the inputs that take the views.
@@ -49,10 +55,12 @@ public struct Update: Sendable {
   ///   - batchSize: Pictures per update.
   ///   - channels: Channels of the pictures.
   ///   - isLean: Whether activations are computed again where a gradient reads them, to the same bits in less memory.
+  ///   - isSplit: Whether `graph` ends with the gradients, as outputs, and `application` goes on from them: so that they can
+  ///     be summed over processes in between. A whole update is faster, since it never writes that sum.
   ///   - ruleFor: The optimizer's rule for a parameter of each role; all have the same scalars.
   ///   - rateFactor: Multiplies the learning rate of a parameter; 1 by default.
   public init(
-    _ method: any Method, batchSize: Int, channels: Int, isLean: Bool,
+    _ method: any Method, batchSize: Int, channels: Int, isLean: Bool, isSplit: Bool = false,
     rule ruleFor: (Parameter.Role) -> OptimizerRule,
     rateFactor: (Parameter) -> Double = { _ in 1 }
   ) {
@@ -62,9 +70,10 @@ public struct Update: Sendable {
       recorder.input(name, [batchSize, channels, view.side, view.side])
     }
     rule = ruleFor(.weight)
-    let scalars = rule.scalarNames.map { recorder.input($0, []) }
+    let steps = isSplit ? Recorder() : recorder
+    let scalars = rule.scalarNames.map { steps.input($0, []) }
 
-    var recording = UpdateRecording(recorder)
+    var recording = UpdateRecording(recorder, steps: steps)
     method.record(views, in: &recording)
 
     let (updated, slots) = recording.step(scalars, rule: ruleFor, rateFactor: rateFactor)
@@ -72,6 +81,7 @@ public struct Update: Sendable {
     recording.assignStatistics()
     recording.declareOutputs()
 
+    application = isSplit ? steps.graph : nil
     graph = isLean ? recorder.graph.rematerialized() : recorder.graph
     variables =
       recording.online.parameters + (recording.averages + recording.fixed).flatMap(\.parameters)
@@ -82,7 +92,30 @@ public struct Update: Sendable {
   }
 }
 
+extension Update {
+  /// The name of a parameter's gradient: of the output of `graph` and the input of `application`, where the update is split.
+  public static func gradientName(of parameter: String) -> String { "gradient of \(parameter)" }
+}
+
 extension UpdateRecording {
+  private var isSplit: Bool { steps !== recorder }
+
+  /// A variable where the optimizer and the averages are recorded.
+  private func variable(_ parameter: Parameter) -> Tensor {
+    steps.variable(parameter.name, isSplit ? [parameter.shape.elementCount] : parameter.shape)
+  }
+
+  /// The gradients of a parameter where the optimizer is recorded; their sum is meant.
+  private func gradients(of parameter: Parameter) -> [Tensor] {
+    guard let gradients = gradients[parameter.name], let first = gradients.first else {
+      preconditionFailure("No loss depends on \(parameter.name).")
+    }
+    guard isSplit else { return gradients }
+    let name = Update.gradientName(of: parameter.name)
+    recorder.output(name, gradients.dropFirst().reduce(first, +))
+    return [steps.input(name, [parameter.shape.elementCount])]
+  }
+
   /// θ ← optimizer(θ, Σ ∇θ, η): the new value of each learned parameter by its path in the network, and the slots that the
   /// optimizer keeps.
   fileprivate func step(
@@ -93,20 +126,19 @@ extension UpdateRecording {
     var slots: [Parameter] = []
     // The first scalar of every rule is the learning rate.
     var rates: [Double: Tensor] = [1: scalars[0]]
-    for (parameter, variable) in online.learned {
-      guard let gradients = gradients[parameter.name] else {
-        preconditionFailure("No loss depends on \(parameter.name).")
-      }
+    for (parameter, _) in online.learned {
+      let gradients = gradients(of: parameter)
       let rule = rule(parameter.role)
       let factor = rateFactor(parameter)
       let rate = rates[factor] ?? scalars[0] * Float(factor)
       rates[factor] = rate
       let kept = rule.slotNames.map(parameter.slot)
-      let keptVariables = kept.map { recorder.variable($0.name, $0.shape) }
+      let keptVariables = kept.map { self.variable($0) }
+      let variable = variable(parameter)
       let step = variable.updated(
         slots: keptVariables, gradients: gradients, scalars: [rate] + scalars.dropFirst(), rule)
-      recorder.assign(step.parameter, to: variable)
-      for (new, old) in zip(step.slots, keptVariables) { recorder.assign(new, to: old) }
+      steps.assign(step.parameter, to: variable)
+      for (new, old) in zip(step.slots, keptVariables) { steps.assign(new, to: old) }
       updated[ParameterKey(parameter)] = step.parameter
       slots += kept
     }
@@ -119,11 +151,12 @@ extension UpdateRecording {
   fileprivate func moveAverages(toward updated: [ParameterKey: Tensor]) {
     for network in averages {
       guard let tau else { preconditionFailure("A network follows, and there is no τ.") }
-      for (parameter, variable) in network.learned {
+      for (parameter, _) in network.learned {
         guard let new = updated[ParameterKey(parameter)] else {
           preconditionFailure("\(parameter.name) follows nothing: it has no learned twin.")
         }
-        recorder.assign(variable.interpolated(toward: new, tau: tau), to: variable)
+        let variable = variable(parameter)
+        steps.assign(variable.interpolated(toward: new, tau: tau), to: variable)
       }
     }
   }

@@ -7,6 +7,8 @@ import Tensors
 public struct UpdateRecording {
   /// Records the nodes.
   public let recorder: Recorder
+  /// Records what comes after the gradients: `recorder`, or one of its own where the update is split.
+  let steps: Recorder
   /// θ: the network that the optimizer changes.
   public let online: NetworkScope
   /// The networks that follow `online` by a moving average.
@@ -27,8 +29,11 @@ public struct UpdateRecording {
   public private(set) var representation: Tensor?
 
   /// An update without losses.
-  public init(_ recorder: Recorder) {
+  public init(_ recorder: Recorder) { self.init(recorder, steps: recorder) }
+
+  init(_ recorder: Recorder, steps: Recorder) {
     self.recorder = recorder
+    self.steps = steps
     online = NetworkScope(recorder, name: "online", mode: .training)
   }
 
@@ -37,7 +42,7 @@ public struct UpdateRecording {
   /// Every parameter that it records must be one of `online`. Its running statistics are its own. It has no gradient: its
   /// outputs go through `stoppingGradient`.
   public mutating func movingAverage(_ name: String) -> NetworkScope {
-    tau = tau ?? recorder.input("tau", [])
+    tau = tau ?? steps.input("tau", [])
     let network = NetworkScope(recorder, name: name, mode: .training)
     averages.append(network)
     return network

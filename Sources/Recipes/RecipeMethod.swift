@@ -21,10 +21,14 @@ extension Recipe {
   public var learning: any Method { method.method(methodSettings) }
 
   /// The update of the recipe's method as a graph; recording it computes nothing.
-  public var update: Update {
+  public var update: Update { update(isSplit: false) }
+
+  /// The same, as a whole or split between the gradients and the optimizer.
+  public func update(isSplit: Bool) -> Update {
     Update(
       learning, batchSize: batchSize, channels: channels, isLean: memory == .lean,
-      rule: optimizerRule, rateFactor: { $0.module == "predictor" ? predictorRate : 1 })
+      isSplit: isSplit, rule: optimizerRule,
+      rateFactor: { $0.module == "predictor" ? predictorRate : 1 })
   }
 
   /// The optimizer's rule for a parameter: weight decay and LARS's adaptation are for weights only, not for biases and

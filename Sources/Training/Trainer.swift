@@ -57,14 +57,24 @@ public final class Trainer {
 
   /// Compiles the update and takes up `state`, or a fresh one.
   ///
+  /// In a world of one process the update is one program. In a larger one, `recipe.batchSize` is this process's share of the
+  /// batch: gradients are averaged over the processes before the optimizer's step, and so are the batch statistics after it.
+  ///
   /// - Throws: `engine` if the graph does not compile, `stateMismatch` if the state is not the recipe's, `stateNotFinite` if
   ///   it is spoilt.
-  public init(_ recipe: Recipe, state: TrainingState? = nil, lowering: any Lowering)
-    throws(TrainingError)
-  {
+  public init(
+    _ recipe: Recipe, state: TrainingState? = nil, lowering: any Lowering,
+    collective: any Collective = SoloCollective()
+  ) throws(TrainingError) {
     self.recipe = recipe
-    update = recipe.update
-    do { program = try lowering.compile(update.graph) } catch { throw .engine(error) }
+    let isSolo = collective.count == 1
+    update = recipe.update(isSplit: !isSolo)
+    do {
+      program =
+        isSolo
+        ? try lowering.compile(update.graph)
+        : try CollectiveProgram(update, lowering: lowering, collective)
+    } catch { throw .engine(error) }
     step = state?.step ?? 0
     if let state { try load(state) } else { begin() }
   }

@@ -123,8 +123,10 @@ public struct TrainingWorker {
     guard let noted, noted != threads.count else { return nil }
     return RunReason(
       code: "threads_changed",
-      detail: "The run goes on with \(threads.count) threads from a checkpoint of \(noted): sums are rounded "
-        + "differently, so that it will not end with the same bits as a run that was never stopped.")
+      detail:
+        "The run goes on with \(threads.count) threads from a checkpoint of \(noted): sums are rounded "
+        + "differently, so that it does not end with the same bits as a run that was never stopped."
+    )
   }
 
   /// What the worker declares in its `started` report.
