@@ -57,6 +57,13 @@ extension EvaluationReport {
       sentences.append(
         "Quick: a fixed part of the pictures; a figure may differ from that of all by a few hundredths."
       )
+    } else if pictures.judged + pictures.reference < pictures.available {
+      let most = EvaluationSplit.full
+      sentences.append(
+        """
+        A fixed part of the \(pictures.available) pictures was taken: at most \(most.judged) are judged, against at most \
+        \(most.reference).
+        """)
     }
     if pictures.classes == nil {
       sentences.append(
