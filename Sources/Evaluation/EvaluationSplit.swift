@@ -22,11 +22,6 @@ public struct EvaluationSplit: Sendable, Hashable {
 
   /// The share of `train` that is held out where there is nothing else.
   public static let holdOutShare = 0.2
-  /// The most judged pictures, and the most they are compared with, of a quick evaluation.
-  public static let quick = (judged: 500, reference: 2_000)
-  /// The same of any other evaluation, so that its memory has a bound: CIFAR-10's size.
-  public static let full = (judged: 10_000, reference: 50_000)
-
   /// The pictures that neighbours and probes learn from, in the order given.
   public let reference: [Int]
   /// The pictures judged, in the order given.

@@ -93,7 +93,7 @@ final class EvaluationQueueTests {
   }
 
   @Test func `a run keeps its newest evaluations`() async throws {
-    var limits = EvaluationQueue.Limits()
+    var limits = EvaluationQueueLimits()
     limits.keptPerRun = 2
     let queue = EvaluationQueue(runDirectory: folder, limits: limits) { _ in
       try EvaluationCommandProcess(["/nowhere/byol"])

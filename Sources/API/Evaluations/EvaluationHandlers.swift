@@ -36,7 +36,7 @@ struct EvaluationHandlers: Sendable {
 
   private func protocols(_ fields: inout FieldReader) -> [EvaluationProtocol] {
     guard let value = fields.take("protocols") else { return EvaluationProtocol.usual }
-    let limit = EvaluationProtocol.countLimit
+    let limit = EvaluationLimits.protocols
     guard let names = value.arrayValue, (1...limit).contains(names.count) else {
       fields.fault("protocols", "wrong_type", "It must be an array of 1…\(limit) names.")
       return []

@@ -25,7 +25,7 @@ struct EvaluateCommand: ParsableCommand {
       alone: RankMe, LiDAR, recall@1 of views, the mean cosine.
 
       The split test is judged if there is one, else val, else a fifth of train, drawn with a fixed seed. At most \
-      \(EvaluationSplit.full.judged) pictures are judged, against at most \(EvaluationSplit.full.reference).
+      \(EvaluationLimits.judged) pictures are judged, against at most \(EvaluationLimits.reference).
 
       Prints a table and sentences, or one JSON object with --json; progress goes to standard error.
       """)
@@ -42,7 +42,7 @@ struct EvaluateCommand: ParsableCommand {
 
   @Flag(
     help:
-      "A fixed part: at most \(EvaluationSplit.quick.judged) pictures against \(EvaluationSplit.quick.reference)."
+      "A fixed part: at most \(EvaluationLimits.quickJudged) pictures against \(EvaluationLimits.quickReference)."
   )
   var quick = false
 
@@ -73,8 +73,8 @@ struct EvaluateCommand: ParsableCommand {
 
   private func chosenProtocols() throws -> [EvaluationProtocol] {
     let names = protocols.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard (1...EvaluationProtocol.countLimit).contains(names.count) else {
-      throw ValidationError("--protocols takes 1…\(EvaluationProtocol.countLimit) names.")
+    guard (1...EvaluationLimits.protocols).contains(names.count) else {
+      throw ValidationError("--protocols takes 1…\(EvaluationLimits.protocols) names.")
     }
     return try names.enumerated().compactMap { index, name in
       guard let known = EvaluationProtocol(name: name) else {

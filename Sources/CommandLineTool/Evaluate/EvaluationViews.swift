@@ -1,3 +1,4 @@
+import Evaluation
 import Images
 
 /// The views by which networks are compared without labels.
@@ -6,10 +7,14 @@ import Images
 /// crops of at least three tenths of the area, flips, a mild change of brightness, contrast and saturation.
 enum EvaluationViews {
   /// The most pictures of which views are made.
-  static func pictureLimit(isQuick: Bool) -> Int { isQuick ? 250 : 1000 }
+  static func pictureLimit(isQuick: Bool) -> Int {
+    isQuick ? EvaluationLimits.quickViewed : EvaluationLimits.viewed
+  }
 
-  /// Views of each, the first two of which are searched for each other; LiDAR's authors take ten and more.
-  static func count(isQuick: Bool) -> Int { isQuick ? 4 : 10 }
+  /// Views of each, the first two of which are searched for each other.
+  static func count(isQuick: Bool) -> Int {
+    isQuick ? EvaluationLimits.quickViews : EvaluationLimits.views
+  }
 
   /// What renders them.
   static func renderer(side: Int, normalization: Normalization) -> ViewRenderer {

@@ -23,8 +23,10 @@ struct PackSplit {
     let labelled = choose { pack[$0].label != nil }
     let found = labelled.map { Set($0.reference.compactMap { pack[$0].label }).count } ?? 0
     guard let whole = found >= 2 ? labelled : choose({ _ in true }) else { return nil }
-    let limit = isQuick ? EvaluationSplit.quick : EvaluationSplit.full
-    split = whole.limited(judged: limit.judged, reference: limit.reference, seed: Self.seed)
+    split = whole.limited(
+      judged: isQuick ? EvaluationLimits.quickJudged : EvaluationLimits.judged,
+      reference: isQuick ? EvaluationLimits.quickReference : EvaluationLimits.reference,
+      seed: Self.seed)
     available = whole.judged.count + whole.reference.count
     let left = Set(split.reference.compactMap { pack[$0].label }).count
     classes = found >= 2 && left >= 2 ? left : nil

@@ -58,11 +58,10 @@ extension EvaluationReport {
         "Quick: a fixed part of the pictures; a figure may differ from that of all by a few hundredths."
       )
     } else if pictures.judged + pictures.reference < pictures.available {
-      let most = EvaluationSplit.full
       sentences.append(
         """
-        A fixed part of the \(pictures.available) pictures was taken: at most \(most.judged) are judged, against at most \
-        \(most.reference).
+        A fixed part of the \(pictures.available) pictures was taken: at most \(EvaluationLimits.judged) are judged, against at most \
+        \(EvaluationLimits.reference).
         """)
     }
     if pictures.classes == nil {

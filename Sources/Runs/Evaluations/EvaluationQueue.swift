@@ -9,17 +9,6 @@ import Synchronization
 /// An evaluation is a file, `evaluations/ID.json` in its run's folder, so that it goes with the run. Where the service
 /// ends, those that are not over are failed at its next start.
 public actor EvaluationQueue: EvaluationControl {
-  /// What is limited.
-  public struct Limits: Sendable, Hashable {
-    /// Evaluations that may wait.
-    public var waiting = 16
-    /// Evaluations kept of a run; the oldest that are over go.
-    public var keptPerRun = 50
-
-    /// The defaults.
-    public init() {}
-  }
-
   /// Starts a process for an evaluation.
   public typealias Start =
     @Sendable (_ submission: EvaluationSubmission) throws ->
@@ -27,7 +16,7 @@ public actor EvaluationQueue: EvaluationControl {
 
   private let runs: String
   private let fileSystem: any FileSystem
-  private let limits: Limits
+  private let limits: EvaluationQueueLimits
   private let now: @Sendable () -> Timestamp
   private let start: Start
   private let identifiers = IdentifierSource()
@@ -40,7 +29,8 @@ public actor EvaluationQueue: EvaluationControl {
   ///
   /// A file that does not read back is left alone. Evaluations that were under way have failed.
   public init(
-    runDirectory: String, fileSystem: any FileSystem = DiskFileSystem(), limits: Limits = Limits(),
+    runDirectory: String, fileSystem: any FileSystem = DiskFileSystem(),
+    limits: EvaluationQueueLimits = EvaluationQueueLimits(),
     now: @escaping @Sendable () -> Timestamp = { Timestamp.now() }, start: @escaping Start
   ) {
     (runs, self.fileSystem, self.limits) = (runDirectory, fileSystem, limits)
