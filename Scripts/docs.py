@@ -103,6 +103,8 @@ LIMITS = {
     "EmbeddingQueueLimits": "Sources/EmbeddingService/EmbeddingService.swift",
     "RecipeLimits": "Sources/Recipes/RecipeLimits.swift",
     "RunSettings": "Sources/Runs/State/RunSettings.swift",
+    "EvaluationLimits": "Sources/Evaluation/EvaluationLimits.swift",
+    "EvaluationQueueLimits": "Sources/Runs/Evaluations/EvaluationQueueLimits.swift",
     "MetricLimits": "Sources/Metrics/Metric.swift",
     "RunResourceLimits": "Sources/Runs/State/RunResources.swift",
     "RunRetention": "Sources/RunDatabase/RunRetention.swift",

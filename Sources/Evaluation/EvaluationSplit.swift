@@ -9,13 +9,19 @@ public struct EvaluationSplit: Sendable, Hashable {
     /// A part of `train` drawn with a seed, since there is nothing else. A model that learned from `train` has seen these
     /// pictures, without their labels.
     case holdOut = "train_hold_out"
+
+    /// The name for people.
+    public var title: String {
+      switch self {
+      case .test: "test"
+      case .validation: "val"
+      case .holdOut: "train, held out"
+      }
+    }
   }
 
   /// The share of `train` that is held out where there is nothing else.
   public static let holdOutShare = 0.2
-  /// The most judged pictures, and the most they are compared with, of a quick evaluation.
-  public static let quick = (judged: 500, reference: 2_000)
-
   /// The pictures that neighbours and probes learn from, in the order given.
   public let reference: [Int]
   /// The pictures judged, in the order given.

@@ -94,12 +94,12 @@ struct EvaluationReportTests {
     let holdOut = try #require(
       EvaluationSplit(train: Array(0..<10), validation: [], test: [], seed: 9))
     let pictures = EvaluationReport.Pictures(
-      holdOut, classes: nil, viewed: 2, viewsPerPicture: 4, isQuick: true, seed: 9)
+      holdOut, available: 10, classes: nil, viewed: 2, viewsPerPicture: 4, isQuick: true, seed: 9)
     let found = EvaluationReport(
       pictures: pictures,
       rows: [
         row(.model, [], recall: 0.2), row(.randomNetwork, [], recall: 0.5),
-      ], seconds: 1
+      ], networkSeed: 0, seconds: 1
     ).sentences.joined(separator: "\n")
     for part in [
       "below the random network on recall@1 of views: 0.20 < 0.50", "seed 9", "Quick", "labels",
@@ -107,9 +107,17 @@ struct EvaluationReportTests {
       #expect(found.contains(part), "\(part)")
     }
     let labelled = EvaluationReport.Pictures(
-      holdOut, classes: 2, viewed: 2, viewsPerPicture: 4, isQuick: false, seed: 9)
-    let few = EvaluationReport(pictures: labelled, rows: [row(.model, [0.5])], seconds: 1)
+      holdOut, available: 10, classes: 2, viewed: 2, viewsPerPicture: 4, isQuick: false, seed: 9)
+    let few = EvaluationReport(
+      pictures: labelled, rows: [row(.model, [0.5])], networkSeed: 0, seconds: 1)
     #expect(few.sentences.contains("Where k is greater than 8, all reference pictures vote."))
+  }
+
+  @Test func `a part of too many pictures is told`() throws {
+    let sentences = try report(
+      model: [0.9, 0.9], statistics: [0, 0], random: [0, 0], available: 401
+    ).sentences
+    #expect(sentences.count == 1 && sentences[0].contains("401 pictures"))
   }
 
   @Test func `the table has a row for each subject, aligned`() throws {
@@ -132,18 +140,19 @@ struct EvaluationReportTests {
     #expect(try JSONDecoder().decode(EvaluationReport.self, from: data) == report)
   }
 
-  private func report(model: [Double], statistics: [Double], random: [Double]) throws
-    -> EvaluationReport
-  {
+  private func report(
+    model: [Double], statistics: [Double], random: [Double], available: Int = 400
+  ) throws -> EvaluationReport {
     let split = try #require(
       EvaluationSplit(train: Array(0..<300), validation: [], test: Array(300..<400), seed: 0))
     return EvaluationReport(
       pictures: .init(
-        split, classes: 10, viewed: 100, viewsPerPicture: 10, isQuick: false, seed: 0),
+        split, available: available, classes: 10, viewed: 100, viewsPerPicture: 10, isQuick: false,
+        seed: 0),
       rows: [
         row(.model, model, recall: 0.9), row(.randomNetwork, random, recall: 0.5),
         row(.imageStatistics, statistics),
-      ], seconds: 2)
+      ], networkSeed: 3, seconds: 2)
   }
 
   private func row(

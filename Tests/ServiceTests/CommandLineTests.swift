@@ -217,12 +217,50 @@ private struct Workbench {
     #expect(try bench.train(["--batch-size", "8"]).status == 0)
     let result = try ServiceProcess.run([
       "evaluate", "--model", bench.model(), "--dataset", bench.output + "/dataset", "--json",
-      "--threads", "1", "--neighbours", "200", "--neighbours", "300", "--neighbours", "200",
+      "--threads", "1", "--protocols", "knn-200,knn-300,knn-200",
     ])
     #expect(result.status == 0, "\(result.text)")
-    let report = try #require(JSONValue(parsing: Array(result.text.utf8)).objectValue)
-    #expect(report["split"] == "val" && report["test"] == 16 && report["train"] == 32)
-    #expect(report["top1"]?.objectValue?.names == ["k-NN, k = 200", "k-NN, k = 300"])
+    // The text holds standard error too: lines of progress come before.
+    let last = try #require(result.text.split(separator: "\n").last)
+    let report = try #require(JSONValue(parsing: Array(last.utf8)).objectValue)
+    let pictures = try #require(report["pictures"]?.objectValue)
+    #expect(pictures["split"] == "val" && pictures["judged"] == 16 && pictures["reference"] == 32)
+    let rows = try #require(report["rows"]?.arrayValue).compactMap(\.objectValue)
+    #expect(
+      rows.map { $0["subject"] }
+        == ["model", "random_network", "image_statistics", "whitened_patches"])
+    for row in rows {
+      let names = row["accuracies"]?.arrayValue?.map { $0.objectValue?["protocol"] }
+      #expect(names == ["knn-200", "knn-300"])
+    }
+    #expect(rows.map { $0["label_free"] != nil } == [true, true, false, false])
+    #expect(
+      report["sentences"]?.arrayValue?.contains(
+        "Where k is greater than 32, all reference pictures vote.") == true)
+  }
+
+  @Test func `without labels evaluation gives the measures that need none, and says so`() throws {
+    let demo = DemoPictures(seed: 7, side: 32)
+    let bench = try Workbench(
+      try (0..<20).map { (name: "\($0).png", bytes: try demo.picture(at: $0).png()) })
+    #expect(try bench.train(["--batch-size", "8"]).status == 0)
+    let line = try ["evaluate", "--model", bench.model(), "--dataset", bench.output + "/dataset"]
+    let result = try ServiceProcess.run(line + ["--quick", "--threads", "1"])
+    #expect(result.status == 0, "\(result.text)")
+    for part in [
+      "4 pictures of train, held out against 16 others", "LiDAR", "Too few pictures have labels",
+    ] {
+      #expect(result.text.contains(part), "\(part)")
+    }
+    #expect(!result.text.contains("k-NN (20)"))
+  }
+
+  @Test(arguments: ["", "knn-0", "knn-20,", "cosine"])
+  func `protocols that are none are refused before anything is read`(names: String) throws {
+    let result = try ServiceProcess.run([
+      "evaluate", "--model", "none", "--dataset", "none", "--protocols", names,
+    ])
+    #expect(result.status == 64)
   }
 
   @Test func `the help lists every flag with its limits and its default`() throws {

@@ -10,6 +10,7 @@ import Runs
 struct DatasetHandlers: Sendable {
   let library: DatasetLibrary
   let runs: any RunControl
+  let evaluations: any EvaluationControl
   let log: ServiceLog
 
   func list(_ request: Request) async throws -> Response {
@@ -84,7 +85,10 @@ struct DatasetHandlers: Sendable {
   func delete(_ request: Request) async throws -> Response {
     try request.allowQuery()
     let id = try request.datasetID()
-    try await library.remove(id) { try await runs.isInUse(dataset: id) }
+    try await library.remove(id) {
+      if try await runs.isInUse(dataset: id) { return true }
+      return await evaluations.isInUse(dataset: id)
+    }
     return Response(status: 204)
   }
 

@@ -1,4 +1,5 @@
 import DatasetLibrary
+import Durability
 import EmbeddingService
 import HTTP
 import Identifiers
@@ -13,6 +14,8 @@ func problem(for error: any Error) -> APIError? {
   switch error {
   case let error as APIError: error
   case let error as RunControlError: runProblem(error)
+  case let error as EvaluationControlError: evaluationProblem(error)
+  case let error as FileSystemError: storageProblem(error)
   case let error as RecipeProblems: recipeProblem(error)
   case let error as EmbeddingServiceError: embeddingProblem(error)
   case let error as DatasetLibraryError: datasetProblem(error)
@@ -36,6 +39,24 @@ private func runProblem(_ error: RunControlError) -> APIError {
   case .shuttingDown: APIError(.draining, "The service is shutting down.", retryAfter: 10)
   case .folderInUse: APIError(.internalError, "Another service uses the same data folder.")
   }
+}
+
+private func evaluationProblem(_ error: EvaluationControlError) -> APIError {
+  switch error {
+  case .notFound(let id): .notFound("evaluation", id.description)
+  case .queueFull(let limit):
+    APIError(.tooManyRequests, "\(limit) evaluations are waiting already.", retryAfter: 120)
+  case .shuttingDown: APIError(.draining, "The service is shutting down.", retryAfter: 10)
+  }
+}
+
+/// nil for a fault of ours.
+private func storageProblem(_ error: FileSystemError) -> APIError? {
+  if error.isDiskFull {
+    return APIError(.diskFull, "The disk of the data folder is full; nothing was changed.")
+  }
+  guard error.isNotWritable else { return nil }
+  return APIError(.storageNotWritable, "The data folder cannot be written; nothing was changed.")
 }
 
 private let keyConflict = APIError(
@@ -98,7 +119,7 @@ private func datasetProblem(_ error: DatasetLibraryError) -> APIError {
   case .notReady(let id):
     APIError(.datasetNotReady, "The dataset \(id) is still being admitted.")
   case .inUse(let id):
-    APIError(.datasetInUse, "A run that is not over learns from the dataset \(id).")
+    APIError(.datasetInUse, "A run or an evaluation that is not over reads the dataset \(id).")
   case .pathNotAllowed(let path):
     APIError(
       .pathNotAllowed, "\(clipped(path)) is not under a folder that the operator allowed.",

@@ -13,6 +13,8 @@ public struct Service: Sendable {
   public var library: DatasetLibrary
   /// The models in memory.
   public var embeddings: EmbeddingService
+  /// The evaluations.
+  public var evaluations: any EvaluationControl
   /// The counters.
   public var metrics: ServiceMetrics
   /// What `/readyz` says.
@@ -41,13 +43,15 @@ public struct Service: Sendable {
   /// A service of its parts.
   public init(
     runs: any RunControl, library: DatasetLibrary, embeddings: EmbeddingService,
-    metrics: ServiceMetrics, readiness: Readiness, facts: ServiceFacts, machine: MachineSize,
+    evaluations: any EvaluationControl, metrics: ServiceMetrics, readiness: Readiness,
+    facts: ServiceFacts, machine: MachineSize,
     contract: [UInt8], files: StaticFiles, logger: Logger
   ) {
     self.runs = runs
     catalog = ModelCatalog(runs: runs)
     self.library = library
     self.embeddings = embeddings
+    self.evaluations = evaluations
     self.metrics = metrics
     self.readiness = readiness
     self.facts = facts
@@ -63,11 +67,12 @@ public struct Service: Sendable {
 extension Service {
   /// One route for each operation of `openapi.yaml`.
   public var routes: [Route] {
-    datasetRoutes + runRoutes + embeddingRoutes + serviceRoutes
+    datasetRoutes + runRoutes + evaluationRoutes + embeddingRoutes + serviceRoutes
   }
 
   private var datasetRoutes: [Route] {
-    let handlers = DatasetHandlers(library: library, runs: runs, log: ServiceLog(logger))
+    let handlers = DatasetHandlers(
+      library: library, runs: runs, evaluations: evaluations, log: ServiceLog(logger))
     let views = ViewHandlers(library: library, machine: machine)
     return [
       route("GET", "/v1/datasets", handlers.list),
@@ -98,6 +103,17 @@ extension Service {
       route("GET", "/v1/runs/{id}/checkpoints", checkpoints.list),
       route("GET", "/v1/runs/{id}/checkpoints/{step}", checkpoints.get),
       route("GET", "/v1/runs/{id}/checkpoints/{step}/{file}", checkpoints.file),
+    ]
+  }
+
+  private var evaluationRoutes: [Route] {
+    let handlers = EvaluationHandlers(
+      evaluations: evaluations, catalog: catalog, library: library)
+    return [
+      route("GET", "/v1/evaluations", handlers.list),
+      route("POST", "/v1/evaluations", handlers.create),
+      route("GET", "/v1/evaluations/{id}", handlers.get),
+      route("DELETE", "/v1/evaluations/{id}", handlers.cancel),
     ]
   }
 
@@ -132,7 +148,8 @@ extension Service {
 
   /// Whether a refusal is worth a line: where something was to change. Embeddings may be refused by the thousand.
   private static func isLogged(_ method: String, _ pattern: String) -> Bool {
-    method != "GET" && (pattern.hasPrefix("/v1/runs") || pattern.hasPrefix("/v1/datasets"))
+    method != "GET"
+      && ["/v1/runs", "/v1/datasets", "/v1/evaluations"].contains(where: pattern.hasPrefix)
   }
 
   /// A route whose errors become problems; what is in no table is logged and told as 500.
@@ -144,7 +161,7 @@ extension Service {
       let log = ServiceLog(logger)
       do {
         let response = try await handler(request)
-        if method == "DELETE" { log.writeRemoval(request.path) }
+        if method == "DELETE", response.status == 204 { log.writeRemoval(request.path) }
         return response
       } catch let error as HTTPError {
         throw error

@@ -1,6 +1,7 @@
 import API
 import DatasetLibrary
 import EmbeddingService
+import Evaluation
 import Foundation
 import HTTP
 import Identifiers
@@ -9,6 +10,7 @@ import Logging
 import Recipes
 import RunDatabase
 import Runs
+import TensorGraph
 import Tensors
 
 /// The parts of the service, put together in the order of the start and taken apart in reverse.
@@ -20,6 +22,7 @@ final class RunningService: Sendable {
   let port: Int
   let coordinator: RunCoordinator
   let library: DatasetLibrary
+  private let evaluations: EvaluationQueue
   let machine: MachineSize
   let logger: Logger
   private let server: Server
@@ -34,6 +37,11 @@ final class RunningService: Sendable {
     coordinator = try folder.coordinator(
       try command.runSettings(threads: threads), log: ServiceLog(logger))
     library = try folder.library(roots: command.datasetRoots, threads: threads)
+    evaluations = try folder.evaluations(
+      [
+        "--engine", engine.name, "--precision", command.precision.rawValue, "--threads",
+        "\(threads)", "--niceness", "\(command.niceness ?? 10)",
+      ])
     let metrics = ServiceMetrics()
     let facts = ServiceFacts(
       version: byolVersion, startedAt: .now(), threads: threads, limits: limitTable())
@@ -44,7 +52,8 @@ final class RunningService: Sendable {
       embeddings: EmbeddingService(
         loader: encoderLoader(
           engine: engine, threads: threads, precision: try command.precision.resolved(on: engine)),
-        workerCount: embeddingWorkers(threads: threads)), metrics: metrics,
+        workerCount: embeddingWorkers(threads: threads)), evaluations: evaluations,
+      metrics: metrics,
       readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
       files: resources.files, logger: logger)
     server = Server(
@@ -80,8 +89,10 @@ final class RunningService: Sendable {
     // Runs are asked at once, before requests are waited for: a checkpoint takes longest, and what is trained until
     // then is done for nothing where the service is killed meanwhile.
     async let ended: Void = coordinator.end(within: limit)
+    async let evaluated: Void = evaluations.end()
     await server.drain(deadline: min(limit / 3, Limits().drainTimeout))
     await ended
+    await evaluated
   }
 }
 
@@ -132,6 +143,19 @@ private struct DataFolder {
         }, observer: { event, run in log.write(event, of: run) })
     } catch RunControlError.folderInUse {
       throw ServeError.folderInUse(path: path)
+    }
+  }
+
+  /// Evaluations of checkpoints, each by this program in a process of its own.
+  func evaluations(_ arguments: [String]) throws -> EvaluationQueue {
+    let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    let datasets = path + "/datasets"
+    return EvaluationQueue(runDirectory: path + "/runs") { submission in
+      var words = [program, "evaluate", "--worker", "--model", submission.modelFile]
+      words += ["--dataset", datasets + "/" + submission.dataset]
+      words += ["--protocols", submission.protocols.map(\.name).joined(separator: ",")]
+      if submission.isQuick { words.append("--quick") }
+      return try EvaluationCommandProcess(words + arguments)
     }
   }
 

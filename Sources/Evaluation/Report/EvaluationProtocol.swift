@@ -5,10 +5,6 @@ public enum EvaluationProtocol: Sendable, Hashable {
   /// A linear probe.
   case linear
 
-  /// The numbers of neighbours that may vote.
-  public static let neighbourLimits = 1...10_000
-  /// The most protocols in an evaluation.
-  public static let countLimit = 8
   /// What is judged where nothing else is asked for.
   public static let usual: [EvaluationProtocol] = [.neighbours(20), .neighbours(200), .linear]
 
@@ -35,7 +31,7 @@ public enum EvaluationProtocol: Sendable, Hashable {
       return
     }
     guard name.hasPrefix("knn-"), let k = Int(name.dropFirst(4)),
-      Self.neighbourLimits.contains(k), "knn-\(k)" == name
+      EvaluationLimits.neighbours.contains(k), "knn-\(k)" == name
     else { return nil }
     self = .neighbours(k)
   }

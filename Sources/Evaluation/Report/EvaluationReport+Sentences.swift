@@ -57,6 +57,12 @@ extension EvaluationReport {
       sentences.append(
         "Quick: a fixed part of the pictures; a figure may differ from that of all by a few hundredths."
       )
+    } else if pictures.judged + pictures.reference < pictures.available {
+      sentences.append(
+        """
+        A fixed part of the \(pictures.available) pictures was taken: at most \(EvaluationLimits.judged) are judged, against at most \
+        \(EvaluationLimits.reference).
+        """)
     }
     if pictures.classes == nil {
       sentences.append(

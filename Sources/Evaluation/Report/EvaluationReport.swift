@@ -84,6 +84,8 @@ public struct EvaluationReport: Sendable, Hashable, Codable {
     public var judged: Int
     /// Pictures that they are compared with.
     public var reference: Int
+    /// Pictures on both sides before any limit.
+    public var available: Int
     /// Classes among the reference pictures; nil without labels.
     public var classes: Int?
     /// Judged pictures of which views were made, and views of each.
@@ -97,10 +99,12 @@ public struct EvaluationReport: Sendable, Hashable, Codable {
 
     /// Pictures.
     public init(
-      _ split: EvaluationSplit, classes: Int?, viewed: Int, viewsPerPicture: Int, isQuick: Bool,
+      _ split: EvaluationSplit, available: Int, classes: Int?, viewed: Int, viewsPerPicture: Int,
+      isQuick: Bool,
       seed: UInt64
     ) {
       (self.split, judged, reference) = (split.source, split.judged.count, split.reference.count)
+      self.available = available
       (self.classes, self.viewed, self.viewsPerPicture) = (classes, viewed, viewsPerPicture)
       (self.isQuick, self.seed) = (isQuick, seed)
     }
@@ -110,14 +114,17 @@ public struct EvaluationReport: Sendable, Hashable, Codable {
   public var pictures: Pictures
   /// The model first.
   public var rows: [Row]
+  /// The seed of the random network's weights.
+  public var networkSeed: UInt64
   /// Seconds that it took.
   public var seconds: Double
   /// What a reader has to know, in words: where the model is below a baseline, and what limits the figures.
   public var sentences: [String]
 
   /// A report; its sentences follow from the rest.
-  public init(pictures: Pictures, rows: [Row], seconds: Double) {
-    (self.pictures, self.rows, self.seconds) = (pictures, rows, seconds)
+  public init(pictures: Pictures, rows: [Row], networkSeed: UInt64, seconds: Double) {
+    (self.pictures, self.rows) = (pictures, rows)
+    (self.networkSeed, self.seconds) = (networkSeed, seconds)
     sentences = []
     sentences = findings + limits
   }

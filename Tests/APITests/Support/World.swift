@@ -16,6 +16,7 @@ final class World: Sendable {
   let runs: FakeRuns
   let library: DatasetLibrary
   let embeddings: EmbeddingService
+  let evaluations: FakeEvaluations
   let service: Service
 
   init(
@@ -36,8 +37,10 @@ final class World: Sendable {
     library = try DatasetLibrary(
       directory: folder + "/datasets", settings: settings, admission: admission)
     embeddings = EmbeddingService(loader: loader, limits: queue)
+    evaluations = FakeEvaluations()
     var service = Service(
-      runs: runs, library: library, embeddings: embeddings, metrics: ServiceMetrics(),
+      runs: runs, library: library, embeddings: embeddings,
+      evaluations: evaluations.queue(runDirectory: folder + "/runs"), metrics: ServiceMetrics(),
       readiness: Readiness(),
       facts: ServiceFacts(version: "0", startedAt: .now(), threads: 2, limits: ["pictures": 64]),
       machine: MachineSize(cores: 2, memoryByteCount: 8 << 30),

@@ -1,0 +1,233 @@
+import Datasets
+import Encoders
+import Evaluation
+import Images
+import TensorGraph
+import Tensors
+
+/// An evaluation of a model beside the baselines that cost nothing.
+struct ModelEvaluation {
+  let pack: Pack
+  let pictures: PackSplit
+  let model: EncoderModel
+  /// The seed of the random network's weights.
+  let networkSeed: UInt64
+  let protocols: [EvaluationProtocol]
+  let isQuick: Bool
+  let threads: ThreadBudget
+  /// What computes; made anew for each network.
+  let lowering: () throws -> any Lowering
+  /// Told how far it is, after each batch.
+  let progress: (EvaluationProgress) -> Void
+  let isAskedToStop: () -> Bool
+
+  /// It was asked to stop.
+  struct Stopped: Error {}
+
+  /// Pictures in a batch of an encoder or of a baseline.
+  private static let batchSize = 32
+
+  /// Evaluates all subjects. Only the vectors of one are in memory at a time.
+  ///
+  /// - Throws: `Stopped` at the end of a batch; `PackError`, `ImageError`, `LoweringError`, `EvaluationError`.
+  func report(since began: Double) throws -> EvaluationReport {
+    var counter = Counter(total: total)
+    var rows = [
+      try network(.model, model, &counter),
+      try network(.randomNetwork, model.randomized(seed: networkSeed), &counter),
+    ]
+    if pictures.classes != nil { rows += try baselines(&counter) }
+    return EvaluationReport(
+      pictures: .init(
+        pictures.split, available: pictures.available, classes: pictures.classes,
+        viewed: viewed.count, viewsPerPicture: viewsPerPicture, isQuick: isQuick,
+        seed: PackSplit.seed),
+      rows: rows, networkSeed: networkSeed, seconds: monotonicSeconds() - began)
+  }
+
+  /// Pictures and views done, of all.
+  private struct Counter {
+    var done = 0
+    let total: Int
+  }
+
+  private var viewsPerPicture: Int { EvaluationViews.count(isQuick: isQuick) }
+  private var viewed: [Int] {
+    pictures.split.limited(
+      judged: EvaluationViews.pictureLimit(isQuick: isQuick), reference: 0, seed: PackSplit.seed
+    ).judged
+  }
+
+  private var total: Int {
+    let all = pictures.split.judged.count + pictures.split.reference.count
+    let views = viewed.count * viewsPerPicture
+    guard pictures.classes != nil else { return 2 * (views + viewed.count) }
+    // Both baselines read a picture once.
+    return 2 * (views + all) + all
+  }
+
+  private func advance(_ count: Int, _ subject: EvaluationReport.Subject, _ counter: inout Counter)
+    throws
+  {
+    if isAskedToStop() { throw Stopped() }
+    counter.done += count
+    progress(EvaluationProgress(subject, done: counter.done, total: counter.total))
+  }
+
+  // MARK: Networks
+
+  private func network(
+    _ subject: EvaluationReport.Subject, _ model: EncoderModel, _ counter: inout Counter
+  ) throws -> EvaluationReport.Row {
+    let encoder = try EmbeddingEncoder(
+      model, batchSize: Self.batchSize, lowering: lowering())
+    func embed(_ chosen: [Int]) throws -> [Float] {
+      var values: [Float] = []
+      values.reserveCapacity(chosen.count * encoder.dimension)
+      for group in batches(chosen) {
+        let images = try group.map { try pack.image(at: $0) }
+        for vector in try encoder.embed(images) { values += vector }
+        try advance(group.count, subject, &counter)
+      }
+      return values
+    }
+    var row = EvaluationReport.Row(subject, dimension: encoder.dimension)
+    let shown = viewed
+    var plain: [Float]
+    if pictures.classes != nil {
+      let judged = try embed(pictures.split.judged)
+      row.accuracies = try accuracies(
+        try embed(pictures.split.reference), judged, dimension: encoder.dimension)
+      let isShown = Set(shown)
+      plain = pictures.split.judged.enumerated().filter { isShown.contains($0.element) }.flatMap {
+        judged[$0.offset * encoder.dimension..<($0.offset + 1) * encoder.dimension]
+      }
+    } else {
+      plain = try embed(shown)
+    }
+    if shown.count >= 2 {
+      let views = try views(of: shown, subject, model, encoder, &counter)
+      row.labelFree = try labelFree(plain, views, dimension: encoder.dimension)
+    }
+    return row
+  }
+
+  /// Representations `[pictures, viewsPerPicture, dimension]`.
+  private func views(
+    of chosen: [Int], _ subject: EvaluationReport.Subject, _ model: EncoderModel,
+    _ encoder: EmbeddingEncoder, _ counter: inout Counter
+  ) throws -> [Float] {
+    let renderer = EvaluationViews.renderer(
+      side: model.imageSize, normalization: model.normalization)
+    let all = chosen.flatMap { picture in (0..<viewsPerPicture).map { (picture, $0) } }
+    var values: [Float] = []
+    for first in stride(from: 0, to: all.count, by: Self.batchSize) {
+      let group = all[first..<min(first + Self.batchSize, all.count)]
+      var batch: [Float] = []
+      for (picture, view) in group {
+        batch += renderer(
+          try pack.image(at: picture), seed: PackSplit.seed, epoch: 0, picture: picture,
+          view: view)
+      }
+      batch += repeatElement(
+        0, count: (Self.batchSize - group.count) * renderer.elementCount)
+      values += try encoder.represent(batch).prefix(group.count * encoder.dimension)
+      try advance(group.count, subject, &counter)
+    }
+    return values
+  }
+
+  private func labelFree(_ plain: [Float], _ views: [Float], dimension: Int) throws
+    -> EvaluationReport.LabelFreeFigures
+  {
+    func view(_ number: Int) -> [Float] {
+      stride(from: number, to: views.count / dimension, by: viewsPerPicture).flatMap {
+        views[$0 * dimension..<($0 + 1) * dimension]
+      }
+    }
+    return EvaluationReport.LabelFreeFigures(
+      rankMe: try LabelFree.rankMe(of: plain, dimension: dimension, threads: threads),
+      lidar: try LabelFree.lidar(
+        of: views, dimension: dimension, viewsPerPicture: viewsPerPicture, threads: threads),
+      viewRecall: try LabelFree.viewRecall(
+        first: view(0), second: view(1), dimension: dimension, threads: threads),
+      meanCosine: try LabelFree.meanCosine(of: plain, dimension: dimension))
+  }
+
+  // MARK: Baselines
+
+  private func baselines(_ counter: inout Counter) throws -> [EvaluationReport.Row] {
+    let side = model.imageSize
+    let statistics = ImageStatistics(channels: pack.channels)
+    let reference = pictures.split.reference
+    let patches = try WhitenedPatches(
+      pictureCount: reference.count, height: side, width: side, channels: pack.channels,
+      seed: PackSplit.seed, threads: threads
+    ) { try square(of: reference[$0]) }
+    func features(_ chosen: [Int]) throws -> (statistics: [Float], patches: [Float]) {
+      var (first, second): ([Float], [Float]) = ([], [])
+      second.reserveCapacity(chosen.count * patches.dimension)
+      for group in batches(chosen) {
+        let values = try group.flatMap { try square(of: $0) }
+        first += statistics.features(of: values, height: side, width: side)
+        second += patches.features(of: values, height: side, width: side, threads: threads)
+        try advance(group.count, .whitenedPatches, &counter)
+      }
+      return (first, second)
+    }
+    let (trained, judged) = (try features(reference), try features(pictures.split.judged))
+    let standard = Standardization(of: trained.statistics, dimension: statistics.dimension)
+    return [
+      EvaluationReport.Row(
+        .imageStatistics, dimension: statistics.dimension,
+        accuracies: try accuracies(
+          standard(trained.statistics), standard(judged.statistics),
+          dimension: statistics.dimension)),
+      EvaluationReport.Row(
+        .whitenedPatches, dimension: patches.dimension,
+        accuracies: try accuracies(
+          trained.patches, judged.patches, dimension: patches.dimension)),
+    ]
+  }
+
+  /// A picture as baselines see it, `[side, side, channels]`, values 0…1.
+  private func square(of picture: Int) throws -> [Float] {
+    var identity = Normalization()
+    identity.mean = Array(repeating: 0, count: pack.channels)
+    identity.deviation = Array(repeating: 1, count: pack.channels)
+    return EvaluationTransform(side: model.imageSize, normalization: identity)(
+      try pack.image(at: picture))
+  }
+
+  // MARK: Labels
+
+  private func accuracies(_ reference: [Float], _ judged: [Float], dimension: Int) throws
+    -> [EvaluationReport.Accuracy]
+  {
+    func labelled(_ values: [Float], _ chosen: [Int]) throws -> LabelledEmbeddings {
+      try LabelledEmbeddings(
+        values: values, dimension: dimension, labels: chosen.compactMap { pack[$0].label },
+        classCount: pack.labels.count)
+    }
+    let train = try labelled(reference, pictures.split.reference)
+    let test = try labelled(judged, pictures.split.judged)
+    return try protocols.map { kind in
+      switch kind {
+      case .neighbours(let k):
+        let found = try NeighbourEvaluation(neighbours: [k], threads: threads)
+          .evaluate(train: train, test: test)
+        return EvaluationReport.Accuracy(kind, top1: found[0].accuracy.top1)
+      case .linear:
+        let found = try LinearEvaluation(threads: threads).evaluate(train: train, test: test)
+        return EvaluationReport.Accuracy(
+          kind, top1: found.accuracy.top1, regularisation: found.regularisation)
+      }
+    }
+  }
+
+  private func batches(_ chosen: [Int]) -> [ArraySlice<Int>] {
+    stride(from: 0, to: chosen.count, by: Self.batchSize).map {
+      chosen[$0..<min($0 + Self.batchSize, chosen.count)]
+    }
+  }
+}

@@ -1,0 +1,218 @@
+public import Durability
+import Evaluation
+public import Identifiers
+import JSONTree
+import Synchronization
+
+/// Evaluations: one at a time, each in a process of its own, in the order in which they were asked for.
+///
+/// An evaluation is a file, `evaluations/ID.json` in its run's folder, so that it goes with the run. Where the service
+/// ends, those that are not over are failed at its next start.
+public actor EvaluationQueue: EvaluationControl {
+  /// Starts a process for an evaluation.
+  public typealias Start =
+    @Sendable (_ submission: EvaluationSubmission) throws ->
+    any EvaluationProcess
+
+  private let runs: String
+  private let fileSystem: any FileSystem
+  private let limits: EvaluationQueueLimits
+  private let now: @Sendable () -> Timestamp
+  private let start: Start
+  private let identifiers = IdentifierSource()
+  private var records: [Identifier: EvaluationRecord] = [:]
+  private var waiting: [(id: Identifier, submission: EvaluationSubmission)] = []
+  private var running: (id: Identifier, process: any EvaluationProcess, task: Task<Void, Never>)?
+  private var isEnding = false
+
+  /// A queue over the folder of the runs, `runDirectory`/RUN, with what is stored there.
+  ///
+  /// A file that does not read back is left alone. Evaluations that were under way have failed.
+  public init(
+    runDirectory: String, fileSystem: any FileSystem = DiskFileSystem(),
+    limits: EvaluationQueueLimits = EvaluationQueueLimits(),
+    now: @escaping @Sendable () -> Timestamp = { Timestamp.now() }, start: @escaping Start
+  ) {
+    (runs, self.fileSystem, self.limits) = (runDirectory, fileSystem, limits)
+    (self.now, self.start) = (now, start)
+    for run in (try? fileSystem.names(in: runDirectory)) ?? [] {
+      let folder = "\(runDirectory)/\(run)/evaluations"
+      for name in (try? fileSystem.names(in: folder)) ?? [] where name.hasSuffix(".json") {
+        guard let bytes = try? fileSystem.read(folder + "/" + name),
+          var record = try? JSONCoding.decode(EvaluationRecord.self, from: bytes),
+          record.run.description == run
+        else { continue }
+        if !record.state.isOver {
+          record.reason = "The service ended meanwhile; ask for the evaluation again."
+          (record.state, record.endedAt) = (.failed, now())
+        }
+        records[record.id] = record
+        identifiers.continueAfter(record.id)
+      }
+    }
+  }
+
+  /// Accepts none any more, and waits until the one under way has left, as it does within seconds.
+  public func end() async {
+    isEnding = true
+    waiting = []
+    running?.process.askToStop()
+    await running?.task.value
+  }
+
+  // MARK: Requests
+
+  public func create(_ submission: EvaluationSubmission) async throws -> EvaluationRecord {
+    guard !isEnding else { throw EvaluationControlError.shuttingDown }
+    guard waiting.count < limits.waiting else {
+      throw EvaluationControlError.queueFull(limit: limits.waiting)
+    }
+    let at = now()
+    let record = EvaluationRecord(identifiers.next(at: at), submission, createdAt: at)
+    try fileSystem.createDirectory("\(runs)/\(record.run)/evaluations")
+    try store(record)
+    records[record.id] = record
+    waiting.append((record.id, submission))
+    removeOldest(of: record.run)
+    startNext()
+    return records[record.id] ?? record
+  }
+
+  public func record(_ id: Identifier) throws -> EvaluationRecord {
+    forgetRemovedRuns()
+    guard let record = records[id] else { throw EvaluationControlError.notFound(id) }
+    return record
+  }
+
+  public func page(run: Identifier?, limit: Int, after: Identifier?) -> (
+    records: [EvaluationRecord], hasMore: Bool
+  ) {
+    forgetRemovedRuns()
+    let found = records.values.filter { record in
+      (run == nil || record.run == run) && (after.map { record.id < $0 } ?? true)
+    }.sorted { $0.id > $1.id }
+    return (Array(found.prefix(limit)), found.count > limit)
+  }
+
+  public func cancel(_ id: Identifier) async throws -> EvaluationRecord? {
+    var record = try record(id)
+    if record.state.isOver {
+      try fileSystem.remove(path(record))
+      records[id] = nil
+      return nil
+    }
+    if let running, running.id == id {
+      record.state = .stopping
+      try store(record)
+      records[id] = record
+      running.process.askToStop()
+      return record
+    }
+    (record.state, record.endedAt) = (.cancelled, now())
+    try store(record)
+    records[id] = record
+    waiting.removeAll { $0.id == id }
+    return record
+  }
+
+  public func isInUse(dataset: String) -> Bool {
+    records.values.contains { $0.dataset == dataset && !$0.state.isOver }
+  }
+
+  // MARK: The one under way
+
+  private func startNext() {
+    guard running == nil, !isEnding, !waiting.isEmpty else { return }
+    let (id, submission) = waiting.removeFirst()
+    guard var record = records[id] else { return startNext() }
+    do {
+      let process = try start(submission)
+      (record.state, record.startedAt) = (.running, now())
+      keep(record)
+      let task = Task { await self.follow(id, process) }
+      running = (id, process, task)
+    } catch {
+      end(record, .failed, reason: "Its process cannot be started: \(error)")
+      startNext()
+    }
+  }
+
+  private func follow(_ id: Identifier, _ process: any EvaluationProcess) async {
+    for await message in process.messages {
+      guard let progress = message.progress else {
+        finish(id, message)
+        continue
+      }
+      records[id]?.progress = progress
+    }
+    let lastWords = await process.lastWords()
+    if let record = records[id], !record.state.isOver {
+      // A process that leaves without a last line was asked to, or crashed.
+      let wasAsked = record.state == .stopping
+      let reason =
+        isEnding ? "The service ended meanwhile; ask for the evaluation again." : lastWords
+      end(record, wasAsked ? .cancelled : .failed, reason: wasAsked ? nil : reason)
+    }
+    running = nil
+    startNext()
+  }
+
+  private func finish(_ id: Identifier, _ message: EvaluationMessage) {
+    guard var record = records[id], !record.state.isOver else { return }
+    if let report = message.report {
+      record.report = report
+      end(record, .succeeded, reason: nil)
+    } else {
+      end(record, .failed, reason: message.detail)
+    }
+  }
+
+  private func end(
+    _ record: EvaluationRecord, _ state: EvaluationRecord.State, reason: String?
+  ) {
+    var record = record
+    (record.state, record.reason, record.endedAt, record.progress) = (state, reason, now(), nil)
+    keep(record)
+  }
+
+  /// Keeps a change that nobody waits for. Where it cannot be stored, it is known until the service ends, and the
+  /// evaluation has failed at the next start.
+  private func keep(_ record: EvaluationRecord) {
+    guard records[record.id] != nil else { return }
+    records[record.id] = record
+    try? store(record)
+  }
+
+  // MARK: Files
+
+  private func path(_ record: EvaluationRecord) -> String {
+    "\(runs)/\(record.run)/evaluations/\(record.id).json"
+  }
+
+  private func store(_ record: EvaluationRecord) throws {
+    var stored = record
+    stored.progress = nil
+    try fileSystem.replaceFile(path(record), with: try JSONCoding.encode(stored))
+  }
+
+  private func removeOldest(of run: Identifier) {
+    let over = records.values.filter { $0.run == run && $0.state.isOver }.sorted { $0.id < $1.id }
+    let count = records.values.count { $0.run == run }
+    for record in over.prefix(max(0, count - limits.keptPerRun)) {
+      try? fileSystem.remove(path(record))
+      records[record.id] = nil
+    }
+  }
+
+  /// A run's evaluations go with its folder; one under way is asked to leave.
+  private func forgetRemovedRuns() {
+    let known = Set(records.values.map(\.run))
+    let gone = known.filter { !fileSystem.isDirectory("\(runs)/\($0)") }
+    guard !gone.isEmpty else { return }
+    if let running, let record = records[running.id], gone.contains(record.run) {
+      running.process.askToStop()
+    }
+    records = records.filter { !gone.contains($0.value.run) }
+    waiting.removeAll { gone.contains($0.submission.run) }
+  }
+}
