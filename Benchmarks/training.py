@@ -65,7 +65,7 @@ def train(o, pictures):
         command = [
             str(o.byol), "train", "--pictures", str(pictures), "--output", f"{output}/run",
             "--epochs", str(o.epochs), "--batch-size", str(o.batch), "--image-size", str(o.size),
-            "--architecture", "resnet18", "--stem", "imagenet", "--hidden", "4096",
+            "--preset", "imagenette", "--architecture", "resnet18", "--stem", "imagenet", "--hidden", "4096",
             "--threads", str(o.threads)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         marks = []

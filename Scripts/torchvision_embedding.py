@@ -9,29 +9,62 @@ import json
 import sys
 
 import torch
+import torch.nn.functional as F
 import torchvision
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 
-def load(path: str) -> tuple[torch.nn.Module, dict[str, str]]:
-    """The encoder and the file's metadata."""
+BLOCKS = {
+    "resnet18": (BasicBlock, [2, 2, 2, 2]), "resnet34": (BasicBlock, [3, 4, 6, 3]), "resnet50": (Bottleneck, [3, 4, 6, 3]),
+    "resnet101": (Bottleneck, [3, 4, 23, 3]), "resnet152": (Bottleneck, [3, 8, 36, 3]),
+}
+
+
+def load(path: str) -> tuple[torch.nn.Module, dict[str, torch.Tensor], dict[str, str]]:
+    """The encoder, the tensors of its embedding head (none in files of format 1), and the file's metadata."""
     with safe_open(path, "pt") as file:
         facts = file.metadata()
-    if float(facts["byol.width"]) != 1:
-        sys.exit(f"The model's width is {facts['byol.width']}; torchvision's ResNets have width 1.")
-    model = torchvision.models.get_model(facts["byol.architecture"], weights=None)
+    block, layers = BLOCKS[facts["byol.architecture"]]
+    model = ResNet(block, layers)
     model.fc = torch.nn.Identity()
-    channels = len(facts["byol.mean"].split())
+    channels, width = len(facts["byol.mean"].split()), int(64 * float(facts["byol.width"]) + 0.5)
     if facts["byol.stem"] == "cifar":
-        model.conv1 = torch.nn.Conv2d(channels, 64, 3, stride=1, padding=1, bias=False)
+        model.conv1 = torch.nn.Conv2d(channels, width, 3, stride=1, padding=1, bias=False)
         # Max pooling has no weights: strict=True does not notice when it is left in, and the vectors are others.
         model.maxpool = torch.nn.Identity()
-    elif channels != 3:
-        model.conv1 = torch.nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
-    model.load_state_dict(load_file(path), strict=True)
-    return model.eval(), facts
+    else:
+        model.conv1 = torch.nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
+    if width != 64:  # torchvision has no such networks; its own function makes their stages
+        model.bn1, model.inplanes = torch.nn.BatchNorm2d(width), width
+        for stage in range(4):
+            made = model._make_layer(block, width << stage, layers[stage], stride=1 if stage == 0 else 2)
+            setattr(model, f"layer{stage + 1}", made)
+    tensors = load_file(path)
+    head = {name: tensors.pop(name) for name in list(tensors) if name.startswith("head.")}
+    model.load_state_dict(tensors, strict=True)
+    return model.eval(), head, facts
+
+
+def embed(model: torch.nn.Module, head: dict[str, torch.Tensor], pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures [N, C, S, S] to embeddings: the representation, or what the head makes of all stages and of patches."""
+    if not head:
+        return model(pictures)
+    means, x = {}, model.maxpool(model.relu(model.bn1(model.conv1(pictures))))
+    for stage in range(1, 5):
+        x = getattr(model, f"layer{stage}")(x)
+        means[f"stage{stage}"] = x.mean((2, 3))
+    side = pictures.shape[2]
+    half, last = side // 2, side - side // 2
+    for number, (top, left) in enumerate([(0, 0), (0, last), (last, 0), (last, last)], 1):
+        quadrant = pictures[:, :, top:top + half, left:left + half]
+        products = F.conv2d(quadrant, head["head.filters.weight"], head["head.filters.bias"])
+        means[f"quadrant{number}"] = F.relu(products).mean((2, 3))
+    means["patches"] = sum(means[f"quadrant{number}"] for number in range(1, 5)) / 4
+    return head["head.offset"] + sum(
+        (mean + 1e-6).sqrt() @ head[f"head.{name}.weight"].T for name, mean in means.items())
 
 
 def prepared(path: str, facts: dict[str, str]) -> torch.Tensor:
@@ -50,6 +83,6 @@ def prepared(path: str, facts: dict[str, str]) -> torch.Tensor:
 
 
 if __name__ == "__main__":
-    encoder, metadata = load(sys.argv[1])
+    encoder, embedding_head, metadata = load(sys.argv[1])
     with torch.no_grad():
-        print(json.dumps(encoder(prepared(sys.argv[2], metadata))[0].tolist()))
+        print(json.dumps(embed(encoder, embedding_head, prepared(sys.argv[2], metadata))[0].tolist()))

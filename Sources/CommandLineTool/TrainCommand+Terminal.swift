@@ -2,6 +2,7 @@ import ArgumentParser
 import Datasets
 import Durability
 import Foundation
+import Metrics
 import Recipes
 import Tensors
 import Training
@@ -19,9 +20,15 @@ extension TrainCommand {
     let lock = try folder.lock()
     let pack = try pack(source, pictures: pictures, folder)
     let frozen = try folder.recipe(request) { request in
-      let resolved = try request.resolve(
-        dataset: DatasetSize(trainingPicturesOf: pack),
-        machine: Machine.size(Machine.threads(threads), on: engine.engine))
+      let (dataset, machine) = (
+        DatasetSize(trainingPicturesOf: pack),
+        Machine.size(Machine.threads(threads), on: engine.engine)
+      )
+      var resolved = try request.resolve(dataset: dataset, machine: machine)
+      if resolved.recipe.minutes > 0, let speed = try speed(of: resolved.recipe, pack) {
+        resolved = try request.resolve(
+          dataset: dataset, machine: machine, picturesPerSecond: { _ in speed })
+      }
       resolved.warnings.forEach(say)
       return resolved.recipe
     }
@@ -34,6 +41,18 @@ extension TrainCommand {
     // The worker takes the same lock, which a second descriptor of this process could not get.
     lock.release()
     try worker.run(pack: pack, isAskedToStop: { stop.isAsked }, report: progress.show)
+  }
+
+  /// Training pictures per second, measured with a few updates.
+  private func speed(of recipe: Recipe, _ pack: Pack) throws -> Double? {
+    var speed: Double?
+    try TrainingWorker(
+      recipe: recipe, runDirectory: "", runName: "", threads: Machine.threads(threads),
+      lowering: lowering(recipe)
+    ).measure(pack: pack, isAskedToStop: { false }, peakMemory: { 0 }) { report in
+      speed = report.metrics?[RunFigures.imagesPerSecond] ?? speed
+    }
+    return speed
   }
 
   private func source(_ pictures: String) throws -> DatasetSource {

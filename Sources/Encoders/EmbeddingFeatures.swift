@@ -56,7 +56,8 @@ public final class EmbeddingFeatures {
         name: EmbeddingHead.filtersName, shape: [2 * count, channels, size, size], values: values),
       NamedTensor(
         name: EmbeddingHead.filterBiasName, shape: [2 * count],
-        values: bias.map { $0 - EmbeddingHead.threshold } + bias.map { -$0 - EmbeddingHead.threshold })
+        values: bias.map { $0 - EmbeddingHead.threshold }
+          + bias.map { -$0 - EmbeddingHead.threshold })
     )
   }
 

@@ -41,9 +41,13 @@ public struct EmbeddingHead: Sendable, Equatable {
   static func quadrantSide(_ side: Int) -> Int { side / 2 }
 
   /// The variance that each block brings to the fit, as a multiple of the others'.
+  ///
+  /// Measured on a hold-out of the training pictures of EuroSAT and CIFAR-10: the stages of a network of a few minutes
+  /// help at half of the patches' weight, and do harm at several times it.
   public static func blockWeight(_ name: String) -> Double {
+    if name.hasPrefix("stage") { return 0.5 }
     // The four quadrants together weigh as much as the whole picture does.
-    name.hasPrefix("quadrant") ? 1 / Double(quadrants) : 1
+    return name.hasPrefix("quadrant") ? 1 / Double(quadrants) : 1
   }
 }
 
@@ -65,7 +69,8 @@ extension EmbeddingHead {
   init?(_ tensors: [NamedTensor], stageChannels: [Int], channels: Int) {
     let named = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     guard let filters = named[Self.filtersName], let bias = named[Self.filterBiasName],
-      let offset = named[Self.offsetName], bias.shape.dimensions.count == 1, offset.shape.dimensions.count == 1
+      let offset = named[Self.offsetName], bias.shape.dimensions.count == 1,
+      offset.shape.dimensions.count == 1
     else { return nil }
     let (count, dimension) = (bias.values.count, offset.values.count)
     let names = Self.blockNames(stages: stageChannels.count)

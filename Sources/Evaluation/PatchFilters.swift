@@ -24,9 +24,12 @@ public struct PatchFilters: Sendable, Hashable {
   ) throws(EvaluationError) {
     precondition(count > 0 && size > 0 && patches.count % size == 0)
     let rows = patches.count / size
-    if let index = patches.firstIndex(where: { !$0.isFinite }) { throw .notFinite(row: index / size) }
+    if let index = patches.firstIndex(where: { !$0.isFinite }) {
+      throw .notFinite(row: index / size)
+    }
     guard rows > 1, patches.contains(where: { $0 != patches[0] }) else {
-      throw .tooFewPictures("Filters are made of patches that differ; the training pictures have none.")
+      throw .tooFewPictures(
+        "Filters are made of patches that differ; the training pictures have none.")
     }
     let algebra = DenseAlgebra(threads: threads)
     let (centred, mean) = Self.centred(patches, size: size)
@@ -92,7 +95,9 @@ public struct PatchFilters: Sendable, Hashable {
     let (rows, count) = (centred.count / size, filters.count / size)
     var transposed = [Double](repeating: 0, count: filters.count)
     for filter in 0..<count {
-      for column in 0..<size { transposed[column * count + filter] = filters[filter * size + column] }
+      for column in 0..<size {
+        transposed[column * count + filter] = filters[filter * size + column]
+      }
     }
     var products = [Double](repeating: 0, count: rows * count)
     algebra.product(

@@ -53,11 +53,15 @@ public struct WhitenedProjection: Sendable, Equatable {
     // The principal components in the space of the pictures: there are fewer pictures than features.
     let algebra = DenseAlgebra(threads: threads)
     var gram = [Double](repeating: 0, count: rows * rows)
-    for block in centred { algebra.addGram(block.values, rows: rows, columns: block.width, to: &gram) }
+    for block in centred {
+      algebra.addGram(block.values, rows: rows, columns: block.width, to: &gram)
+    }
     let (values, vectors) = algebra.largestEigen(
       gram, size: rows, count: min(dimension, max(1, rows - 1)))
     // Directions whose variance is rounding are left out.
-    let kept = values.indices.filter { values[$0] > 1e-9 * max(values.last ?? 0, .leastNormalMagnitude) }
+    let kept = values.indices.filter {
+      values[$0] > 1e-9 * max(values.last ?? 0, .leastNormalMagnitude)
+    }
     guard rows > 2, let greatest = values.last, greatest > 0, !kept.isEmpty else {
       throw .tooFewPictures("An embedding is fitted to at least three pictures that differ.")
     }
@@ -105,7 +109,9 @@ private struct CentredBlock {
     width = block.width
     var sums = [Double](repeating: 0, count: block.width)
     for row in 0..<rows {
-      for column in 0..<block.width { sums[column] += Double(block.features[row * block.width + column]) }
+      for column in 0..<block.width {
+        sums[column] += Double(block.features[row * block.width + column])
+      }
     }
     let mean = sums.map { $0 / Double(max(1, rows)) }
     var values = [Double](repeating: 0, count: block.features.count)

@@ -39,6 +39,10 @@ extension ViewAugmentation {
   public static let paperFirst = ViewAugmentation(blurProbability: 1, solarizeProbability: 0)
   /// The paper's second view: blurred in one of ten, solarized in two of ten.
   public static let paperSecond = ViewAugmentation(blurProbability: 0.1, solarizeProbability: 0.2)
+  /// A mild view for runs of minutes: a fifth of the picture at least, colours nearly as they are.
+  public static let mild = ViewAugmentation(
+    cropArea: [0.2, 1], brightness: 0.2, contrast: 0.2, saturation: 0.1, hue: 0.02,
+    grayscaleProbability: 0, blurProbability: 0, solarizeProbability: 0)
   /// A local view: 5 to 25 % of the picture's area (Caron et al. 2020, arXiv 2006.09882, have 5 to 14 %), mild colour.
   public static let local = ViewAugmentation(
     cropArea: [0.05, 0.25], blurProbability: 0.1, solarizeProbability: 0)

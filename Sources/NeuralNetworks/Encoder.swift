@@ -1,5 +1,5 @@
-import Tensors
 public import TensorGraph
+import Tensors
 
 /// The network f that turns pictures into representations y = f(x).
 ///

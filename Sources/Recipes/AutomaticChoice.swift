@@ -5,11 +5,13 @@ enum AutomaticChoice {
   /// Sides that views are given.
   static let imageSizes = [32, 48, 64, 96, 128, 160, 192, 224]
   /// The greatest automatic side on a machine of fewer than `manyCores` cores.
-  static let imageSizeOnFewCores = 128
+  static let imageSizeOnFewCores = 64
   /// From this number of cores on the machine does not limit the side.
   static let manyCores = 16
   /// Up to this side the stem is the one without strides and pooling.
-  static let greatestSizeForCifarStem = 48
+  static let greatestSizeForCifarStem = 64
+  /// The share of a run's time that its updates have; the rest is for checkpoints and for starting.
+  static let updatesShareOfRun = 0.95
   /// The greatest automatic batch.
   static let greatestBatch = 256
   /// The least automatic batch; smaller ones starve batch norm.
@@ -29,8 +31,14 @@ enum AutomaticChoice {
 
   static func imageSize(_ dataset: DatasetSize, _ machine: MachineSize) -> Int {
     let bound = machine.cores < manyCores ? imageSizeOnFewCores : imageSizes[imageSizes.count - 1]
-    let fitting = imageSizes.filter { $0 <= dataset.medianShortSide && $0 <= bound }
+    let fitting = imageSizes.filter { 2 * $0 <= dataset.medianShortSide && $0 <= bound }
     return fitting.last ?? imageSizes[0]
+  }
+
+  /// A narrow network sees many more pictures per minute: on two processors that is worth more than width.
+  static func width(_ recipe: Recipe, _ machine: MachineSize) -> Double {
+    guard recipe.preset == .small, machine.cores < manyCores else { return 1 }
+    return machine.cores < manyCores / 2 ? 0.25 : 0.5
   }
 
   static func stem(_ imageSize: Int) -> EncoderConfiguration.Stem {
@@ -71,7 +79,7 @@ enum AutomaticChoice {
   /// The updates that fit into the minutes; 0 where none were given.
   static func updates(_ recipe: Recipe, _ situation: RecipeSituation) -> Int {
     guard recipe.minutes > 0 else { return 0 }
-    let pictures = situation.picturesPerSecond(recipe) * 60 * recipe.minutes
+    let pictures = situation.picturesPerSecond(recipe) * 60 * recipe.minutes * updatesShareOfRun
     return min(1_000_000_000, max(1, Int(pictures / Double(recipe.batchSize))))
   }
 

@@ -1,3 +1,4 @@
+import Images
 import Methods
 import NeuralNetworks
 
@@ -16,6 +17,14 @@ struct PresetValues {
   var rateSchedule = Recipe.RateSchedule.cosine
   var temperature = 0.2
   var embedding = Recipe.Embedding.representation
+  /// β of negatives beside BYOL's loss.
+  var negativesWeight = 0.0
+  /// Units of the heads' hidden layers, and dimensions of their outputs.
+  var headHidden = 4096
+  var headOutput = 256
+  /// The two global views' distributions.
+  var first = ViewAugmentation.paperFirst
+  var second = ViewAugmentation.paperSecond
 
   struct Optimization {
     var baseLearningRate: Double
@@ -54,8 +63,9 @@ extension RecipePreset {
     switch self {
     case .small:
       PresetValues(
-        architecture: .resnet18, optimizer: .lars, optimization: PresetValues.usual(.lars),
-        embedding: .whitened)
+        architecture: .resnet18, optimizer: .adamw, optimization: PresetValues.usual(.adamw),
+        rateSchedule: .oneCycle, embedding: .whitened, negativesWeight: 1, headHidden: 512,
+        headOutput: 128, first: .mild, second: .mild)
     case .imagenette:
       PresetValues(
         architecture: .resnet18, imageSize: 128, batchSize: 256, epochs: 1000, optimizer: .lars,

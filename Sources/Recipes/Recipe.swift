@@ -90,7 +90,7 @@ public struct Recipe: Hashable, Sendable {
   /// What the trained encoder makes of a picture.
   public var embedding = Embedding.representation
   /// Components of an embedding that is not the representation itself.
-  public var whitenedDimension = 256
+  public var whitenedDimension = 512
   /// The side to which whole pictures are brought for embeddings, in pixels.
   public var embeddingSize = 32
   /// Hidden units of the projector g.

@@ -4,17 +4,20 @@ import JSONTree
 extension RecipeField {
   /// The fields of the views' distributions, and of the normalisation.
   static let augmentations: [RecipeField] =
-    view("first", "first", \.augmentations.first, .paperFirst)
-    + view("second", "second", \.augmentations.second, .paperSecond)
-    + view("local", "local", \.augmentations.local, .local, isNew: true) + normalization
+    view("first", "first", \.augmentations.first, .paperFirst) { $0.first }
+    + view("second", "second", \.augmentations.second, .paperSecond) { $0.second }
+    + view("local", "local", \.augmentations.local, .local, isNew: true) { _ in .local }
+    + normalization
 
   /// The fields of one view; `paper` has their defaults.
   private static func view(
     _ name: String, _ ordinal: String,
-    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation, isNew: Bool = false
+    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation, isNew: Bool = false,
+    ofPreset: @escaping @Sendable (PresetValues) -> ViewAugmentation
   ) -> [RecipeField] {
     let fields = ViewFields(
-      prefix: "augmentations.\(name).", ordinal: ordinal, view, paper, isNew: isNew)
+      prefix: "augmentations.\(name).", ordinal: ordinal, view, paper, isNew: isNew,
+      ofPreset: ofPreset)
     return [
       fields.pair(
         "crop_area", \.cropArea, 0.01...1,
@@ -47,22 +50,25 @@ extension RecipeField {
         "solarize_threshold", \.solarizeThreshold, 0...1, "The threshold of solarization."),
       fields.number(
         "vertical_flip_probability", \.verticalFlipProbability, 0...1,
-        "Probability of a flip top to bottom, for pictures without an upright.", isNew: true),
+        "Probability of a flip top to bottom, for pictures without an upright: 0.5 with small where they have none.",
+        isNew: true),
       fields.number(
         "quarter_turn_probability", \.quarterTurnProbability, 0...1,
-        "Probability of a turn by 90 degrees either way, for pictures without an upright.",
-        isNew: true),
+        "Probability of a turn by 90 degrees either way, for pictures without an upright: 0.5 with small where they "
+          + "have none.", isNew: true),
     ]
   }
 
   private static let normalization: [RecipeField] = [
     channels(
       "mean", \.mean, -10...10, "Subtracted from each channel of values in 0 … 1.",
-      automatic: "ImageNet's for three channels, else 0.5"
+      automatic:
+        "the pictures' own with small, else ImageNet's for three channels and 0.5 for others"
     ) { $0.mean },
     channels(
       "deviation", \.deviation, 0.001...10, "Divides each channel after the mean is subtracted.",
-      automatic: "ImageNet's for three channels, else 0.25"
+      automatic:
+        "the pictures' own with small, else ImageNet's for three channels and 0.25 for others"
     ) { $0.deviation },
   ]
 
@@ -80,7 +86,10 @@ extension RecipeField {
       isAllowed: { numbers in
         Raster.channelCounts.contains(numbers.count) && numbers.allSatisfy(range.contains)
       },
-      choose: { choose(Normalization(channels: $1.dataset.channels)) })
+      choose: { recipe, situation in
+        let measured = recipe.preset == .small ? situation.dataset.normalization : nil
+        return choose(measured ?? Normalization(channels: situation.dataset.channels))
+      })
   }
 }
 
@@ -92,11 +101,15 @@ private struct ViewFields {
   let paper: ViewAugmentation
   /// Whether stored recipes of earlier versions may lack all of the fields.
   let isNew: Bool
+  /// What the preset says of the view.
+  let ofPreset: @Sendable (PresetValues) -> ViewAugmentation
 
   init(
     prefix: String, ordinal: String,
-    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation, isNew: Bool
+    _ view: SendablePath<Recipe, ViewAugmentation>, _ paper: ViewAugmentation, isNew: Bool,
+    ofPreset: @escaping @Sendable (PresetValues) -> ViewAugmentation
   ) {
+    self.ofPreset = ofPreset
     self.isNew = isNew
     self.prefix = prefix
     self.ordinal = ordinal
@@ -121,6 +134,16 @@ private struct ViewFields {
     }
   }
 
+  /// The paper's value, and that of the preset `small` where it differs.
+  private func automatic<Value: RecipeValue>(
+    _ path: SendablePath<ViewAugmentation, Value>
+  ) -> String {
+    let (usual, mild) = (
+      paper[keyPath: path], ofPreset(RecipePreset.small.values)[keyPath: path]
+    )
+    return "the paper's: \(usual.json)" + (mild == usual ? "" : "; with small, \(mild.json)")
+  }
+
   private func field<Value: RecipeValue>(
     _ name: String, _ path: SendablePath<ViewAugmentation, Value>,
     _ kind: RecipeField.Kind, _ range: ClosedRange<Float>, _ sentence: String, isNew: Bool = false,
@@ -132,8 +155,15 @@ private struct ViewFields {
       prefix + name, view, path, kind, RecipeField.limits(range),
       RecipeField.Description(
         label: "The \(ordinal) view's \(words)", sentence: sentence,
-        automatic: "the paper's: \(usual.json)", decidesSpeed: true),
+        automatic: automatic(path), decidesSpeed: true),
       whereAbsent: isNew || self.isNew ? usual : nil, isAllowed: isAllowed,
-      choose: { _, _ in usual })
+      choose: { [ofPreset] recipe, situation in
+        var view = ofPreset(situation.preset(recipe))
+        // Views of pictures without an upright may be turned, where the recipe is not the paper's.
+        if recipe.preset == .small, situation.dataset.hasUpright == false {
+          (view.verticalFlipProbability, view.quarterTurnProbability) = (0.5, 0.5)
+        }
+        return view[keyPath: path]
+      })
   }
 }

@@ -69,8 +69,8 @@ extension RecipeField {
       "whitened_dimension", \.whitenedDimension, 2...4096,
       Description(
         label: "Components", unit: "dimensions", sentence: "Components of a whitened embedding.",
-        automatic: "256, or half of the training pictures where that is less"),
-      whereAbsent: 256, choose: { recipe, _ in min(256, max(2, recipe.pictures / 2)) }),
+        automatic: "512, or half of the training pictures where that is less"),
+      whereAbsent: 512, choose: { recipe, _ in min(512, max(2, recipe.pictures / 2)) }),
     number(
       "embedding_size", \.embeddingSize, RecipeLimits.imageSize,
       Description(
@@ -93,16 +93,17 @@ extension RecipeField {
       "width", \.encoder.width, EncoderConfiguration.widths,
       Description(
         label: "Width factor", sentence: "Multiplies the channels of every layer of the encoder.",
-        automatic: "1", decidesSpeed: true),
-      choose: { _, _ in 1 }
+        automatic: "1; with small, 0.25 on fewer than 8 processors and 0.5 on fewer than 16",
+        decidesSpeed: true),
+      choose: { AutomaticChoice.width($0, $1.machine) }
     ).stored(in: "encoder"),
     number(
       "image_size", \.imageSize, RecipeLimits.imageSize,
       Description(
         label: "Side of the views", unit: "pixels", sentence: "The side of the square views.",
         automatic:
-          "the preset's; with small, the greatest of 32, 48, 64, 96, 128, 160, 192 and 224 that "
-          + "half of the pictures have and, on fewer than 16 processors, at most 128",
+          "the preset's; with small, the greatest of 32, 48, 64, 96, 128, 160, 192 and 224 that is at most half of "
+          + "the pictures' median side and, on fewer than 16 processors, at most 64",
         isCommon: true, decidesSpeed: true),
       choose: { $1.preset($0).imageSize ?? AutomaticChoice.imageSize($1.dataset, $1.machine) }),
     choice(
@@ -112,7 +113,7 @@ extension RecipeField {
         sentence:
           "The layers before the first stage: imagenet divides the side by 4, cifar keeps it, "
           + "for pictures of about 32 pixels.",
-        automatic: "cifar for views of at most 48 pixels, else imagenet", decidesSpeed: true),
+        automatic: "cifar for views of at most 64 pixels, else imagenet", decidesSpeed: true),
       storedIn: "encoder", choose: { recipe, _ in AutomaticChoice.stem(recipe.imageSize) }),
   ]
 
@@ -121,21 +122,21 @@ extension RecipeField {
       "projector_hidden", \.projectorHidden, 8...16_384,
       Description(
         label: "Projector width", unit: "units", sentence: "Hidden units of the projection head.",
-        automatic: "4096", decidesSpeed: true),
-      choose: { _, _ in 4096 }),
+        automatic: "4096; 512 with small", decidesSpeed: true),
+      choose: { $1.preset($0).headHidden }),
     number(
       "projector_output", \.projectorOutput, 8...16_384,
       Description(
         label: "Projection", unit: "dimensions",
         sentence: "Output dimensions of the projection head and of the predictor.",
-        automatic: "256", decidesSpeed: true),
-      choose: { _, _ in 256 }),
+        automatic: "256; 128 with small", decidesSpeed: true),
+      choose: { $1.preset($0).headOutput }),
     number(
       "predictor_hidden", \.predictorHidden, 8...16_384,
       Description(
         label: "Predictor width", unit: "units", sentence: "Hidden units of the predictor.",
-        automatic: "4096", decidesSpeed: true),
-      choose: { _, _ in 4096 }),
+        automatic: "4096; 512 with small", decidesSpeed: true),
+      choose: { $1.preset($0).headHidden }),
   ]
 
   private static let computation: [RecipeField] = [
@@ -196,7 +197,7 @@ extension RecipeField {
       Description(
         label: "Optimizer",
         sentence: "How gradients are applied: LARS, SGD with momentum, or AdamW.",
-        automatic: "lars", decidesSpeed: true),
+        automatic: "lars; adamw with small", decidesSpeed: true),
       choose: { $1.preset($0).optimizer }),
     number(
       "base_learning_rate", \.baseLearningRate, 1e-6...100,
@@ -232,7 +233,8 @@ extension RecipeField {
       Description(
         label: "Warm-up", unit: "epochs",
         sentence:
-          "Epochs in which the learning rate rises linearly; may be a fraction, and at most the run's.",
+          "Epochs in which the learning rate rises linearly, with the schedule cosine; may be a fraction, and at most "
+          + "the run's.",
         automatic: "10, or a tenth of the run where that is less"),
       choose: { recipe, _ in AutomaticChoice.warmupEpochs(recipe) }),
     number(
@@ -254,8 +256,9 @@ extension RecipeField {
         label: "Schedule of the learning rate",
         sentence:
           "cosine: linear warm-up, then half a cosine to 0; one-cycle: up over the first 30 % of the run, then down.",
-        automatic: "the preset's"),
-      whereAbsent: .cosine, choose: { $1.preset($0).rateSchedule }),
+        automatic: "one-cycle with small and adamw, else cosine"),
+      whereAbsent: .cosine,
+      choose: { $0.optimizer == $1.preset($0).optimizer ? $1.preset($0).rateSchedule : .cosine }),
   ]
 
   private static let target: [RecipeField] = [
@@ -284,7 +287,9 @@ extension RecipeField {
       whereAbsent: 0.5, choose: { $1.preset($0).temperature }),
     weight(
       "negatives_weight", \.negativesWeight, "Negatives",
-      "The weight β of negatives beside BYOL's loss (Grill et al. 2020, eq. 8)."),
+      "The weight β of negatives beside BYOL's loss (Grill et al. 2020, eq. 8).",
+      automatic: "0; with small, 1 for the methods that have them"
+    ) { $0.method.type.options.contains(.separation) ? $1.preset($0).negativesWeight : 0 },
     weight(
       "variance_weight", \.varianceWeight, "Variance",
       "The weight of a term beside BYOL's loss that keeps every component of the projections varying."
@@ -305,12 +310,13 @@ extension RecipeField {
   ]
 
   private static func weight(
-    _ name: String, _ path: SendablePath<Recipe, Double>, _ label: String, _ sentence: String
+    _ name: String, _ path: SendablePath<Recipe, Double>, _ label: String, _ sentence: String,
+    automatic: String = "0", choose: @escaping Choose<Double> = { _, _ in 0 }
   ) -> RecipeField {
     number(
       name, path, 0...100,
-      Description(label: label, sentence: sentence, automatic: "0", decidesSpeed: true),
-      whereAbsent: 0, choose: { _, _ in 0 })
+      Description(label: label, sentence: sentence, automatic: automatic, decidesSpeed: true),
+      whereAbsent: 0, choose: choose)
   }
 
   private static let checkpoints: [RecipeField] = [

@@ -1,3 +1,4 @@
+public import Images
 public import TensorGraph
 
 /// What a recipe must know of a dataset.
@@ -8,6 +9,10 @@ public struct DatasetSize: Hashable, Sendable, Codable {
   public var medianShortSide: Int
   /// The pictures' channels.
   public var channels: Int
+  /// The mean and the deviation of the pictures' channels, in 0…1; nil where nobody measured.
+  public var normalization: Normalization?
+  /// Whether the pictures have an upright, so that turned ones are unlike all others; nil where nobody measured.
+  public var hasUpright: Bool?
 
   /// The size of a dataset.
   public init(pictures: Int, medianShortSide: Int, channels: Int = 3) {
@@ -22,6 +27,8 @@ public struct DatasetSize: Hashable, Sendable, Codable {
     pictures = try values.decode(Int.self, forKey: .pictures)
     medianShortSide = try values.decode(Int.self, forKey: .medianShortSide)
     channels = try values.decodeIfPresent(Int.self, forKey: .channels) ?? 3
+    normalization = try values.decodeIfPresent(Normalization.self, forKey: .normalization)
+    hasUpright = try values.decodeIfPresent(Bool.self, forKey: .hasUpright)
   }
 }
 

@@ -7,46 +7,68 @@ import Recipes
 import TensorGraph
 import Tensors
 
-extension EncoderModel {
-  /// The most pictures that an embedding head is fitted to.
-  static let fittedPictures = 2048
+/// Fits embedding heads to the encoders of one run, without labels, on a fixed sample of its training pictures.
+///
+/// The filters depend on the pictures alone, so they are made once; the linear map is fitted to each encoder.
+struct EmbeddingHeadFit {
+  /// The most pictures that a head is fitted to.
+  static let pictureLimit = 2048
 
-  /// The model with an embedding head, fitted without labels to a fixed sample of the training pictures.
+  private let pack: Pack
+  private let training: [Int]
+  private let dimension: Int
+  private let threads: ThreadBudget
+  private let lowering: any Lowering
+  private let filters: (weight: NamedTensor, bias: NamedTensor)
+
+  /// Makes the filters of a recipe's embedding from `pack`.
   ///
-  /// A pure function of the model, the pictures, the dimension and the seed, for a number of threads.
-  /// - Throws: `PackError`, `EvaluationError` where the pictures do not differ, `LoweringError`.
-  func fitted(
-    to pack: Pack, dimension: Int, seed: UInt64, threads: ThreadBudget, lowering: any Lowering
-  ) throws -> EncoderModel {
-    let training = pack.pictures(in: .train)
-    let sample = PatchSample(pictureCount: training.count, seed: seed)
-    let transform = EvaluationTransform(side: imageSize, normalization: normalization)
+  /// - Throws: `PackError`, `EvaluationError` where the pictures do not differ.
+  init(_ recipe: Recipe, pack: Pack, threads: ThreadBudget, lowering: any Lowering) throws {
+    self.pack = pack
+    self.threads = threads
+    self.lowering = lowering
+    dimension = recipe.embeddingDimension
+    training = pack.pictures(in: .train)
+    let (side, size, channels) = (recipe.embeddingSize, EmbeddingHead.kernelSize, recipe.channels)
+    let sample = PatchSample(pictureCount: training.count, seed: recipe.seed)
+    let transform = EvaluationTransform(
+      side: side, normalization: recipe.augmentations.normalization)
     var patches: [Float] = []
     for index in sample.pictures {
       patches += sample.patches(
-        of: transform(try pack.image(at: training[index])), index: index, height: imageSize,
-        width: imageSize, channels: normalization.channels, kernelSize: EmbeddingHead.kernelSize)
+        of: transform(try pack.image(at: training[index])), index: index, height: side, width: side,
+        channels: channels, kernelSize: size)
     }
-    let size = EmbeddingHead.kernelSize * EmbeddingHead.kernelSize * normalization.channels
     let drawn = try PatchFilters(
-      patches: patches, size: size, count: EmbeddingHead.filterCount, threads: threads)
-    let filters = EmbeddingFeatures.filters(
-      weights: drawn.weights, bias: drawn.bias, channels: normalization.channels)
-    let features = try EmbeddingFeatures(self, filters: filters, lowering: lowering)
+      patches: patches, size: size * size * channels, count: EmbeddingHead.filterCount,
+      threads: threads)
+    filters = EmbeddingFeatures.filters(
+      weights: drawn.weights, bias: drawn.bias, channels: channels)
+  }
+
+  /// The model with a head of its own.
+  ///
+  /// A pure function of the model, the pictures and the recipe, for a number of threads.
+  /// - Throws: `PackError`, `EvaluationError` where the pictures do not differ, `LoweringError`.
+  func callAsFunction(_ model: EncoderModel) throws -> EncoderModel {
+    let features = try EmbeddingFeatures(model, filters: filters, lowering: lowering)
     // Evenly spread over the set, which may be in the order of its folders.
-    let count = min(training.count, Self.fittedPictures)
-    let blocks = try features(count: count) { try pack.image(at: training[$0 * training.count / count]) }
+    let count = min(training.count, Self.pictureLimit)
+    let blocks = try features(count: count) {
+      try pack.image(at: training[$0 * training.count / count])
+    }
     let projection = try WhitenedProjection(
-      fittedTo: zip(features.names.indices, blocks).map { block, values in
+      fittedTo: blocks.indices.map { block in
         WhitenedProjection.Block(
-          features: values, width: features.widths[block],
+          features: blocks[block], width: features.widths[block],
           weight: EmbeddingHead.blockWeight(features.names[block]))
       }, dimension: dimension, threads: threads)
-    var model = self
+    var model = model
     model.head = EmbeddingHead(
       filters: filters.weight, filterBias: filters.bias,
       weights: zip(projection.weights, features.widths).map { (values: $0, width: $1) },
-      offset: projection.offset, stages: encoder.network.stageChannels.count)
+      offset: projection.offset, stages: model.encoder.network.stageChannels.count)
     return model
   }
 }

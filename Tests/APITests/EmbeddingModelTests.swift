@@ -169,7 +169,7 @@ import Training
     #expect(try await list().map { $0["fingerprint"] } == [.null])
     let one = try await world.call("GET", "/v1/models/\(run)@2").object()
     #expect(one["fingerprint"] == "print-2" && one["id"]?.stringValue == "\(run)@2")
-    #expect(one["dimension"]?.integerValue == 512)
+    #expect(one["dimension"]?.integerValue == 300)
     #expect(one["default"] == false && one["pinned"] == false)
     #expect(try await world.call("GET", "/v1/models/nothing").status == 404)
     #expect(try await world.call("GET", "/v1/models/default").object()["step"] == 3)

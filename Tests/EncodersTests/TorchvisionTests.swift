@@ -4,6 +4,7 @@ import Foundation
 import Images
 import NeuralNetworks
 import OneDNNLowering
+import Randomness
 import TensorGraph
 import Tensors
 import Testing
@@ -33,10 +34,13 @@ private let hasTorchvision =
 @Suite(.enabled(if: hasTorchvision, "BYOL_PYTHON names no interpreter with torchvision"))
 struct `Model files in torchvision` {
   @Test(
-    arguments: [EncoderConfiguration.Architecture.resnet18, .resnet50],
-    EncoderConfiguration.Stem.allCases)
+    arguments: [
+      EncoderConfiguration(architecture: .resnet18), .init(architecture: .resnet50),
+      .init(architecture: .resnet18, width: 0.25, stem: .cifar),
+      .init(architecture: .resnet50, width: 0.5, stem: .cifar),
+    ], [false, true])
   func `torchvision computes the same vector`(
-    _ architecture: EncoderConfiguration.Architecture, stem: EncoderConfiguration.Stem
+    _ encoder: EncoderConfiguration, hasHead: Bool
   ) throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -48,7 +52,8 @@ struct `Model files in torchvision` {
     let bytes = try image.png()
     try Data(bytes).write(to: URL(fileURLWithPath: picture))
     var model = EncoderModel(
-      random: EncoderConfiguration(architecture: architecture, stem: stem), imageSize: 64, seed: 3)
+      random: encoder, imageSize: 64, seed: 3)
+    if hasHead { model.head = drawnHead(for: encoder) }
     // Running statistics as of a network in use, so that a normalisation left out would show.
     for (index, tensor) in model.tensors.enumerated() where tensor.name.contains("running_") {
       for channel in tensor.values.indices {
@@ -72,4 +77,20 @@ struct `Model files in torchvision` {
       product(ours, theirs) / (product(ours, ours) * product(theirs, theirs)).squareRoot()
     #expect(cosine > 1 - 1e-6, "\(cosine)")
   }
+}
+
+/// An embedding head of drawn numbers, of seven components.
+private func drawnHead(for encoder: EncoderConfiguration) -> EmbeddingHead {
+  func drawn(_ count: Int, _ lane: Int) -> [Float] {
+    var random = RandomStream(seed: 8, purpose: .evaluation, lane: lane)
+    return (0..<count).map { _ in random.uniform(in: -1...1) }
+  }
+  let count = 6
+  let filters = EmbeddingFeatures.filters(
+    weights: drawn(count * 27, 1), bias: drawn(count, 2), channels: 3)
+  let widths = encoder.network.stageChannels + Array(repeating: 2 * count, count: 5)
+  return EmbeddingHead(
+    filters: filters.weight, filterBias: filters.bias,
+    weights: widths.enumerated().map { (values: drawn(7 * $1, 3 + $0), width: $1) },
+    offset: drawn(7, 30), stages: 4)
 }

@@ -19,11 +19,13 @@ import Testing
   }
 
   @Test func `time follows from the measured speed`() throws {
-    let recipe = try RecipeRequest(reading: ["batch_size": 64, "epochs": 10])
-      .resolve(
-        dataset: DatasetSize(pictures: 1000, medianShortSide: 32),
-        machine: MachineSize(cores: 2, memoryByteCount: 8 << 30)
-      ).recipe
+    let recipe = try RecipeRequest(reading: [
+      "preset": "imagenette", "batch_size": 64, "epochs": 10,
+    ])
+    .resolve(
+      dataset: DatasetSize(pictures: 1000, medianShortSide: 32),
+      machine: MachineSize(cores: 2, memoryByteCount: 8 << 30)
+    ).recipe
     let estimate = recipe.estimate(imagesPerSecond: 48)
     #expect(estimate.steps == 150 && estimate.seconds == 150 * 64 / 48)
     #expect(recipe.estimate().seconds == nil)

@@ -156,7 +156,7 @@ extension RecipeField {
   @Test func `what contradicts a recipe is named, and what repeats it is not`() throws {
     let recipe = try resolve(RecipeRequest(reading: ["epochs": 10, "width": 0.5]))
     let same = try RecipeRequest(flags: [
-      "--epochs", "10", "--width=0.5", "--augmentations.first.hue", "0.1",
+      "--epochs", "10", "--width=0.5", "--augmentations.first.hue", "0.02",
     ])
     #expect(same.contradictions(to: recipe).isEmpty)
     let other = try RecipeRequest(flags: ["--epochs", "11", "--width=0.5", "--seed", "1"])

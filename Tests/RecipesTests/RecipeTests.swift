@@ -1,6 +1,7 @@
 import Foundation
 import Images
 import JSONTree
+import Methods
 import NeuralNetworks
 import Recipes
 import TensorGraph
@@ -100,13 +101,62 @@ private func problems(_ members: JSONObject, pictures: Int = 20_000) -> [FieldPr
   }
 
   @Test(arguments: [
-    (28, 32, "cifar"), (32, 32, "cifar"), (64, 64, "imagenet"), (400, 128, "imagenet"),
+    (28, 32, "cifar"), (32, 32, "cifar"), (64, 32, "cifar"), (100, 48, "cifar"), (400, 64, "cifar"),
   ])
   func `the views follow the pictures' size`(shortSide: Int, imageSize: Int, stem: String) throws {
     let recipe = try resolve([:], shortSide: shortSide)
     #expect(recipe.imageSize == imageSize)
     #expect(recipe.encoder.stem.rawValue == stem)
-    #expect(recipe.encoder.architecture == .resnet18 && recipe.optimizer == .lars)
+    #expect(recipe.encoder.architecture == .resnet18 && recipe.optimizer == .adamw)
+    // Whole pictures are embedded at up to twice the side, where they have so many pixels.
+    #expect(recipe.embeddingSize == max(imageSize, min(2 * imageSize, shortSide)))
+  }
+
+  @Test(arguments: [(2, 0.25), (7, 0.25), (8, 0.5), (15, 0.5), (16, 1)])
+  func `the width follows the processors, with small`(cores: Int, width: Double) throws {
+    func chosen(_ members: JSONObject) throws -> Double {
+      try RecipeRequest(reading: members).resolve(
+        dataset: DatasetSize(pictures: 20_000, medianShortSide: 64),
+        machine: MachineSize(cores: cores, memoryByteCount: 64 << 30)
+      ).recipe.encoder.width
+    }
+    #expect(try chosen([:]) == width)
+    #expect(try chosen(["preset": "imagenette"]) == 1)
+  }
+
+  @Test func `small learns with negatives and mild views, the papers' presets as the papers`()
+    throws
+  {
+    let small = try resolve([:])
+    #expect(
+      small.method.rawValue == "byol" && small.negativesWeight == 1 && small.temperature == 0.2)
+    #expect(small.rateSchedule == .oneCycle && small.embedding == .whitened)
+    #expect(small.augmentations.first == .mild && small.augmentations.second == .mild)
+    #expect(try resolve(["method": "simclr"]).negativesWeight == 0)
+    #expect(try resolve(["optimizer": "sgd"]).rateSchedule == .cosine)
+    let paper = try resolve(["preset": "paper-100"], shortSide: 400)
+    #expect(paper.negativesWeight == 0 && paper.embedding == .representation)
+    #expect(paper.augmentations.first == .paperFirst && paper.augmentations.second == .paperSecond)
+    #expect(paper.rateSchedule == .cosine && paper.embeddingSize == paper.imageSize)
+  }
+
+  @Test func `what was measured of the pictures decides with small, and only there`() throws {
+    var dataset = DatasetSize(pictures: 20_000, medianShortSide: 64)
+    var own = Normalization()
+    own.mean = [0.1, 0.2, 0.3]
+    (dataset.normalization, dataset.hasUpright) = (own, false)
+    func augmentations(_ members: JSONObject) throws -> Augmentations {
+      try RecipeRequest(reading: members).resolve(dataset: dataset, machine: twoCores)
+        .recipe.augmentations
+    }
+    let small = try augmentations([:])
+    #expect(small.normalization == own)
+    #expect(
+      small.first.verticalFlipProbability == 0.5 && small.second.quarterTurnProbability == 0.5)
+    let paper = try augmentations(["preset": "imagenette"])
+    #expect(paper.normalization == Normalization() && paper.first == .paperFirst)
+    dataset.hasUpright = true
+    #expect(try augmentations([:]).first == .mild)
   }
 
   @Test(arguments: [(16, 8), (100, 32), (511, 128), (512, 256), (100_000, 256)])
@@ -171,9 +221,9 @@ private func problems(_ members: JSONObject, pictures: Int = 20_000) -> [FieldPr
     #expect(recipe.seed == 7 && recipe.batchSize == 100 && recipe.tau(step: 10) == 0.9)
     #expect(
       recipe.encoder == EncoderConfiguration(architecture: .resnet34, width: 0.5, stem: .cifar))
-    #expect(recipe.augmentations.second.hue == 0.2 && recipe.augmentations.first.hue == 0.1)
+    #expect(recipe.augmentations.second.hue == 0.2 && recipe.augmentations.first.hue == 0.02)
     #expect(recipe.augmentations.second.cropArea == [0.2, 1])
-    #expect(recipe.augmentations.second.solarizeProbability == 0.2)
+    #expect(recipe.augmentations.second.solarizeProbability == 0)
     #expect(try Recipe(decoding: recipe.encoded) == recipe)
   }
 
@@ -248,7 +298,7 @@ private func problems(_ members: JSONObject, pictures: Int = 20_000) -> [FieldPr
   private func recipe(_ more: JSONObject = [:]) throws -> Recipe {
     var members: JSONObject = [
       "batch_size": 512, "epochs": 100, "warmup_epochs": 10, "base_learning_rate": 0.45,
-      "base_tau": 0.99,
+      "base_tau": 0.99, "rate_schedule": "cosine",
     ]
     for member in more.members { members[member.name] = member.value }
     return try resolve(members, pictures: 512 * 40 + 511)

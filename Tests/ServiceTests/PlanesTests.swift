@@ -69,7 +69,7 @@ import Testing
       body: planes(3, channels: channels))
     #expect(answer.status == 200)
     let vector = try answer.object()["data"]?.arrayValue?.first?.objectValue?["embedding"]
-    #expect(vector?.arrayValue?.count == 128)
+    #expect(vector?.arrayValue?.count == 32)
     let other = try await service.call(
       "POST", "/v1/embeddings?model=\(run)", type: "image/png",
       body: try DemoPictures(seed: 7).picture(at: 1).png())

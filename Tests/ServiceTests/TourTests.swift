@@ -52,7 +52,7 @@ import Testing
     let first = try await embedding(service, model: run)
     #expect(first.status == 200)
     let vector = try first.object()["data"]?.arrayValue?.first?.objectValue?["embedding"]
-    #expect(vector?.arrayValue?.count == 128)
+    #expect(vector?.arrayValue?.count == 32)
     #expect(try await embedding(service, model: run).bytes == first.bytes)
 
     #expect(try await service.call("POST", "/v1/runs/\(run)/start").status == 202)

@@ -38,6 +38,7 @@ struct BFloat16Tests {
 
   private func recipe() throws -> Recipe {
     var request = RecipeRequest()
+    request[\.preset] = .imagenette
     request[\.encoder.architecture] = .resnet18
     request[\.encoder.width] = 0.5
     request[\.encoder.stem] = .cifar

@@ -76,6 +76,21 @@ import Testing
     #expect(try ending(run) == expected)
   }
 
+  @Test func `AdamW's moments and the one-cycle schedule are taken up too`() throws {
+    func run() throws -> TinyRun {
+      let run = try TinyRun(epochs: 1)
+      (run.recipe.optimizer, run.recipe.rateSchedule) = (.adamw, .oneCycle)
+      return run
+    }
+    let (whole, parts) = (try run(), try run())
+    try whole.train()
+    try parts.train(stoppingAfter: 2)
+    try parts.train(stoppingAfter: 1)
+    try parts.train()
+    #expect(try ending(parts) == ending(whole))
+    #expect(try whole.newest.state.arrays.contains { $0.name.hasPrefix("second_moment.") })
+  }
+
   @Test func `a checkpoint that does not read back costs its updates, and no bit`() throws {
     let run = try TinyRun()
     try run.train(stoppingAfter: 3)

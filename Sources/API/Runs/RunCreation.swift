@@ -25,7 +25,7 @@ extension RunHandlers {
   func create(_ request: Request) async throws -> Response {
     try request.allowQuery()
     let object = try await request.jsonObject(limit: 256 << 10)
-    var order = try self.order(object)
+    var order = try await self.order(object)
     if order.validateOnly { return json(try await plan(order)) }
     if let key = try request.idempotencyKey() {
       let digest = SHA256.hexDigest(of: JSONValue.object(object).encoded)
@@ -36,7 +36,7 @@ extension RunHandlers {
     return json(record.json(), status: 201, location: "/v1/runs/\(record.run.id)")
   }
 
-  private func order(_ object: JSONObject) throws -> RunOrder {
+  private func order(_ object: JSONObject) async throws -> RunOrder {
     var fields = FieldReader(object)
     let dataset = dataset(&fields)
     let name = fields.string("name", limit: 200)
@@ -51,8 +51,20 @@ extension RunHandlers {
     let allowsSwap = fields.boolean("allow_swap") ?? false
     let request = try recipeRequest(object, &fields)
     guard let dataset, let request else { throw APIError.invalid(fields.faults) }
-    let resolved = try request.resolve(dataset: dataset.size, machine: machine)
+    var resolved = try request.resolve(dataset: dataset.size, machine: machine)
     if !allowsSwap { try requireMemory(resolved.recipe) }
+    if resolved.recipe.minutes > 0 {
+      let measured = try await runs.measure(
+        resolved.recipe, dataset: dataset.id, resources: resources ?? RunResources())
+      if let speed = measured.imagesPerSecond {
+        resolved = try request.resolve(
+          dataset: dataset.size, machine: machine, picturesPerSecond: { _ in speed })
+      } else {
+        resolved.warnings.append(
+          "The speed could not be measured, so that the number of updates is a guess. "
+            + (measured.failure ?? ""))
+      }
+    }
     let submission = RunSubmission(
       name: name ?? "", metadata: metadata ?? [:], dataset: dataset.id, recipe: resolved.recipe,
       resources: resources ?? RunResources())

@@ -39,9 +39,10 @@ struct UpdateOptions: ParsableArguments {
 
   @OptionGroup var engine: EngineOptions
 
-  /// The recipe of the update: what is not an option is the usual.
+  /// The recipe of the update: what is not an option is as in the authors' recipe for ResNet-18.
   func recipe() throws -> Recipe {
     var request = RecipeRequest()
+    request[\.preset] = .imagenette
     request[\.encoder.architecture] = encoder
     request[\.encoder.width] = width
     request[\.encoder.stem] = stem

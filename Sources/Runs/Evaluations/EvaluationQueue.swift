@@ -115,6 +115,7 @@ public actor EvaluationQueue: EvaluationControl {
     return record
   }
 
+  /// Whether an evaluation that waits or is under way reads a dataset.
   public func isInUse(dataset: String) -> Bool {
     records.values.contains { $0.dataset == dataset && !$0.state.isOver }
   }

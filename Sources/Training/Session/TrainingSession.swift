@@ -13,6 +13,8 @@ struct TrainingSession {
   private let trainer: Trainer
   private let checkpoints: CheckpointFolder
   private let pack: Pack
+  /// What fits embedding heads; made for the first checkpoint that wants one.
+  private var fit: EmbeddingHeadFit?
   private let report: (WorkerReport) -> Void
   private var reportedAt: ContinuousClock.Instant
   private var judgedAt: ContinuousClock.Instant
@@ -123,14 +125,15 @@ struct TrainingSession {
 
 extension TrainingSession {
   /// The encoder of a state, with its embedding head where the recipe asks for one.
-  private func model(of state: TrainingState) throws -> EncoderModel {
-    let (recipe, bare) = (
-      worker.recipe, EncoderModel(worker.recipe, trainer.update, state, run: worker.runName)
-    )
+  private mutating func model(of state: TrainingState) throws -> EncoderModel {
+    let recipe = worker.recipe
+    let bare = EncoderModel(recipe, trainer.update, state, run: worker.runName)
     guard recipe.embedding == .whitened else { return bare }
-    return try bare.fitted(
-      to: pack, dimension: recipe.embeddingDimension, seed: recipe.seed, threads: worker.threads,
-      lowering: worker.lowering)
+    let fit =
+      try fit
+      ?? EmbeddingHeadFit(recipe, pack: pack, threads: worker.threads, lowering: worker.lowering)
+    self.fit = fit
+    return try fit(bare)
   }
 }
 
