@@ -94,6 +94,10 @@ connections: ## 100,000 connections with resets, half-closes and aborted uploads
 lint: ## format, layers, documents, tests' expectations, counts, scripts
 	@Scripts/lint.sh
 
+.PHONY: recipes
+recipes: build ## find the recipe of runs of minutes (SETS="NAME=FOLDER …", WORK): hours, resumable
+	python3 Benchmarks/recipes/sweep.py $(foreach set,$(SETS),--set $(set)) --work $(or $(WORK),/tmp/byol-recipes) --output docs/benchmarks/recipes.md
+
 .PHONY: format
 format: ## format the Swift sources in place
 	swift format --in-place --parallel --recursive $(SOURCES)

@@ -15,8 +15,8 @@ public final class EmbeddingFeatures {
 
   /// Compiles the features of a model's encoder, whose own head does not matter.
   ///
-  /// - Parameters:
-  ///   - filters: `[2K, C, k, k]` and its bias `[2K]`.
+  /// `filters` are `[2K, C, k, k]` with their bias `[2K]`, under the names that `filters(weights:bias:channels:)` gives them.
+  ///
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if the features do not compile.
   public init(
     _ model: EncoderModel, filters: (weight: NamedTensor, bias: NamedTensor), batchSize: Int = 16,

@@ -94,6 +94,22 @@ public struct WhitenedProjection: Sendable, Equatable {
   }
 }
 
+extension WhitenedProjection {
+  /// The vectors `[N, dimension]` of features `[N, width]`, by a projection that was fitted to one block.
+  public func callAsFunction(
+    _ features: [Float], width: Int, threads: ThreadBudget
+  ) -> [Float] {
+    precondition(weights.count == 1 && weights[0].count == dimension * width)
+    let rows = features.count / width
+    var vectors: [Float] = []
+    DenseAlgebra(threads: threads).product(
+      features, rows: 0..<rows, transposing: weights[0], columns: dimension, inner: width,
+      into: &vectors)
+    for index in vectors.indices { vectors[index] += offset[index % dimension] }
+    return vectors
+  }
+}
+
 /// A block without its means, scaled so that its variance is its weight.
 private struct CentredBlock {
   let values: [Double]

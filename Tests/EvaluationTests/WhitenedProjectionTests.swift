@@ -19,6 +19,23 @@ struct WhitenedProjectionTests {
     }
   }
 
+  @Test func `many vectors at once are those of plain loops`() throws {
+    let expected = try #require(try ProjectionFixture.load().projections.first)
+    let projection = try WhitenedProjection(
+      fittedTo: expected.fitted, dimension: expected.dimension, threads: threads)
+    let vectors = projection(expected.others[0], width: expected.widths[0], threads: threads)
+    let dimension = expected.dimension
+    #expect(vectors.count == 5 * dimension)
+    let products = (0..<5).flatMap { left in
+      (0..<5).map { right in
+        (0..<dimension).reduce(Float(0)) {
+          $0 + vectors[left * dimension + $1] * vectors[right * dimension + $1]
+        }
+      }
+    }
+    #expect(zip(products, expected.products).allSatisfy { abs($0 - $1) < 1e-3 })
+  }
+
   @Test func `a block's scale does not matter, its weight does`() throws {
     let expected = try #require(try ProjectionFixture.load().projections.dropFirst().first)
     func fit(_ change: (inout [WhitenedProjection.Block]) -> Void) throws -> [Float] {

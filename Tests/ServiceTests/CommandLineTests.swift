@@ -228,12 +228,12 @@ private struct Workbench {
     let rows = try #require(report["rows"]?.arrayValue).compactMap(\.objectValue)
     #expect(
       rows.map { $0["subject"] }
-        == ["model", "random_network", "image_statistics", "whitened_patches"])
+        == ["model", "random_network", "image_statistics", "whitened_patches", "projected_patches"])
     for row in rows {
       let names = row["accuracies"]?.arrayValue?.map { $0.objectValue?["protocol"] }
       #expect(names == ["knn-200", "knn-300"])
     }
-    #expect(rows.map { $0["label_free"] != nil } == [true, true, false, false])
+    #expect(rows.map { $0["label_free"] != nil } == [true, true, false, false, false])
     #expect(
       report["sentences"]?.arrayValue?.contains(
         "Where k is greater than 32, all reference pictures vote.") == true)

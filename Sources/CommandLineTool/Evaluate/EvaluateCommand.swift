@@ -18,10 +18,11 @@ struct EvaluateCommand: ParsableCommand {
     discussion: """
       byol evaluate --model MODEL.safetensors --dataset FOLDER/dataset
 
-      With labels, each protocol judges four kinds of vectors: the model's; those of the same network at random weights \
-      and initial statistics; statistics of the pictures; whitened 3×3 patches. knn-K gives each judged picture the label \
-      that its K nearest reference pictures vote for, weighted by exp(cosine / 0.1); linear is a logistic regression whose \
-      regularisation is chosen on a tenth of the reference pictures. Without labels there are measures of the two networks \
+      With labels, each protocol judges five kinds of vectors: the model's; those of the same network at random weights \
+      and initial statistics; statistics of the pictures; whitened 3×3 patches, as they are and projected as embeddings \
+      are. knn-K gives each judged picture the label that its K nearest reference pictures vote for, weighted by \
+      exp(cosine / 0.1); linear is a logistic regression whose regularisation is chosen on a tenth of the reference \
+      pictures. Without labels there are measures of the two networks \
       alone: RankMe, LiDAR, recall@1 of views, the mean cosine.
 
       The split test is judged if there is one, else val, else a fifth of train, drawn with a fixed seed. At most \

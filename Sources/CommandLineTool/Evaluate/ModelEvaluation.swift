@@ -177,7 +177,7 @@ struct ModelEvaluation {
     }
     let (trained, judged) = (try features(reference), try features(pictures.split.judged))
     let standard = Standardization(of: trained.statistics, dimension: statistics.dimension)
-    return [
+    var rows = [
       EvaluationReport.Row(
         .imageStatistics, dimension: statistics.dimension,
         accuracies: try accuracies(
@@ -188,7 +188,43 @@ struct ModelEvaluation {
         accuracies: try accuracies(
           trained.patches, judged.patches, dimension: patches.dimension)),
     ]
+    // Fewer than three pictures that differ have no principal components: then there is no such row.
+    if let projected = try? projected(
+      trained.patches, judged.patches, width: patches.dimension, count: reference.count)
+    {
+      rows.append(
+        EvaluationReport.Row(
+          .projectedPatches, dimension: projected.dimension,
+          accuracies: try accuracies(
+            projected.reference, projected.judged, dimension: projected.dimension)))
+    }
+    return rows
   }
+
+  /// The square roots of patches' features, whitened as embeddings are: with the means of a model's head, no training.
+  private func projected(
+    _ reference: [Float], _ judged: [Float], width: Int, count: Int
+  ) throws -> (reference: [Float], judged: [Float], dimension: Int) {
+    let roots = reference.map { $0.squareRoot() }
+    let fitted = min(count, ModelEvaluation.projectionPictures)
+    var sample: [Float] = []
+    sample.reserveCapacity(fitted * width)
+    for row in 0..<fitted {
+      let first = row * count / fitted * width
+      sample += roots[first..<first + width]
+    }
+    let projection = try WhitenedProjection(
+      fittedTo: [WhitenedProjection.Block(features: sample, width: width, weight: 1)],
+      dimension: min(ModelEvaluation.projectionDimension, max(2, fitted / 2)), threads: threads)
+    return (
+      projection(roots, width: width, threads: threads),
+      projection(judged.map { $0.squareRoot() }, width: width, threads: threads),
+      projection.dimension
+    )
+  }
+
+  /// The pictures that the projection of patches is fitted to, at most, and its components.
+  private static let (projectionPictures, projectionDimension) = (2048, 256)
 
   /// A picture as baselines see it, `[side, side, channels]`, values 0…1.
   private func square(of picture: Int) throws -> [Float] {

@@ -10,6 +10,8 @@ public struct EvaluationReport: Sendable, Hashable, Codable {
     case imageStatistics = "image_statistics"
     /// `WhitenedPatches`.
     case whitenedPatches = "whitened_patches"
+    /// The square roots of those, by a `WhitenedProjection`.
+    case projectedPatches = "projected_patches"
 
     /// The name for people.
     public var title: String {
@@ -18,6 +20,7 @@ public struct EvaluationReport: Sendable, Hashable, Codable {
       case .randomNetwork: "the random network"
       case .imageStatistics: "image statistics"
       case .whitenedPatches: "whitened patches"
+      case .projectedPatches: "patches, projected"
       }
     }
   }

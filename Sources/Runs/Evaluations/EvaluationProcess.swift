@@ -17,6 +17,7 @@ public protocol EvaluationProcess: Sendable {
 ///
 /// Its standard input stays open for as long as this object lives, so that it leaves where the service dies.
 public final class EvaluationCommandProcess: EvaluationProcess {
+  /// What the process reports; ends when it has ended.
   public let messages: AsyncStream<EvaluationMessage>
   private let process: Process
   private let input = Pipe()
@@ -48,6 +49,7 @@ public final class EvaluationCommandProcess: EvaluationProcess {
     }
   }
 
+  /// Asks the process to end, by SIGTERM; it is killed where it does not.
   public func askToStop() {
     guard process.isRunning else { return }
     process.terminate()
@@ -59,6 +61,7 @@ public final class EvaluationCommandProcess: EvaluationProcess {
     }
   }
 
+  /// What it wrote to standard error, its end at least.
   public func lastWords() async -> String { words.withLock { $0 } }
 
   private func read(

@@ -62,6 +62,9 @@ public actor EvaluationQueue: EvaluationControl {
 
   // MARK: Requests
 
+  /// Puts an evaluation at the end of the queue.
+  ///
+  /// - Throws: `EvaluationControlError` where too many wait or the queue has ended, `FileSystemError` where it cannot be stored.
   public func create(_ submission: EvaluationSubmission) async throws -> EvaluationRecord {
     guard !isEnding else { throw EvaluationControlError.shuttingDown }
     guard waiting.count < limits.waiting else {
@@ -78,12 +81,16 @@ public actor EvaluationQueue: EvaluationControl {
     return records[record.id] ?? record
   }
 
+  /// The evaluation of an id.
+  ///
+  /// - Throws: `EvaluationControlError` where there is none.
   public func record(_ id: Identifier) throws -> EvaluationRecord {
     forgetRemovedRuns()
     guard let record = records[id] else { throw EvaluationControlError.notFound(id) }
     return record
   }
 
+  /// At most `limit` evaluations, of one run where it is given, the newest first, from the one after `after` on.
   public func page(run: Identifier?, limit: Int, after: Identifier?) -> (
     records: [EvaluationRecord], hasMore: Bool
   ) {
@@ -94,6 +101,9 @@ public actor EvaluationQueue: EvaluationControl {
     return (Array(found.prefix(limit)), found.count > limit)
   }
 
+  /// Cancels an evaluation that waits or is under way, or removes one that is over: nil then.
+  ///
+  /// - Throws: `EvaluationControlError` where there is none, `FileSystemError` where it cannot be removed.
   public func cancel(_ id: Identifier) async throws -> EvaluationRecord? {
     var record = try record(id)
     if record.state.isOver {
