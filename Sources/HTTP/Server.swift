@@ -105,6 +105,8 @@ public final class Server: Sendable {
     let loop = part.loop
     await withCheckedContinuation { drained in
       loop.run {
+        // Whoever is connected but not yet accepted is told as everybody else is, with an end instead of a reset.
+        part.listener.value.acceptWaiting()
         part.listener.value.close()
         let waiting = DrainWait(drained)
         loop.connectionClosed = { if loop.connectionCount == 0 { waiting.finish() } }

@@ -46,6 +46,9 @@ final class Listener {
     _ = loop.addListener(descriptor)
   }
 
+  /// Takes the connections that wait in the kernel's queue, on the loop's thread: closing the socket would reset them.
+  func acceptWaiting() { accept() }
+
   /// Stops accepting for good.
   func close() {
     guard open, descriptor >= 0 else { return }
