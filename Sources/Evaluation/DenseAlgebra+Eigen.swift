@@ -2,6 +2,22 @@ internal import COpenBLAS
 import Tensors
 
 extension DenseAlgebra {
+  /// f(A) of a symmetric matrix A `[size, size]`: the matrix with its eigenvectors and f of its eigenvalues.
+  func function(
+    _ f: (Double) -> Double, of matrix: [Double], size: Int
+  ) -> [Double] {
+    let (values, vectors) = symmetricEigen(matrix, size: size)
+    var scaled = vectors
+    for row in 0..<size {
+      let factor = f(values[row])
+      for column in 0..<size { scaled[row * size + column] *= factor }
+    }
+    var result = [Double](repeating: 0, count: size * size)
+    product(
+      vectors, transposed: true, scaled, rows: size, columns: size, inner: size, into: &result)
+    return result
+  }
+
   /// `gram` ← `gram` + A · Aᵀ of A `[rows, columns]`; both triangles are written.
   func addGram(_ a: [Double], rows: Int, columns: Int, to gram: inout [Double]) {
     precondition(a.count == rows * columns && gram.count == rows * rows)

@@ -75,17 +75,11 @@ public struct PatchFilters: Sendable, Hashable {
     var covariance = [Double](repeating: 0, count: size * size)
     algebra.product(
       centred, transposed: true, centred, rows: size, columns: size, inner: rows, into: &covariance)
-    let (values, vectors) = algebra.symmetricEigen(covariance.map { $0 / Double(rows) }, size: size)
-    let floor = values.reduce(0, +) / Double(size) * regularisation
-    var scaled = vectors
-    for row in 0..<size {
-      let factor = 1 / (max(0, values[row]) + floor).squareRoot()
-      for column in 0..<size { scaled[row * size + column] *= factor }
-    }
-    var result = [Double](repeating: 0, count: size * size)
-    algebra.product(
-      vectors, transposed: true, scaled, rows: size, columns: size, inner: size, into: &result)
-    return result
+    for index in covariance.indices { covariance[index] /= Double(rows) }
+    // The mean eigenvalue is the mean of the diagonal.
+    let trace = (0..<size).reduce(0) { $0 + covariance[$1 * size + $1] }
+    let floor = trace / Double(size) * regularisation
+    return algebra.function({ 1 / (max(0, $0) + floor).squareRoot() }, of: covariance, size: size)
   }
 
   /// The deviation of each filter's product with the patches.

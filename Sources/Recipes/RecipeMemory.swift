@@ -26,7 +26,8 @@ extension EncoderConfiguration {
     return elements * 4 + 256 << 20
   }
 
-  private func recorded(imageSize: Int, channels: Int) -> NetworkScope {
+  /// The encoder for one picture, recorded to be looked at.
+  func recorded(imageSize: Int, channels: Int) -> NetworkScope {
     let scope = NetworkScope(Recorder(), name: "", mode: .inference)
     let picture = scope.recorder.input("picture", [1, channels, imageSize, imageSize])
     _ = network.record(picture, in: scope.module("encoder"))

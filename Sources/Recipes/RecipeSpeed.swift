@@ -25,11 +25,8 @@ extension Recipe {
 extension EncoderConfiguration {
   /// Multiplications of all convolutions for one view of one picture.
   fileprivate func convolutionMultiplications(imageSize: Int, channels: Int) -> Int {
-    let scope = NetworkScope(Recorder(), name: "", mode: .inference)
     let side = max(imageSize, network.leastSide)
-    let picture = scope.recorder.input("picture", [1, channels, side, side])
-    _ = network.record(picture, in: scope.module("encoder"))
-    let graph = scope.recorder.graph
+    let graph = recorded(imageSize: side, channels: channels).recorder.graph
     return graph.nodes.reduce(0) { count, node in
       guard case .convolution = node.operation else { return count }
       // Each output element is a sum over the elements of one filter.

@@ -115,15 +115,7 @@ private func whiteningSquared(_ units: [Double], size: Int, _ algebra: DenseAlge
   let count = units.count / size
   algebra.product(
     units, transposed: true, units, rows: size, columns: size, inner: count, into: &covariance)
-  let (values, vectors) = algebra.symmetricEigen(
-    covariance.map { $0 / Double(count) }, size: size)
-  var scaled = vectors
-  for row in 0..<size {
-    let factor = 1 / (max(0, values[row]) + WhitenedPatches.regularisation)
-    for i in 0..<size { scaled[row * size + i] *= factor }
-  }
-  var result = [Double](repeating: 0, count: size * size)
-  algebra.product(
-    vectors, transposed: true, scaled, rows: size, columns: size, inner: size, into: &result)
-  return result
+  return algebra.function(
+    { 1 / (max(0, $0) + WhitenedPatches.regularisation) },
+    of: covariance.map { $0 / Double(count) }, size: size)
 }
