@@ -96,11 +96,11 @@ public final class EmbeddingEncoder {
   public func represent(_ prepared: [Float], afterEachStep: (Int) -> Void = { _ in }) throws
     -> [Float]
   {
-    program.write(channelsLast: prepared.span, to: EncoderRecording.picturesName)
     if hasHead {
-      let quadrants = EmbeddingHead.quadrants(
-        of: prepared, side: transform.side, channels: transform.channels)
-      program.write(channelsLast: quadrants.span, to: EncoderRecording.quadrantsName)
+      EncoderRecording.write(
+        prepared, withQuadrantsTo: program, side: transform.side, channels: transform.channels)
+    } else {
+      program.write(channelsLast: prepared.span, to: EncoderRecording.picturesName)
     }
     if let inspection = program.inspection {
       try inspection.run(afterEachStep: afterEachStep)

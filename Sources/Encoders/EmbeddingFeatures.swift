@@ -78,10 +78,8 @@ public final class EmbeddingFeatures {
       batch.reserveCapacity(batchSize * transform.elementCount)
       for index in first..<first + rows { batch += transform(try picture(index)) }
       batch += repeatElement(0, count: batchSize * transform.elementCount - batch.count)
-      program.write(channelsLast: batch.span, to: EncoderRecording.picturesName)
-      let quadrants = EmbeddingHead.quadrants(
-        of: batch, side: transform.side, channels: transform.channels)
-      program.write(channelsLast: quadrants.span, to: EncoderRecording.quadrantsName)
+      EncoderRecording.write(
+        batch, withQuadrantsTo: program, side: transform.side, channels: transform.channels)
       try program.run()
       for (block, name) in names.enumerated() {
         blocks[block] += program.read(name).prefix(rows * widths[block])

@@ -38,6 +38,15 @@ struct EncoderRecording {
       [EmbeddingHead.quadrants * batchSize, model.normalization.channels, side, side])
   }
 
+  /// Writes prepared pictures `[N, S, S, C]` to a program that takes their quadrants too.
+  static func write(
+    _ pictures: [Float], withQuadrantsTo program: any Program, side: Int, channels: Int
+  ) {
+    program.write(channelsLast: pictures.span, to: picturesName)
+    let quadrants = EmbeddingHead.quadrants(of: pictures, side: side, channels: channels)
+    program.write(channelsLast: quadrants.span, to: quadrantsName)
+  }
+
   /// Compiles what was recorded and writes the model's weights into it, and the tensors `head` under their names.
   ///
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if the graph does not compile.
