@@ -38,7 +38,9 @@ public struct OneDNNLowering: Lowering {
     let readers = graph.readers
     let layouts = try Layouts(graph, readers: readers, precision: precision, engine: engine)
     let aliases = Aliases(graph, readers: readers)
-    let plan = try MemoryPlan(graph, layouts, aliases)
+    let plan = try MemoryPlan(graph, aliases) { value throws(LoweringError) in
+      try layouts.description(of: value).byteCount
+    }
     guard plan.byteCount <= memoryLimitByteCount else {
       throw .outOfMemory(
         neededByteCount: plan.byteCount, limitByteCount: memoryLimitByteCount)

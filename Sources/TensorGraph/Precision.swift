@@ -7,4 +7,12 @@ public enum Precision: String, Hashable, Sendable, Codable, CaseIterable {
   /// Activations, their gradients and the convolutions' operands in 16 bits: the exponent of float32 and 7
   /// bits of fraction. Sums are float32.
   case bfloat16
+
+  /// Bytes of a number.
+  public var byteCount: Int {
+    switch self {
+    case .float32: 4
+    case .bfloat16: 2
+    }
+  }
 }

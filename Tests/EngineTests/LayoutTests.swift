@@ -57,15 +57,15 @@ import Testing
     let network = Network()
     let graph = network.recorder.graph
     let roles = Roles(graph, LayoutClasses(graph), graph.readers)
-    let expected: [(Tensor, Role, ck_type)] = [
-      (network.x, .picture, ck_bfloat16), (network.w, .parameter, ck_float32),
-      (network.y, .featureMap, ck_bfloat16), (network.means, .matrix, ck_float32),
-      (network.p, .parameter, ck_float32), (network.product, .matrix, ck_float32),
+    let expected: [(Tensor, Role, Precision)] = [
+      (network.x, .picture, .bfloat16), (network.w, .parameter, .float32),
+      (network.y, .featureMap, .bfloat16), (network.means, .matrix, .float32),
+      (network.p, .parameter, .float32), (network.product, .matrix, .float32),
     ]
     for (tensor, role, type) in expected {
       #expect(roles.role(of: tensor.value) == role, "\(tensor.value)")
-      #expect(role.elementType(activations: ck_bfloat16) == type, "\(role)")
-      #expect(role.elementType(activations: ck_float32) == ck_float32, "\(role)")
+      #expect(role.elementType(activations: .bfloat16) == type, "\(role)")
+      #expect(role.elementType(activations: .float32) == .float32, "\(role)")
     }
   }
 

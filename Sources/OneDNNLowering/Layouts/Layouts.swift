@@ -31,8 +31,10 @@ struct Layouts {
   private let graph: Graph
   private let classes: LayoutClasses
   let roles: Roles
-  /// The type of the elements of feature maps.
-  let activationType: ck_type
+  /// The number format of feature maps.
+  private let precision: Precision
+  /// The type of their elements.
+  var activationType: ck_type { precision.elementType }
   /// The layout of each class of values that is not row-major, by its representative.
   private var fixed: [Graph.Value: Storage] = [:]
   /// The kernel of each convolution, by node.
@@ -45,7 +47,7 @@ struct Layouts {
     self.graph = graph
     classes = LayoutClasses(graph)
     roles = Roles(graph, classes, readers)
-    activationType = precision == .bfloat16 ? ck_bfloat16 : ck_float32
+    self.precision = precision
     fixFeatureMaps(processor)
     let constants = constantWeights(readers)
     for index in graph.nodes.indices {
@@ -57,7 +59,7 @@ struct Layouts {
 
   /// How a value is stored.
   func storage(of value: Graph.Value) -> Storage {
-    let type = roles.role(of: value).elementType(activations: activationType)
+    let type = roles.role(of: value).elementType(activations: precision).elementType
     return fixed[classes.representative(value)] ?? .rowMajor(type)
   }
 

@@ -3,6 +3,16 @@ import COneDNN
 import TensorGraph
 import Tensors
 
+extension Precision {
+  /// The type of elements in this format.
+  var elementType: ck_type {
+    switch self {
+    case .float32: ck_float32
+    case .bfloat16: ck_bfloat16
+    }
+  }
+}
+
 /// How one value's elements are stored: their order and their type.
 enum Storage: Equatable {
   /// In the order of the logical shape, the last axis innermost.

@@ -1,22 +1,22 @@
-import TensorGraph
-import Tensors
-
 /// Which values share bytes: a function of the graph.
-struct Aliases {
+///
+/// It holds for a lowering whose kernels write in place where ``inPlace(_:)`` says so.
+public struct Aliases: Sendable {
   private let graph: Graph
   /// The last node that reads each value.
-  let liveness: Liveness
+  public let liveness: Liveness
   /// Variables whose bytes are donated to their next value, by that value's root.
-  private(set) var donors: [Graph.Value: Int] = [:]
+  public private(set) var donors: [Graph.Value: Int] = [:]
 
-  init(_ graph: Graph, readers: Graph.Readers) {
+  /// Who shares bytes in a graph.
+  public init(_ graph: Graph, readers: Graph.Readers) {
     self.graph = graph
     liveness = Liveness(graph, root: { Aliases.root($0, graph) })
     donateVariables(readers)
   }
 
   /// The value whose bytes `value` shares for certain: the operand of stopped gradients, else itself.
-  func root(_ value: Graph.Value) -> Graph.Value { Aliases.root(value, graph) }
+  public func root(_ value: Graph.Value) -> Graph.Value { Aliases.root(value, graph) }
 
   private static func root(_ value: Graph.Value, _ graph: Graph) -> Graph.Value {
     var value = value
@@ -27,11 +27,11 @@ struct Aliases {
   }
 
   /// Whether anything reads the value or it leaves the graph.
-  func isRead(_ value: Graph.Value) -> Bool { liveness.lastUse[root(value)] != nil }
+  public func isRead(_ value: Graph.Value) -> Bool { liveness.lastUse[root(value)] != nil }
 
   /// Whether the value needs bytes in the arena: leaves, stopped gradients and next values of donors have other bytes, and
   /// a gradient of a residual that nobody reads is never written.
-  func isInArena(_ value: Graph.Value) -> Bool {
+  public func isInArena(_ value: Graph.Value) -> Bool {
     guard root(value) == value, donors[value] == nil else { return false }
     switch graph.nodes[value.node].operation {
     case .input, .variable: return false
@@ -42,7 +42,7 @@ struct Aliases {
 
   /// Results that a node's kernel may write over an operand that dies there, in order of preference. Kernels that are not
   /// elementwise are listed where they read each element, for the last time, before they write it.
-  func inPlace(_ node: Int) -> [(result: Int, operand: Int)] {
+  public func inPlace(_ node: Int) -> [(result: Int, operand: Int)] {
     let inputs = graph.nodes[node].inputs
     switch graph.nodes[node].operation {
     case .batchNormalization: return [(0, 0)] + (inputs.count == 4 ? [(0, 3)] : [])
@@ -93,26 +93,26 @@ struct Aliases {
 
 extension Aliases: CustomStringConvertible {
   /// One line for each donation, in the order of the values.
-  var description: String {
+  public var description: String {
     donors.sorted { ($0.key.node, $0.key.result) < ($1.key.node, $1.key.result) }
       .map { "%\($0.key.node).\($0.key.result) takes over %\($0.value)" }.joined(separator: "\n")
   }
 }
 
 extension MemoryPlan {
-  /// Where the values of a graph lie in the arena, given their layouts and who shares bytes.
-  init(_ graph: Graph, _ layouts: Layouts, _ aliases: Aliases) throws(LoweringError) {
+  /// Where the values of a graph lie in the arena, given who shares bytes and how many bytes each value takes.
+  public init<Failure: Error>(
+    _ graph: Graph, _ aliases: Aliases, byteCount: (Graph.Value) throws(Failure) -> Int
+  ) throws(Failure) {
     var byteCounts: [Graph.Value: Int] = [:]
     for (index, node) in graph.nodes.enumerated() {
       for result in node.shapes.indices {
         let value = Graph.Value(node: index, result: result)
-        guard aliases.isInArena(value) else { continue }
-        byteCounts[value] = try layouts.description(of: value).byteCount
+        if aliases.isInArena(value) { byteCounts[value] = try byteCount(value) }
       }
     }
     self.init(
       graph,
-      .init(
-        byteCount: { byteCounts[$0] ?? 0 }, inPlace: aliases.inPlace, root: aliases.root))
+      .init(byteCount: { byteCounts[$0] ?? 0 }, inPlace: aliases.inPlace, root: aliases.root))
   }
 }

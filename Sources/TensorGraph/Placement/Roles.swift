@@ -1,9 +1,7 @@
-import CKernels
-import TensorGraph
 import Tensors
 
 /// What the values of one layout class are for. From it follow their element type and who chooses their layout.
-enum Role: String {
+public enum Role: String, Sendable {
   /// Parameters, and what is computed from them element by element: slots, gradients, averages. They are float32 in either
   /// precision. The first convolution that reads them chooses their layout.
   case parameter
@@ -11,25 +9,26 @@ enum Role: String {
   case picture
   /// Feature maps `[N,C,H,W]`, stored in the lowering's precision in the one layout of the whole network.
   case featureMap = "feature map"
-  /// Everything else: representations, projections, statistics, losses. They are row-major float32: of their operations
-  /// only the matrix product has a kernel for bfloat16.
+  /// Everything else: representations, projections, statistics, losses. They are float32: their precision matters,
+  /// and their size does not.
   case matrix
 
-  /// The type of the elements, where activations are stored as `activations`.
-  func elementType(activations: ck_type) -> ck_type {
+  /// The number format of the elements, where activations are stored as `activations`.
+  public func elementType(activations: Precision) -> Precision {
     switch self {
-    case .parameter, .matrix: ck_float32
+    case .parameter, .matrix: .float32
     case .picture, .featureMap: activations
     }
   }
 }
 
 /// The role of each layout class of a graph: a pure function of the graph.
-struct Roles {
+public struct Roles: Sendable {
   private let classes: LayoutClasses
   private var roles: [Graph.Value: Role] = [:]
 
-  init(_ graph: Graph, _ classes: LayoutClasses, _ readers: Graph.Readers) {
+  /// The roles of a graph's values.
+  public init(_ graph: Graph, _ classes: LayoutClasses, _ readers: Graph.Readers) {
     self.classes = classes
     for index in graph.nodes.indices {
       for parameter in Roles.parameters(graph, index) {
@@ -50,7 +49,10 @@ struct Roles {
     }
   }
 
-  func role(of value: Graph.Value) -> Role { roles[classes.representative(value)] ?? .matrix }
+  /// What a value is for.
+  public func role(of value: Graph.Value) -> Role {
+    roles[classes.representative(value)] ?? .matrix
+  }
 
   /// The values that a node tells to be parameters.
   private static func parameters(_ graph: Graph, _ index: Int) -> [Graph.Value] {

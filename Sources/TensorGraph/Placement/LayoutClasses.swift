@@ -1,12 +1,10 @@
-import TensorGraph
-import Tensors
-
 /// Which values must share one layout: elementwise kernels walk their operands and results side by side, and a variable
 /// takes over the bytes of its next value.
-struct LayoutClasses {
+public struct LayoutClasses: Sendable {
   private var parent: [Graph.Value: Graph.Value] = [:]
 
-  init(_ graph: Graph) {
+  /// The classes of a graph's values.
+  public init(_ graph: Graph) {
     for (index, node) in graph.nodes.enumerated() {
       let results = node.shapes.indices.map { Graph.Value(node: index, result: $0) }
       for result in results { parent[result] = result }
@@ -21,7 +19,7 @@ struct LayoutClasses {
   }
 
   /// The member that stands for all values of the same layout.
-  func representative(_ value: Graph.Value) -> Graph.Value {
+  public func representative(_ value: Graph.Value) -> Graph.Value {
     var value = value
     while let next = parent[value], next != value { value = next }
     return value

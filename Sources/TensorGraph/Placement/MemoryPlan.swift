@@ -109,7 +109,7 @@ public struct MemoryPlan: Sendable, Equatable {
 }
 
 /// The last reader of each value.
-public struct Liveness {
+public struct Liveness: Sendable {
   /// By the value's root. Outputs and assigned values live to the end of the graph.
   public private(set) var lastUse: [Graph.Value: Int] = [:]
 
