@@ -98,6 +98,10 @@ lint: ## format, layers, documents, tests' expectations, counts, scripts
 recipes: build ## find the recipe of runs of minutes (SETS="NAME=FOLDER …", WORK): hours, resumable
 	python3 Benchmarks/recipes/sweep.py $(foreach set,$(SETS),--set $(set)) --work $(or $(WORK),/tmp/byol-recipes) --output docs/benchmarks/recipes.md
 
+.PHONY: article
+article: build ## rerun a published claim, small (TABLE=target|predictor|batch|views|transfer, SET="NAME=FOLDER", OTHER, WORK): hours
+	python3 Benchmarks/article/article.py --table "$(TABLE)" --set "$(SET)" $(if $(OTHER),--other "$(OTHER)") --work $(or $(WORK),/tmp/byol-article) --output docs/article
+
 .PHONY: format
 format: ## format the Swift sources in place
 	swift format --in-place --parallel --recursive $(SOURCES)

@@ -17,16 +17,15 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-HOLD_OUT = 2000
+sys.path.insert(0, str(HERE.parent))
+
+import runs  # noqa: E402
 
 
 def arguments():
@@ -37,53 +36,11 @@ def arguments():
     parser.add_argument("--only", help="names of recipes, separated by commas")
     parser.add_argument("--minutes", default="1,3,9", help="the lengths, separated by commas")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--byol", default=str(ROOT / ".build/release/byol"))
+    parser.add_argument("--byol", default=runs.BYOL)
     parser.add_argument("--output", type=pathlib.Path, help="the table; by default WORK/table.md")
     o = parser.parse_args()
     o.lengths = [float(length) for length in o.minutes.split(",")]
     return o
-
-
-def split(name, source, work):
-    """The folder with `train` and `val`, of hard links; made once."""
-    folder = work / "sets" / name
-    if (folder / "made").exists():
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    classes = sorted(path for path in (pathlib.Path(source) / "train").iterdir() if path.is_dir())
-    files = {path.name: sorted(p for p in path.iterdir() if p.is_file()) for path in classes}
-    total = sum(len(f) for f in files.values())
-    if total == 0:
-        sys.exit(f"{source}/train has no pictures in folders of classes.")
-    every = max(6, -(-total // HOLD_OUT))
-    for label, paths in files.items():
-        for index, path in enumerate(paths):
-            place = folder / ("val" if index % every == 0 else "train") / label / path.name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.link(path, place)
-    (folder / "made").touch()
-    return folder
-
-
-def train(o, pictures, flags, minutes, seed, run):
-    shutil.rmtree(run, ignore_errors=True)
-    command = [o.byol, "train", "--pictures", str(pictures), "--output", str(run), "--seed", str(seed),
-               "--minutes", str(minutes), *flags]
-    began = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
-    return time.monotonic() - began
-
-
-def evaluate(o, run):
-    steps = sorted((int(p.name), p) for p in (run / "checkpoints").iterdir() if p.name.isdigit())
-    command = [o.byol, "evaluate", "--model", str(steps[-1][1] / "model.safetensors"), "--dataset",
-               str(run / "dataset"), "--protocols", "knn-20", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stderr[-2000:]}")
-    return steps[-1][0], json.loads(done.stdout)
 
 
 def key(result):
@@ -95,8 +52,8 @@ def measured(o, results, recipe, flags, name, folder, minutes, seed):
     if wanted in results:
         return results[wanted]
     run = o.work / "runs" / f"{recipe}-{name}-{minutes:g}-{seed}"
-    seconds = train(o, folder, flags, minutes, seed, run)
-    updates, report = evaluate(o, run)
+    seconds = runs.train(o.byol, folder, run, ["--seed", str(seed), "--minutes", str(minutes), *flags])
+    updates, report = runs.evaluate(o.byol, run, "knn-20")
     result = dict(zip(("recipe", "set", "minutes", "seed"), wanted))
     result |= {"seconds": round(seconds, 1), "updates": updates, "report": report}
     with open(o.work / "results.jsonl", "a") as file:
@@ -135,7 +92,7 @@ def cell(results):
 def table(o, sets, levels, results):
     lines = ["# Recipes of runs of minutes", "",
              f"k-NN (k = 20) of the embedding on a hold-out of the training pictures, in percent; {o.seeds} seed(s). "
-             f"{processor()}, {os.cpu_count()} processors, {time.strftime('%Y-%m-%d')}. Written by "
+             f"{runs.processor()}, {os.cpu_count()} processors, {time.strftime('%Y-%m-%d')}. Written by "
              "`Benchmarks/recipes/sweep.py`; run it again on your machine.", ""]
     for minutes, names in levels:
         lines += [f"## {minutes:g} minutes", "", "| recipe | " + " | ".join(sets) + " |", "|---" * (1 + len(sets)) + "|"]
@@ -151,13 +108,6 @@ def table(o, sets, levels, results):
     print(output.read_text())
 
 
-def processor():
-    for line in open("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
-
-
 def main():
     o = arguments()
     recipes = json.loads(o.recipes.read_text())
@@ -168,7 +118,7 @@ def main():
     sets = {}
     for text in o.sets:
         name, _, folder = text.partition("=")
-        sets[name] = split(name, folder, o.work)
+        sets[name] = runs.split(name, folder, o.work)
     path = o.work / "results.jsonl"
     results = {key(r): r for r in map(json.loads, path.read_text().splitlines())} if path.exists() else {}
     levels = []
