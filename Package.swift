@@ -59,7 +59,8 @@ let package = Package(
 
     // Learning.
     .target(
-      name: "Methods", dependencies: ["NeuralNetworks", "TensorGraph", "Tensors", "Images"]),
+      name: "Methods",
+      dependencies: ["NeuralNetworks", "TensorGraph", "Tensors", "Images", "Metrics"]),
     .target(
       name: "Recipes",
       dependencies: [
@@ -111,7 +112,7 @@ let package = Package(
       dependencies: [
         "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService", "Datasets",
         "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability", "Threads",
-        "Identifiers", "NeuralNetworks", "TensorGraph",
+        "Identifiers", "NeuralNetworks", "TensorGraph", "Encoders",
         .product(name: "Logging", package: "swift-log"),
       ]),
     // Its product is called `byol`; no folder differs from another's name in case only.
@@ -160,7 +161,11 @@ let package = Package(
       exclude: ["Fixtures"]),
     .testTarget(
       name: "RecipesTests",
-      dependencies: ["Recipes", "NeuralNetworks", "TensorGraph", "Images", "JSONTree"]),
+      dependencies: [
+        "Recipes", "Methods", "NeuralNetworks", "TensorGraph", "Tensors", "OneDNNLowering",
+        "Images",
+        "JSONTree",
+      ]),
     .testTarget(
       name: "EvaluationTests", dependencies: ["Evaluation", "Randomness", "Tensors"],
       exclude: ["Fixtures"]),

@@ -5,7 +5,7 @@ public import Durability
 /// A checkpoint is published by renaming a folder that is complete and flushed, so a reader sees all
 /// of it or nothing. Names that begin with a dot are checkpoints being written or removed; a crash
 /// may leave them behind, and `removeLeftovers` takes them away. A file `pinned-<step>` beside the folders keeps
-/// that checkpoint from retention.
+/// that checkpoint from retention, and `best.json` the one that it names.
 public struct CheckpointFolder: Sendable {
   /// The file of everything an update changes.
   public static let stateFileName = "state.safetensors"
@@ -48,7 +48,7 @@ public struct CheckpointFolder: Sendable {
 // MARK: - Publishing
 
 extension CheckpointFolder {
-  /// Writes a checkpoint, makes it durable, publishes it, and removes all but the newest few and the pinned ones.
+  /// Writes a checkpoint, makes it durable, publishes it, and removes all but the newest few, the pinned ones and the best.
   ///
   /// A checkpoint of the same step that reads back is kept as it is: the same step of the same run
   /// holds the same bits.
@@ -111,11 +111,13 @@ extension CheckpointFolder {
     try fileSystem.removeAll(aside)
   }
 
-  /// Removes all but the newest checkpoints and the pinned ones.
+  /// Removes all but the newest checkpoints, the pinned ones and the best.
   ///
-  /// - Throws: `CheckpointError.fileSystem`; the newest and the pinned are untouched.
+  /// - Throws: `CheckpointError.fileSystem`; those are untouched.
   public func retain(last count: Int) throws(CheckpointError) {
-    for step in try steps().dropLast(count) where try !isPinned(step) {
+    let best = try best()?.step
+    for step in try steps().dropLast(count) where step != best {
+      guard try !isPinned(step) else { continue }
       do throws(FileSystemError) {
         try removeUnpinned(step: step)
       } catch {

@@ -1,10 +1,13 @@
 import ArgumentParser
+import Checkpoints
 import Durability
 import Foundation
 import JSONTree
 import Recipes
+import Training
 
-/// The folder of a run on a terminal: `dataset/`, `recipe.json`, `pictures.json`, `checkpoints/`.
+/// The folder of a run on a terminal: `dataset/`, `recipe.json`, `pictures.json`, `initial.safetensors`, `checkpoints/`,
+/// `best/`.
 struct OutputFolder {
   let path: String
   var fileSystem: any FileSystem = DiskFileSystem()
@@ -94,6 +97,45 @@ extension OutputFolder {
       return recipe
     } catch let problems as RecipeProblems {
       throw refusal(problems.sentences)
+    }
+  }
+
+  /// Keeps the weights that the run begins with beside its recipe; `nil` for random ones.
+  ///
+  /// - Throws: an exit code, after a sentence, where they do not fit the recipe, or a run that has begun began with others.
+  func begin(with file: String?, recipe: Recipe) throws {
+    let kept = "\(path)/\(InitialWeights.fileName)"
+    guard let file else {
+      if !hasCheckpoint { try writing { try fileSystem.removeAll(kept) } }
+      return
+    }
+    let bytes = try Self.weights(file)
+    if hasCheckpoint {
+      guard let before = try? fileSystem.read(kept), before == bytes else {
+        throw refusal(
+          "The run in \(path) did not begin with --init-from \(file); leave the flag out, or choose another --output."
+        )
+      }
+      return
+    }
+    try requireFit(of: file, to: recipe)
+    try writing { try fileSystem.replaceFile(kept, with: bytes) }
+  }
+
+  /// - Throws: an exit code, after a sentence, where the weights of a file are not those of the recipe's encoder.
+  func requireFit(of file: String, to recipe: Recipe) throws {
+    do {
+      _ = try InitialWeights(Safetensors(reading: file), for: recipe)
+    } catch {
+      throw refusal("--init-from \(file): \(error)")
+    }
+  }
+
+  private static func weights(_ file: String) throws -> [UInt8] {
+    do throws(FileSystemError) {
+      return try DiskFileSystem().read(file)
+    } catch {
+      throw refusal("--init-from \(file) cannot be read: \(error.reason).")
     }
   }
 

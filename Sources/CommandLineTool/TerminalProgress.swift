@@ -57,7 +57,7 @@ struct TerminalProgress {
     let left = Double((recipe.totalSteps - step) * recipe.batchSize) / max(speed, 1e-9)
     return
       "step \(step)/\(recipe.totalSteps)  epoch \(recipe.epoch(step: max(0, step - 1)) + 1)/\(recipe.epochs)"
-      + "  loss \(fixed(metrics?[RunFigures.loss], 4))  cosine \(fixed(metrics?[RunFigures.cosine], 4))"
+      + "  loss \(fixed(metrics?["loss"], 4))  cosine \(fixed(metrics?["cosine"], 4))"
       + "  \(fixed(speed, 1)) img/s  \(speed > 0 ? duration(left) : "?") left"
   }
 

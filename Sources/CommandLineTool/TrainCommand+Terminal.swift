@@ -1,8 +1,10 @@
 import ArgumentParser
 import Datasets
 import Durability
+import Encoders
 import Foundation
 import Metrics
+import NeuralNetworks
 import Recipes
 import Tensors
 import Training
@@ -19,7 +21,10 @@ extension TrainCommand {
     try folder.make()
     let lock = try folder.lock()
     let pack = try pack(source, pictures: pictures, folder)
+    let encoder = try initFrom.flatMap(encoder)
     let frozen = try folder.recipe(request) { request in
+      var request = request
+      if let encoder { request.adopt(encoder) }
       let (dataset, machine) = (
         DatasetSize(trainingPicturesOf: pack),
         Machine.size(Machine.threads(threads), on: engine.engine)
@@ -29,9 +34,12 @@ extension TrainCommand {
         resolved = try request.resolve(
           dataset: dataset, machine: machine, picturesPerSecond: { _ in speed })
       }
+      // Before the recipe is kept: a start that is refused leaves none behind.
+      if let initFrom { try folder.requireFit(of: initFrom, to: resolved.recipe) }
       resolved.warnings.forEach(say)
       return resolved.recipe
     }
+    try folder.begin(with: initFrom, recipe: frozen)
     say(frozen.sentence)
     let progress = TerminalProgress(recipe: frozen)
     let worker = TrainingWorker(
@@ -41,6 +49,17 @@ extension TrainCommand {
     // The worker takes the same lock, which a second descriptor of this process could not get.
     lock.release()
     try worker.run(pack: pack, isAskedToStop: { stop.isAsked }, report: progress.show)
+  }
+
+  /// The encoder that a file of weights says it has; nil for a file of others, which does not say.
+  private func encoder(_ file: String) throws -> EncoderConfiguration? {
+    do {
+      return try EncoderModel(reading: file).encoder
+    } catch is EncoderModelError {
+      return nil
+    } catch {
+      throw refusal("--init-from \(file): \(error)")
+    }
   }
 
   /// Training pictures per second, measured with a few updates.

@@ -45,8 +45,10 @@ extension TrainCommand {
   private func failureCode(_ error: any Error) -> String {
     switch error {
     case TrainingError.lossNotFinite, TrainingError.stateNotFinite: "loss_not_finite"
+    case TrainingError.collapsed: "collapsed"
     case TrainingError.engine(LoweringError.outOfMemory(_, _)), is MemoryLimitExceeded:
       "out_of_memory"
+    case is InitialWeightsError: "initial_weights"
     case is TrainingError: "engine"
     case is PackError: "dataset_unreadable"
     case is CheckpointError: "checkpoint"

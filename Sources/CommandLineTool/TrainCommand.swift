@@ -35,6 +35,12 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "The folder of the run; made if it is missing.")
   var output: String?
 
+  @Option(
+    help:
+      "Begin with the encoder of this model file, or of a safetensors file with torchvision's names, instead of at random."
+  )
+  var initFrom: String?
+
   @OptionGroup var recipe: RecipeOptions
 
   @Option(help: "What computes; reference is slow, for comparisons.")

@@ -1,4 +1,5 @@
 public import Images
+public import Metrics
 import NeuralNetworks
 public import TensorGraph
 
@@ -36,6 +37,20 @@ public struct BYOL: Method {
     case fixed
     /// The online network itself, through which no gradient flows there.
     case online
+  }
+
+  /// The loss, and the cosine of predictions and projections.
+  public var metrics: [Metric] {
+    [
+      terms.isEmpty
+        ? .loss(
+          "BYOL's symmetrised loss; 4 means that the views do not agree at all. Falling is good; near 0 at once is a collapse.",
+          minimum: 0, maximum: 8)
+        : .loss(
+          "BYOL's symmetrised loss and the weighted terms that keep projections apart. Falling is good."
+        ),
+      .cosine("Mean cosine of the prediction of one view and the projection of the other."),
+    ]
   }
 
   /// The method with the settings of a recipe.

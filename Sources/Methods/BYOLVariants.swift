@@ -1,4 +1,5 @@
 public import Images
+public import Metrics
 public import TensorGraph
 
 // The ablations of Grill et al. 2020 that change what is predicted, or by what: each is BYOL but for one thing.
@@ -24,6 +25,8 @@ public struct FixedTarget: Method {
 
   /// BYOL's views.
   public var views: [ViewSpecification] { method.views }
+  /// BYOL's metrics.
+  public var metrics: [Metric] { method.metrics }
 
   /// Records BYOL's losses against the fixed network.
   public func record(_ views: [Tensor], in update: inout UpdateRecording) {
@@ -54,6 +57,8 @@ public struct NoMovingAverage: Method {
 
   /// BYOL's views.
   public var views: [ViewSpecification] { method.views }
+  /// BYOL's metrics.
+  public var metrics: [Metric] { method.metrics }
 
   /// Records BYOL's losses against the online network's own projections.
   public func record(_ views: [Tensor], in update: inout UpdateRecording) {
@@ -81,6 +86,8 @@ public struct MeanTeacher: Method {
 
   /// BYOL's views.
   public var views: [ViewSpecification] { method.views }
+  /// BYOL's metrics.
+  public var metrics: [Metric] { method.metrics }
 
   /// Records BYOL's losses with projections in place of predictions.
   public func record(_ views: [Tensor], in update: inout UpdateRecording) {

@@ -1,4 +1,5 @@
 public import Images
+public import Metrics
 public import NeuralNetworks
 public import TensorGraph
 
@@ -18,6 +19,8 @@ public protocol Method: Sendable {
   init(_ settings: MethodSettings)
   /// The views of each picture, in the order in which `record` takes them; at least one.
   var views: [ViewSpecification] { get }
+  /// What it reports of every update: `loss` first, then the figures of `record` in their order.
+  var metrics: [Metric] { get }
   /// Records the networks and the losses of one update.
   ///
   /// - Parameters:

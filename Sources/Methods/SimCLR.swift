@@ -1,4 +1,5 @@
 public import Images
+public import Metrics
 import NeuralNetworks
 public import TensorGraph
 
@@ -21,6 +22,15 @@ public struct SimCLR: Method {
   private let encoder: any Encoder
   private let projector: MLP
   private let temperature: Float
+
+  /// The loss, and the cosine of the views of a picture.
+  public var metrics: [Metric] {
+    [
+      .loss(
+        "NT-Xent; at first near the logarithm of the number of views in a batch. Falling is good."),
+      .cosine("Mean cosine of the projections of two views of a picture."),
+    ]
+  }
 
   /// The method with the settings of a recipe.
   public init(_ settings: MethodSettings) {

@@ -1,4 +1,5 @@
 public import Images
+public import Metrics
 import NeuralNetworks
 public import TensorGraph
 
@@ -20,6 +21,16 @@ public struct SimSiam: Method {
   private let encoder: any Encoder
   private let projector: MLP
   private let predictor: MLP
+
+  /// The loss, and the cosine of predictions and projections.
+  public var metrics: [Metric] {
+    [
+      .loss(
+        "1 less the mean cosine of prediction and projection. Falling is good; near 0 at once is a collapse.",
+        minimum: 0, maximum: 2),
+      .cosine("Mean cosine of the prediction of one view and the projection of the other."),
+    ]
+  }
 
   /// The method with the settings of a recipe.
   public init(_ settings: MethodSettings) {

@@ -1,4 +1,5 @@
 import Images
+import Metrics
 public import NeuralNetworks
 public import TensorGraph
 import Tensors
@@ -23,6 +24,8 @@ public struct Update: Sendable {
   /// another. Every value is a vector here, in row-major order of its shape in `graph`: optimizers and averages work
   /// element by element, or on norms.
   public let application: Graph?
+  /// θ: what the optimizer changes.
+  public let learned: [Parameter]
   /// Every variable with its first value's distribution: θ, what follows it, their statistics, the optimizer's slots.
   public let variables: [Parameter]
   /// The names of the inputs that take the views.
@@ -86,13 +89,20 @@ public struct Update: Sendable {
     variables =
       recording.online.parameters + (recording.averages + recording.fixed).flatMap(\.parameters)
       + slots
+    learned = recording.online.learned.map(\.parameter)
     hasTau = recording.tau != nil
     hasTermWeight = recording.termWeightInput != nil
     figures = recording.figures
+    precondition(
+      [Update.lossName] + figures.map(\.name) == method.metrics.map(\.name),
+      "The figures of \(type(of: method).name) are not those that it declares.")
   }
 }
 
 extension Update {
+  /// Whether a variable is what the optimizer keeps beside a parameter.
+  public func isSlot(_ variable: Parameter) -> Bool { rule.slotNames.contains(variable.network) }
+
   /// The name of a parameter's gradient: of the output of `graph` and the input of `application`, where the update is split.
   public static func gradientName(of parameter: String) -> String { "gradient of \(parameter)" }
 }

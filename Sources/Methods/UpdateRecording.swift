@@ -81,6 +81,8 @@ public struct UpdateRecording {
   public mutating func represent(_ representation: Tensor) { self.representation = representation }
 
   /// Reports `offset + factor · tensor` with every update; without a tensor, of the sum of the losses.
+  ///
+  /// The name is that of one of the method's `metrics`, in their order.
   public mutating func report(
     _ name: String, _ tensor: Tensor? = nil, factor: Double = 1, offset: Double = 0
   ) {

@@ -1,4 +1,5 @@
 public import Images
+public import Metrics
 import NeuralNetworks
 public import TensorGraph
 
@@ -22,6 +23,16 @@ public struct VICReg: Method {
   public let views: [ViewSpecification]
   private let encoder: any Encoder
   private let projector: MLP
+
+  /// The loss, and the cosine of the views of a picture.
+  public var metrics: [Metric] {
+    [
+      .loss(
+        "25 times the distance of a picture's views, 25 times the variance that is missing, and the covariance. "
+          + "Falling is good.", minimum: 0),
+      .cosine("Mean cosine of the projections of two views of a picture."),
+    ]
+  }
 
   /// The method with the settings of a recipe.
   public init(_ settings: MethodSettings) {

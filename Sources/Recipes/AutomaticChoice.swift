@@ -53,7 +53,10 @@ enum AutomaticChoice {
     while candidate.batchSize > leastBatch {
       let fitsDataset =
         candidate.batchSize * RecipeLimits.batchesInDataset <= situation.dataset.pictures
-      if fitsDataset && situation.trainingByteCount(candidate) <= room { break }
+      // A contradiction is reported when the recipe is whole; there is no update then whose memory could be counted.
+      let fitsMemory =
+        candidate.recordingConflict != nil || situation.trainingByteCount(candidate) <= room
+      if fitsDataset && fitsMemory { break }
       candidate.batchSize /= 2
     }
     return candidate.batchSize
@@ -78,7 +81,7 @@ enum AutomaticChoice {
 
   /// The updates that fit into the minutes; 0 where none were given.
   static func updates(_ recipe: Recipe, _ situation: RecipeSituation) -> Int {
-    guard recipe.minutes > 0 else { return 0 }
+    guard recipe.minutes > 0, recipe.recordingConflict == nil else { return 0 }
     let pictures = situation.picturesPerSecond(recipe) * 60 * recipe.minutes * updatesShareOfRun
     return min(1_000_000_000, max(1, Int(pictures / Double(recipe.batchSize))))
   }

@@ -56,6 +56,14 @@ public struct Recipe: Hashable, Sendable {
     case whitened
   }
 
+  /// What happens when the representation has collapsed.
+  public enum OnCollapse: String, Hashable, Sendable, Codable, CaseIterable {
+    /// The run goes on; its status says so.
+    case proceed = "continue"
+    /// The run fails, with its last checkpoint kept.
+    case stop
+  }
+
   /// What an update keeps in memory.
   public enum Memory: String, Hashable, Sendable, Codable, CaseIterable {
     /// Every activation that a gradient reads.
@@ -143,6 +151,12 @@ public struct Recipe: Hashable, Sendable {
   public var checkpointEverySteps = 0
   /// A checkpoint is written when this many seconds have passed since the last.
   public var checkpointEverySeconds = 1.0
+  /// Newest checkpoints that are kept.
+  public var keepCheckpoints = 2
+  /// Checkpoints between two that are judged on a part of the training pictures; 0 for none.
+  public var evaluateEvery = 0
+  /// What happens when the representation has collapsed.
+  public var onCollapse = OnCollapse.proceed
   /// The number format of activations; weights and statistics are always float32.
   public var precision = Precision.float32
   /// What an update keeps in memory; the results do not depend on it.

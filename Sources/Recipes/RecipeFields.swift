@@ -6,8 +6,10 @@ import NeuralNetworks
 extension RecipeField {
   /// Every field that can be asked for, each after those that its default depends on.
   public static let all: [RecipeField] =
-    [preset, seed, method, minutes] + encoder + sides + heads + computation + length + optimization
-    + target + separation + augmentations + checkpoints
+    [preset, seed, method, minutes] + encoder + sides + heads + computation + separation + [
+      optimizer
+    ]
+    + length + optimization + target + augmentations + checkpoints
 
   private static let preset = choice(
     "preset", \.preset,
@@ -191,14 +193,15 @@ extension RecipeField {
       }),
   ]
 
+  private static let optimizer = choice(
+    "optimizer", \.optimizer,
+    Description(
+      label: "Optimizer",
+      sentence: "How gradients are applied: LARS, SGD with momentum, or AdamW.",
+      automatic: "lars; adamw with small", decidesSpeed: true),
+    choose: { $1.preset($0).optimizer })
+
   private static let optimization: [RecipeField] = [
-    choice(
-      "optimizer", \.optimizer,
-      Description(
-        label: "Optimizer",
-        sentence: "How gradients are applied: LARS, SGD with momentum, or AdamW.",
-        automatic: "lars; adamw with small", decidesSpeed: true),
-      choose: { $1.preset($0).optimizer }),
     number(
       "base_learning_rate", \.baseLearningRate, 1e-6...100,
       Description(
@@ -335,6 +338,31 @@ extension RecipeField {
         sentence: "A checkpoint is written when this long has passed since the last.",
         automatic: "120"),
       choose: { _, _ in AutomaticChoice.checkpointEverySeconds }),
+    number(
+      "keep_checkpoints", \.keepCheckpoints, 1...1000,
+      Description(
+        label: "Checkpoints kept", unit: "checkpoints",
+        sentence:
+          "The newest checkpoints that are kept, beside the best one and those that are pinned.",
+        automatic: "2"),
+      whereAbsent: 2, choose: { _, _ in 2 }),
+    number(
+      "evaluate_every", \.evaluateEvery, 0...1_000_000,
+      Description(
+        label: "Evaluated checkpoints", unit: "checkpoints",
+        sentence:
+          "Each time this many checkpoints are written, the last is judged on a fixed part of the training pictures, "
+          + "for a curve of quality and the best checkpoint; 0 for never. The last checkpoint of a run is always judged.",
+        automatic: "1"),
+      whereAbsent: 0, choose: { _, _ in 1 }),
+    choice(
+      "on_collapse", \.onCollapse,
+      Description(
+        label: "On a collapse",
+        sentence:
+          "What happens when the representation has collapsed: continue, or stop with the last checkpoint kept.",
+        automatic: "continue"),
+      whereAbsent: .proceed, choose: { _, _ in .proceed }),
   ]
 }
 

@@ -1,43 +1,39 @@
-public import NeuralNetworks
-import TensorGraph
+import Images
+import Methods
+import NeuralNetworks
+public import TensorGraph
 import Tensors
 
-extension EncoderConfiguration {
-  /// Weights of the convolutions and scales and offsets of the batch norms, for pictures of so many channels.
-  public func parameterCount(channels: Int) -> Int {
-    recorded(imageSize: network.leastSide, channels: channels).learned
-      .reduce(0) { $0 + $1.parameter.shape.elementCount }
-  }
+extension Recipe {
+  /// Batches of views in memory: one in use, the others rendered ahead.
+  public static let batchesOfViews = 3
+  /// What a training process holds besides: libraries, threads, the kernels' scratchpads. Bytes.
+  private static let processByteCount = 96 << 20
 
-  /// Outputs of all convolutions for one view of one picture, in elements.
-  ///
-  /// Every convolution's output is kept for the gradients, and so is what batch norm makes of it.
-  func convolutionOutputCount(imageSize: Int) -> Int {
-    recorded(imageSize: imageSize, channels: 3).recorder.graph.nodes.reduce(0) { count, node in
-      guard case .convolution = node.operation else { return count }
-      return count + node.shapes[0].elementCount
-    }
-  }
+  /// What one update takes, counted on its graph: nothing is compiled.
+  public var updateSize: ProgramSize { ProgramSize(update.graph, precision: precision) }
 
-  /// An estimate of what a training process needs, in bytes: the activations of the online
-  /// network's two views, and 256 MiB for weights, optimizer, target and pictures.
-  func trainingByteCount(imageSize: Int, batchSize: Int) -> Int {
-    let elements = convolutionOutputCount(imageSize: imageSize) * 2 * 2 * batchSize
-    return elements * 4 + 256 << 20
-  }
-
-  /// The encoder for one picture, recorded to be looked at.
-  func recorded(imageSize: Int, channels: Int) -> NetworkScope {
-    let scope = NetworkScope(Recorder(), name: "", mode: .inference)
-    let picture = scope.recorder.input("picture", [1, channels, imageSize, imageSize])
-    _ = network.record(picture, in: scope.module("encoder"))
-    return scope
+  /// The memory of a training process in bytes, counted on the graph of an update: the program, the batches of views, and
+  /// the copy of the state of which a checkpoint is written.
+  public var trainingByteCount: Int {
+    let update = update
+    let pixels = learning.views.reduce(0) { $0 + $1.side * $1.side }
+    return Recipe.processByteCount + ProgramSize(update.graph, precision: precision).byteCount
+      + Recipe.batchesOfViews * batchSize * channels * pixels * Precision.float32.byteCount
+      + update.stateByteCount
   }
 }
 
-extension Recipe {
-  /// An estimate of what a training process needs, in bytes, from the sizes of the encoder's feature maps.
-  public var estimatedTrainingByteCount: Int {
-    encoder.trainingByteCount(imageSize: imageSize, batchSize: batchSize)
+extension Update {
+  /// Bytes of everything that an update changes.
+  var stateByteCount: Int { byteCount(of: variables) }
+
+  /// Bytes of the online encoder with its statistics.
+  var encoderByteCount: Int {
+    byteCount(of: variables.filter { $0.network == "online" && $0.module == "encoder" })
+  }
+
+  private func byteCount(of parameters: [Parameter]) -> Int {
+    parameters.reduce(0) { $0 + $1.shape.elementCount } * Precision.float32.byteCount
   }
 }

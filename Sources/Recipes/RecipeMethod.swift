@@ -21,12 +21,12 @@ extension Recipe {
   public var learning: any Method { method.method(methodSettings) }
 
   /// The update of the recipe's method as a graph; recording it computes nothing.
-  public var update: Update { update(isSplit: false) }
+  public var update: Update { update(of: batchSize, isSplit: false) }
 
-  /// The same, as a whole or split between the gradients and the optimizer.
-  public func update(isSplit: Bool) -> Update {
+  /// The same for a share of the batch, as a whole or split between the gradients and the optimizer.
+  public func update(of pictures: Int, isSplit: Bool) -> Update {
     Update(
-      learning, batchSize: batchSize, channels: channels, isLean: memory == .lean,
+      learning, batchSize: pictures, channels: channels, isLean: memory == .lean,
       isSplit: isSplit, rule: optimizerRule,
       rateFactor: { $0.module == "predictor" ? predictorRate : 1 })
   }

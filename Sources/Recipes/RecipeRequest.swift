@@ -1,4 +1,5 @@
 public import JSONTree
+public import NeuralNetworks
 
 /// What a caller asks of a run: a value for some fields of `RecipeField.all`; the others are `auto`, left to the preset,
 /// the dataset and the machine. Resolved into a `Recipe`, which is where the limits are checked.
@@ -30,6 +31,13 @@ public struct RecipeRequest: Hashable, Sendable {
   public subscript<Value: RecipeValue>(path: WritableKeyPath<Recipe, Value>) -> Value? {
     get { values[name(of: path)].flatMap { try? Value(reading: $0) } }
     set { values[name(of: path)] = newValue?.json }
+  }
+
+  /// Takes the encoder of given weights where the request leaves it open.
+  public mutating func adopt(_ encoder: EncoderConfiguration) {
+    self[\.encoder.architecture] = self[\.encoder.architecture] ?? encoder.architecture
+    self[\.encoder.width] = self[\.encoder.width] ?? encoder.width
+    self[\.encoder.stem] = self[\.encoder.stem] ?? encoder.stem
   }
 
   private func name(of path: PartialKeyPath<Recipe>) -> String {

@@ -15,20 +15,20 @@ public struct ResolvedRecipe: Hashable, Sendable {
 extension RecipeRequest {
   /// Turns the request into a frozen recipe for a dataset, as this machine can run it.
   ///
-  /// A pure function: the same request, dataset and machine give the same recipe, if `trainingByteCount` is pure.
+  /// A pure function: the same request, dataset and machine give the same recipe, if the two closures are pure.
   ///
   /// - Parameters:
   ///   - dataset: What the run would learn from.
   ///   - machine: Where it would run.
-  ///   - trainingByteCount: Bytes of memory that a training process needs for a recipe; by default an estimate from the
-  ///     sizes of the encoder's feature maps.
+  ///   - trainingByteCount: Bytes of memory that a training process needs for a recipe; by default counted on the graph
+  ///     of an update.
   ///   - picturesPerSecond: Training pictures per second of a recipe on the machine, asked where the request names minutes;
-  ///     by default a guess from the multiplications of the encoder.
+  ///     by default a guess from the multiplications of an update.
   /// - Returns: the recipe, and warnings.
   /// - Throws: `RecipeProblems` where fields are outside their limits or contradict each other or the dataset.
   public func resolve(
     dataset: DatasetSize, machine: MachineSize,
-    trainingByteCount: @escaping (Recipe) -> Int = { $0.estimatedTrainingByteCount },
+    trainingByteCount: @escaping (Recipe) -> Int = { $0.trainingByteCount },
     picturesPerSecond: @escaping (Recipe) -> Double = { $0.guessedPicturesPerSecond }
   ) throws(RecipeProblems) -> ResolvedRecipe {
     try checkValues()
@@ -51,7 +51,7 @@ extension RecipeRequest {
     try checkValues()
     let recipe = recipe(
       RecipeSituation(
-        dataset: dataset, machine: machine, trainingByteCount: { $0.estimatedTrainingByteCount },
+        dataset: dataset, machine: machine, trainingByteCount: { $0.trainingByteCount },
         picturesPerSecond: { $0.guessedPicturesPerSecond }))
     if let problem = recipe.normalizationConflict(channels: dataset.channels) {
       throw RecipeProblems(problems: [problem])
@@ -152,6 +152,9 @@ extension Recipe {
       allowed: "at most \(most): the dataset has \(dataset.pictures) training pictures and must "
         + "fill two batches", code: .tooFewPictures)
   }
+
+  /// What keeps an update from being recorded: views that are too small for the encoder, or what the method does not know.
+  var recordingConflict: FieldProblem? { stemConflict ?? optionConflict }
 
   private var stemConflict: FieldProblem? {
     let sides = [("image_size", imageSize), ("embedding_size", embeddingSize)]

@@ -35,6 +35,7 @@ extension Recipe.TauSchedule: RecipeChoice {}
 extension Recipe.RateSchedule: RecipeChoice {}
 extension Recipe.TermsSchedule: RecipeChoice {}
 extension Recipe.Memory: RecipeChoice {}
+extension Recipe.OnCollapse: RecipeChoice {}
 extension Recipe.Embedding: RecipeChoice {}
 extension MethodName: RecipeChoice {}
 extension EncoderConfiguration.Architecture: RecipeChoice {}

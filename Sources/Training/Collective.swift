@@ -12,6 +12,16 @@ public protocol Collective: Sendable {
   func allReduce(_ values: inout [Float]) throws
 }
 
+extension Collective {
+  /// Whether it is so in any of the processes: the same answer in each.
+  func any(_ isSo: Bool) throws -> Bool {
+    guard count > 1 else { return isSo }
+    var votes: [Float] = [isSo ? 1 : 0]
+    try allReduce(&votes)
+    return votes[0] > 0
+  }
+}
+
 /// A world of one process: the sum is the value.
 public struct SoloCollective: Collective {
   /// 0.

@@ -26,10 +26,14 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
   /// The weights, or what else an update changes, are infinite or not a number after so many updates, although the last
   /// loss was finite: a gradient overflowed. No checkpoint of them is written, and none is taken up.
   case stateNotFinite(step: Int, tensor: String)
+  /// The representation has collapsed, and the recipe says that the run is then over.
+  case collapsed(step: Int, evidence: String)
   /// The engine could not compile or run the update.
   case engine(LoweringError)
   /// A state does not fit the recipe: the tensor that is missing or of another shape.
   case stateMismatch(tensor: String)
+  /// A batch cannot be shared equally by so many processes.
+  case batchNotShareable(pictures: Int, processes: Int)
 
   /// One sentence for the log.
   public var description: String {
@@ -38,9 +42,14 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
       "The loss of step \(step) is not finite; a lower learning rate usually helps."
     case .stateNotFinite(let step, let tensor):
       "After \(step) updates \(tensor) is not finite; a lower learning rate usually helps."
+    case .collapsed(let step, let evidence):
+      "After \(step) updates the representation has collapsed. \(evidence)"
     case .engine(let error): "\(error)"
     case .stateMismatch(let tensor):
       "The checkpoint does not fit the recipe: \(tensor) is missing or has another shape."
+    case .batchNotShareable(let pictures, let processes):
+      "A batch of \(pictures) pictures cannot be shared equally by \(processes) processes; "
+        + "batch_size must be a multiple of \(processes)."
     }
   }
 }
@@ -55,20 +64,24 @@ public final class Trainer {
   /// Updates done, which is also the number (0-based) of the next one.
   public private(set) var step: Int
 
-  /// Compiles the update and takes up `state`, or a fresh one.
+  /// Compiles the update and takes up `state`, or a fresh one, whose encoder begins with `initial` where that is given.
   ///
-  /// In a world of one process the update is one program. In a larger one, `recipe.batchSize` is this process's share of the
-  /// batch: gradients are averaged over the processes before the optimizer's step, and so are the batch statistics after it.
+  /// In a world of one process the update is one program. In a larger one each process updates on its share of the batch:
+  /// gradients are averaged over the processes before the optimizer's step, and so are the running statistics after it.
   ///
   /// - Throws: `engine` if the graph does not compile, `stateMismatch` if the state is not the recipe's, `stateNotFinite` if
-  ///   it is spoilt.
+  ///   it is spoilt, `batchNotShareable` if the processes do not divide the batch.
   public init(
-    _ recipe: Recipe, state: TrainingState? = nil, lowering: any Lowering,
-    collective: any Collective = SoloCollective()
+    _ recipe: Recipe, state: TrainingState? = nil, initial: InitialWeights? = nil,
+    lowering: any Lowering, collective: any Collective = SoloCollective()
   ) throws(TrainingError) {
     self.recipe = recipe
-    let isSolo = collective.count == 1
-    update = recipe.update(isSplit: !isSolo)
+    let (pictures, processes) = (recipe.batchSize, collective.count)
+    guard pictures.isMultiple(of: processes) else {
+      throw .batchNotShareable(pictures: pictures, processes: processes)
+    }
+    let isSolo = processes == 1
+    update = recipe.update(of: pictures / processes, isSplit: !isSolo)
     do {
       program =
         isSolo
@@ -76,13 +89,13 @@ public final class Trainer {
         : try CollectiveProgram(update, lowering: lowering, collective)
     } catch { throw .engine(error) }
     step = state?.step ?? 0
-    if let state { try load(state) } else { begin() }
+    if let state { try load(state) } else { begin(with: initial) }
   }
 
   /// The views of each picture that an update takes.
   public var viewCount: Int { update.viewNames.count }
 
-  /// Takes the batch of one view for the next update: `[N, S, S, C]`, normalised.
+  /// Takes this process's share of the batch of one view for the next update: `[N, S, S, C]`, normalised.
   public func write(_ batch: Span<Float>, view: Int) {
     program.write(channelsLast: batch, to: update.viewNames[view])
   }
@@ -139,9 +152,12 @@ public final class Trainer {
   public var inspection: (any InspectableProgram)? { program.inspection }
 
   /// Draws the first values, one variable after the other: the state is never held a second time.
-  private func begin() {
+  private func begin(with initial: InitialWeights?) {
     for (index, variable) in update.variables.enumerated() {
-      program.write(variable.firstValues(index: index, seed: recipe.seed), to: variable.name)
+      let isOfEncoder = variable.module == "encoder" && !update.isSlot(variable)
+      let given = isOfEncoder ? initial?.tensors[variable.path]?.values : nil
+      program.write(
+        given ?? variable.firstValues(index: index, seed: recipe.seed), to: variable.name)
     }
   }
 

@@ -22,7 +22,7 @@ public struct TrainingState: Sendable, Equatable {
   /// The online encoder's parameters and statistics under their checkpoint names, such as torchvision's: what embeds.
   func encoder(of update: Update) -> [NamedTensor] {
     let paths = Dictionary(
-      update.variables.filter { $0.network == "online" && $0.module == "encoder" }
+      update.variables.filter(\.isOfOnlineEncoder)
         .map { ($0.name, $0.path) }, uniquingKeysWith: { $1 })
     return tensors.compactMap { tensor in
       paths[tensor.name].map {

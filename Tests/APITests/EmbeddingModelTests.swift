@@ -128,6 +128,18 @@ import Training
     }
   }
 
+  @Test func `the best checkpoint has a name of its own`() async throws {
+    let run = try await run(2, .running)
+    try world.checkpoint(run, step: 4)
+    let none = try #require(try await model("\(run)@best"))
+    #expect(none.contains("no best checkpoint") && none.contains("evaluate_every"))
+    try world.runs.wrote(run, step: 4, best: 2)
+    #expect(try await model("\(run)@best") == "print-2")
+    #expect(try await model("nothing@best")?.contains("There is no model") == true)
+    let shown = try await world.call("GET", "/v1/runs/\(run)").object()
+    #expect(shown["best_step"]?.integerValue == 2)
+  }
+
   @Test func `a checkpoint that retention removed is said to be so`() async throws {
     let run = try await run(2, .running)
     try world.checkpoint(run, step: 4)

@@ -28,6 +28,24 @@ import Testing
     #expect(try await world.call("GET", "/v1/runs/\(id)").object()["name"] == "first")
   }
 
+  @Test func `a client that tries again is answered before anything is measured`() async throws {
+    let world = try World()
+    let body: JSONValue = [
+      "dataset": .string(try await world.dataset()), "minutes": 1, "batch_size": 100,
+    ]
+    let headers: Headers = ["Content-Type": "application/json", "Idempotency-Key": "again"]
+    func create() async throws -> Response {
+      try await world.call("POST", "/v1/runs", headers: headers, body: body.encoded)
+    }
+    let first = try await create()
+    #expect(first.status == 201)
+    let measured = world.runs.state.withLock { $0.measurements }
+    #expect(measured == 1)
+    let second = try await create()
+    #expect(second.status == 201 && second.bytes == first.bytes)
+    #expect(world.runs.state.withLock { $0.measurements } == measured)
+  }
+
   /// The plan of 12 updates of 100 pictures.
   private func plan(_ world: World) async throws -> JSONObject {
     let body: JSONValue = [

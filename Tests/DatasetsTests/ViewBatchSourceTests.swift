@@ -37,14 +37,17 @@ import Testing
     var second: [Float]
   }
 
-  func batches(from step: Int, count: Int, threads: Int, depth: Int = 2) throws -> [Batch] {
+  func batches(
+    from step: Int, count: Int, threads: Int, depth: Int = 2, batchSize: Int = 5, part: Int = 0,
+    parts: Int = 1
+  ) throws -> [Batch] {
     let source = ViewBatchSource(
       pack: pack, pictures: pack.pictures(in: .train),
       configuration: ViewBatchConfiguration(
-        views: Augmentations().views(side: 32), normalization: Normalization(), batchSize: 5,
-        seed: 7, threads: threads,
-        depth: depth), firstStep: step)
-    #expect(source.stepsPerEpoch == 4)
+        views: Augmentations().views(side: 32), normalization: Normalization(),
+        batchSize: batchSize, seed: 7, threads: threads, depth: depth, part: part, parts: parts),
+      firstStep: step)
+    #expect(source.stepsPerEpoch == 22 / (batchSize * parts))
     return try (0..<count).map { _ in
       try unsafe source.withNextBatch { batch in
         unsafe Batch(
@@ -60,6 +63,19 @@ import Testing
     #expect(all.map(\.epoch) == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2])
     #expect(try batches(from: 0, count: 10, threads: 3, depth: 4) == all)
     #expect(try batches(from: 6, count: 4, threads: 2) == Array(all[6...]))
+  }
+
+  @Test func `the parts of a batch are together the whole batch`() throws {
+    let all = try batches(from: 0, count: 8, threads: 1, batchSize: 6)
+    let parts = try (0..<3).map {
+      try batches(from: 0, count: 8, threads: 2, batchSize: 2, part: $0, parts: 3)
+    }
+    for (step, whole) in all.enumerated() {
+      let own = parts.map { $0[step] }
+      #expect(own.allSatisfy { ($0.step, $0.epoch) == (whole.step, whole.epoch) })
+      #expect(own.flatMap(\.pictures) == whole.pictures)
+      #expect(own.flatMap(\.first) == whole.first && own.flatMap(\.second) == whole.second)
+    }
   }
 
   @Test func `each row is the renderer's view of its picture`() throws {

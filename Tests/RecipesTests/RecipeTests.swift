@@ -170,7 +170,10 @@ private func problems(_ members: JSONObject, pictures: Int = 20_000) -> [FieldPr
     let small = MachineSize(cores: 2, memoryByteCount: 4 << 30)
     let recipe = try RecipeRequest(reading: ["architecture": "resnet50", "image_size": 224])
       .resolve(dataset: DatasetSize(pictures: 20_000, medianShortSide: 400), machine: small).recipe
-    #expect(recipe.batchSize < 64)
+    #expect(recipe.batchSize < 256 && recipe.trainingByteCount <= 2 << 30)
+    var doubled = recipe
+    doubled.batchSize *= 2
+    #expect(doubled.trainingByteCount > 2 << 30)
   }
 
   @Test func `few pictures get more epochs`() throws {

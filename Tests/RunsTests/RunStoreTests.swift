@@ -32,6 +32,8 @@ extension RunStore {
   }
 }
 
+private let loss = Metric("loss", title: "Loss", "The loss.")
+
 /// What every store must do.
 @Suite struct `Run stores` {
   private let folder: TemporaryFolder
@@ -49,7 +51,7 @@ extension RunStore {
     status.health = RunHealth(verdict: .suspect, evidence: "e", advice: "a")
     status.metrics = ["loss": 1.5, "tau": 0.99]
     status.progress.imagesPerSecond = 3.25
-    return RunRecord(run: run, status: status, metrics: RunFigures.declared(dimension: 512))
+    return RunRecord(run: run, status: status, metrics: RunFigures.declared(by: run.recipe))
   }
 
   private func insert(_ record: RunRecord, into store: any RunStore) throws {
@@ -157,13 +159,13 @@ extension RunStore {
   ) throws {
     let store = try kind.make(in: folder)
     var record = try record(at: 1000)
-    record.metrics = [RunFigures.loss]
+    record.metrics = [loss]
     try insert(record, into: store)
     let before = MetricSample(
       step: 1, at: Timestamp(milliseconds: 1), values: ["loss": 1, "guess": 9])
     _ = try store.update(record, events: [], samples: [before])
     // A later worker declares another metric: old samples do not have it.
-    record.metrics = record.metrics.merged(with: [RunFigures.tau, RunFigures.loss])
+    record.metrics = record.metrics.merged(with: [RunFigures.tau, loss])
     let after = MetricSample(step: 2, at: Timestamp(milliseconds: 2), values: ["tau": 0.5])
     _ = try store.update(record, events: [event("a", record)], samples: [after])
     let id = record.run.id
@@ -266,7 +268,7 @@ extension RunStore {
     #expect(samples[299].values["loss"] == 7.5 && samples[299].values["cosine"] == nil)
     // It goes on: the next worker's metrics join those that were there.
     var next = record
-    next.metrics = record.metrics.merged(with: RunFigures.declared(dimension: 512))
+    next.metrics = record.metrics.merged(with: RunFigures.declared(by: record.run.recipe))
     let sample = MetricSample(
       step: 401, at: .now(), values: ["loss": 2, "view_wait_share": 0.5])
     _ = try store.update(next, events: [], samples: [sample])
@@ -322,7 +324,7 @@ extension RunStore {
       recipe: try RunHarness.recipe(), createdAt: .now())
     let record = RunRecord(
       run: run, status: RunStatus(queuedAt: run.createdAt, recipe: run.recipe),
-      metrics: [RunFigures.loss])
+      metrics: [loss])
     let event = RunEvent(run: run.id, at: .now(), kind: "created", state: .queued)
     _ = try store.insert(record, event: event, idempotency: nil)
     return (folder, store, record)

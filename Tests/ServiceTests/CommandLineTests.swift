@@ -152,6 +152,26 @@ private struct Workbench {
         == "Error: --output /proc/none/run cannot be written: No such file or directory.\n")
   }
 
+  @Test func `a run begins with a model's encoder, and says what does not fit`() throws {
+    let (first, second) = (try Workbench(), try Workbench())
+    #expect(try first.train([]).status == 0)
+    let model = try first.model()
+    #expect(FileManager.default.fileExists(atPath: first.output + "/best/model.safetensors"))
+
+    let other = try second.train(["--init-from", model, "--architecture", "resnet34"])
+    #expect(other.status == 64 && other.text.contains("layer1.2."), "\(other.text)")
+    let begun = try second.train(["--init-from", model])
+    #expect(begun.status == 0, "\(begun.text)")
+    let kept = try Data(contentsOf: URL(filePath: second.output + "/initial.safetensors"))
+    #expect(kept == (try Data(contentsOf: URL(filePath: model))))
+    // It goes on with the same line, and not with another beginning.
+    #expect(try second.train(["--init-from", model]).status == 0)
+    let contradiction = try first.train(["--init-from", model])
+    #expect(contradiction.status == 64 && contradiction.text.contains("did not begin with"))
+    let missing = try second.train(["--init-from", "/nowhere"])
+    #expect(missing.status != 0 && missing.text.contains("--init-from /nowhere"))
+  }
+
   @Test func `a folder that another process trains in is not waited for`() throws {
     let bench = try Workbench()
     #expect(try bench.train(["--batch-size", "8"]).status == 0)

@@ -87,6 +87,43 @@ import Testing
     #expect(second.end(SIGTERM) == 0)
   }
 
+  @Test func `a run begins with the best model of another, and takes its encoder`() async throws {
+    let folder = try FreshFolder()
+    let service = try await ServiceProcess(data: folder.path)
+    let run = try await start(service, epochs: 2)
+    let done = try await service.wait(for: run, state: "succeeded")
+    let best = try #require(done["best_step"]?.integerValue)
+    #expect([4, 8].contains(best))
+    let metrics = try #require(done["metrics"]?.objectValue)
+    #expect((0...1).contains(try #require(metrics["view_recall"]?.doubleValue)))
+    let chosen = try await embedding(service, model: "\(run)@best")
+    #expect(chosen.status == 200)
+    #expect(try await embedding(service, model: "\(run)@\(best)").bytes == chosen.bytes)
+
+    var body: JSONObject = [
+      "dataset": done["dataset"] ?? .null, "epochs": 1, "batch_size": 16, "image_size": 16,
+      "base_learning_rate": 0.000001, "init_from": .string("\(run)@best"),
+    ]
+    let created = try await service.call("POST", "/v1/runs", body: JSONValue.object(body).encoded)
+    #expect(created.status == 201, "\(created)")
+    let next = try created.object()
+    #expect(next["init_from"] == .string("\(run)@\(best)"))
+    #expect(next["recipe"]?.objectValue?["encoder"] == done["recipe"]?.objectValue?["encoder"])
+    let id = try #require(next["id"]?.stringValue)
+    let ended = try await service.wait(for: id, state: "succeeded")
+    #expect(ended["best_step"]?.integerValue != nil)
+    #expect(try await embedding(service, model: "\(id)@best").status == 200)
+
+    for (name, value) in [("init_from", "nobody@best"), ("architecture", "resnet34")] {
+      body[name] = .string(value)
+      let refused = try await service.call("POST", "/v1/runs", body: JSONValue.object(body).encoded)
+      #expect(refused.status == 422)
+      #expect(String(decoding: refused.bytes, as: UTF8.self).contains("init_from"))
+      body["init_from"] = .string(run)
+    }
+    #expect(service.end(SIGTERM) == 0)
+  }
+
   @Test func `a plan is measured on the real pictures, and beside a run it says so`() async throws {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path)

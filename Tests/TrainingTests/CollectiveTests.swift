@@ -1,3 +1,5 @@
+import Checkpoints
+import Datasets
 import Foundation
 import Methods
 import NeuralNetworks
@@ -21,7 +23,7 @@ import Testing
 
   private func recipe() throws -> Recipe {
     var recipe = try TinyRun().recipe
-    recipe.batchSize = 2
+    recipe.batchSize = 4
     (recipe.optimizer, recipe.momentum, recipe.weightDecay) = (.sgd, 0.9, 0.01)
     recipe.baseLearningRate = 10
     return recipe
@@ -70,12 +72,14 @@ import Testing
   {
     let recipe = try recipe()
     let meeting = Meeting()
+    #expect(recipe.batchSize == 2 * 2)
     let ends = try pair(recipe, updates: 1) { PairCollective(rank: $0, meeting: meeting) }
     #expect(ends[0] == ends[1])
 
     // By hand: without momentum and decay, the velocity after one update of a world of one is the gradient.
     var plain = recipe
     (plain.momentum, plain.weightDecay) = (0, 0)
+    plain.batchSize = 2
     let solo = try (0..<2).map { rank in
       let trainer = try Trainer(plain, lowering: ReferenceLowering())
       let first = trainer.state
@@ -138,6 +142,82 @@ import Testing
 extension OptimizerRule {
   fileprivate var decay: Double {
     if case .sgd(_, let weightDecay) = self { weightDecay } else { 0 }
+  }
+}
+
+/// Two workers of one run, each on a thread of its own: the whole session with a world of two.
+@Suite(.serialized) struct SharedSessionTests {
+  /// Trains the run with two workers, each asked to stop after so many looks; returns what each reported.
+  private func train(_ run: TinyRun, stoppingAfter stops: [Int?] = [nil, nil]) throws
+    -> [[WorkerReport]]
+  {
+    let meeting = Meeting()
+    let ends = Mutex<[Int: Result<[WorkerReport], any Error>]>([:])
+    let over = DispatchSemaphore(value: 0)
+    for rank in 0..<2 {
+      var worker = run.worker(threads: 1)
+      worker.collective = PairCollective(rank: rank, meeting: meeting)
+      let session = UnsafeSession(worker: worker, pack: run.pack, stop: stops[rank])
+      Thread.detachNewThread {
+        let reports = Result { try session.reports() }
+        ends.withLock { $0[rank] = reports }
+        over.signal()
+      }
+    }
+    for _ in 0..<2 { over.wait() }
+    return try (0..<2).map { rank in
+      try #require(ends.withLock { $0[rank] }).get().filter { $0.kind != .heartbeat }
+    }
+  }
+
+  /// A worker that another thread runs; nobody else holds it.
+  private struct UnsafeSession: @unchecked Sendable {
+    let worker: TrainingWorker
+    let pack: Pack
+    let stop: Int?
+
+    func reports() throws -> [WorkerReport] {
+      var reports: [WorkerReport] = []
+      var looks = 0
+      try worker.run(
+        pack: pack,
+        isAskedToStop: {
+          looks += 1
+          return stop.map { looks > $0 } ?? false
+        }, report: { reports.append($0) })
+      return reports
+    }
+  }
+
+  @Test func `two processes train one run; the first one writes and reports`() throws {
+    let run = try TinyRun()
+    let reports = try train(run)
+    #expect(reports[0].last == .finished(step: 10, outcome: .succeeded))
+    #expect(reports[1].isEmpty)
+    #expect(try run.checkpoints.steps() == [10])
+    // Batch norm sees half of the batch, so that a process alone ends with other numbers.
+    let alone = try TinyRun()
+    try alone.train(alone.worker(threads: 1))
+    #expect(try run.newest.state.tensors != alone.newest.state.tensors)
+  }
+
+  @Test func `a stop of one is a stop of both, and the run goes on to the same bits`() throws {
+    let undisturbed = try TinyRun()
+    _ = try train(undisturbed)
+    let run = try TinyRun()
+    // The second process is asked to stop after four updates; it takes no lock, so that it looks once before each.
+    let reports = try train(run, stoppingAfter: [nil, 4])
+    #expect(reports[0].last == .finished(step: 4, outcome: .stopped))
+    #expect(try run.checkpoints.steps() == [4])
+    _ = try train(run)
+    #expect(try run.newest.step == 10)
+    #expect(try run.newest.state.tensors == undisturbed.newest.state.tensors)
+  }
+
+  @Test func `a batch that cannot be shared equally is refused`() throws {
+    let run = try TinyRun()
+    run.recipe.batchSize = 5
+    #expect(throws: TrainingError.self) { _ = try train(run) }
   }
 }
 

@@ -1,5 +1,6 @@
 import Images
 import Methods
+import Metrics
 import NeuralNetworks
 import OneDNNLowering
 import Recipes
@@ -109,6 +110,7 @@ private struct FlowingSimSiam: Method {
   static let sentence = "A wrong method."
   static let options: Set<MethodOption> = []
   let views: [ViewSpecification]
+  let metrics: [Metric] = [.loss("A wrong loss.")]
   private let settings: MethodSettings
 
   init(_ settings: MethodSettings) {

@@ -56,7 +56,7 @@ import Training
     let metrics = try #require(reports.last { $0.kind == .progress }?.metrics)
     #expect(metrics.known.keys.allSatisfy { declared.contains($0) })
     #expect(metrics[RunFigures.imagesPerSecond] == 4)
-    #expect(metrics[RunFigures.loss].map { $0 > 0 && $0 < 8 } == true)
+    #expect(metrics["loss"].map { $0 > 0 && $0 < 8 } == true)
   }
 
   // MARK: Stopping

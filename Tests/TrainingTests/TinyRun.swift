@@ -49,6 +49,8 @@ final class TinyRun {
     // The tests that look at the cadence choose their own.
     request[\.checkpointEverySteps] = 0
     request[\.checkpointEverySeconds] = 3600
+    // The tests of evaluations ask for them.
+    request[\.evaluateEvery] = 0
     return try request.resolve(
       dataset: DatasetSize(pictures: 20, medianShortSide: 16),
       machine: MachineSize(cores: 2, memoryByteCount: 8 << 30, precision: .float32)

@@ -32,7 +32,7 @@ struct ToyWorker {
     let newest = try checkpoints.newest()
     var state = try newest.map { try ToyState($0) } ?? ToyState()
     try checkpoints.removeLeftovers()
-    report(.started(step: state.step, declared: [RunFigures.loss, RunFigures.tau]))
+    report(.started(step: state.step, declared: RunFigures.declared(by: recipe)))
     while state.step < recipe.totalSteps, !isAskedToStop.load(ordering: .relaxed) {
       state.update()
       report(

@@ -118,8 +118,8 @@ actor ModelCatalog {
 // MARK: - Names
 
 extension ModelCatalog {
-  /// The model of a name: a run's id or name (its latest checkpoint), either with `@` and a step, `latest`, or `default`;
-  /// the default where the name is nil.
+  /// The model of a name: a run's id or name (its latest checkpoint), either with `@` and a step or `best`, `latest`, or
+  /// `default`; the default where the name is nil.
   ///
   /// - Throws: `APIError` 404, which lists what there is.
   func model(_ name: String?) async throws -> Entry {
@@ -133,13 +133,33 @@ extension ModelCatalog {
     case let name?:
       if let entry = try await model(of: name, step: nil) { return entry }
       // The last `@` divides: a run's own name may have one.
-      if let mark = name.lastIndex(of: "@"), let step = Int(name[name.index(after: mark)...]),
-        let entry = try await model(of: String(name[..<mark]), step: step)
-      {
-        return entry
+      if let mark = name.lastIndex(of: "@") {
+        let (run, choice) = (String(name[..<mark]), name[name.index(after: mark)...])
+        if choice == "best", let entry = try await best(of: run) { return entry }
+        if let step = Int(choice), let entry = try await model(of: run, step: step) { return entry }
       }
       throw try await unknown(name)
     }
+  }
+
+  /// What an evaluation liked best of a run: a checkpoint, or the weights that the run began with; nil where there is no
+  /// such run.
+  ///
+  /// - Throws: `APIError` 404 where none of its checkpoints was evaluated.
+  private func best(of run: String) async throws -> Entry? {
+    guard let found = try await holdings(of: run) else { return nil }
+    guard let step = found.record.status.bestStep else {
+      throw APIError(
+        .notFound,
+        "The run \(found.id) has no best checkpoint: none was evaluated (evaluate_every). Ask for its latest, \(found.id)."
+      )
+    }
+    guard step == 0 else { return try await model(of: run, step: step) }
+    let path =
+      "\(runs.directory(of: found.id))/\(TrainingWorker.bestFolderName)/\(CheckpointFolder.modelFileName)"
+    return Entry(
+      record: found.record, step: 0, name: "\(found.id)@best", isPinned: false,
+      file: ModelFile(name: "\(found.id)@0", path: path))
   }
 
   /// The checkpoint written last, of a run that is under way too; of one that has failed or collapsed never.
@@ -197,8 +217,8 @@ extension ModelCatalog {
   }
 
   private func removed(_ step: Int, _ id: Identifier) -> String {
-    "The checkpoint of step \(step) of the run \(id) was removed: a run keeps its newest "
-      + "\(CheckpointFolder.defaultRetention), and what is pinned."
+    "The checkpoint of step \(step) of the run \(id) was removed: a run keeps its newest ones "
+      + "(keep_checkpoints), its best, and what is pinned."
   }
 
   private func noDefault() async throws -> APIError {

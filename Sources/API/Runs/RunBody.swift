@@ -26,9 +26,11 @@ extension RunRecord {
     object["restarts"] = .integer(Int64(status.restarts))
     object["resumed_from"] = whole(status.resumedFrom)
     object["checkpoint"] = checkpoint
+    object["best_step"] = whole(status.bestStep)
     object["queue_position"] = whole(status.queuePosition)
     object["estimated_start"] = status.estimatedStart.map { .string($0.description) } ?? .null
     object["resources"] = run.resources.json
+    object["init_from"] = run.initialModel.map { .string($0) } ?? .null
     object["dimension"] = .integer(Int64(run.recipe.embeddingDimension))
     object["recipe"] = run.recipe.json
     return .object(object)

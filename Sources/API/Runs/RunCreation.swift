@@ -1,12 +1,15 @@
 import Checkpoints
 import DatasetLibrary
 import Durability
+import EmbeddingService
+import Encoders
 import Foundation
 import HTTP
 import JSONTree
 import NeuralNetworks
 import Recipes
 import Runs
+import Training
 
 /// What `POST /v1/runs` asks for, resolved.
 private struct RunOrder {
@@ -19,21 +22,28 @@ private struct RunOrder {
 extension RunHandlers {
   /// Members of the request that are not the recipe's.
   private static let ownFields: Set<String> = [
-    "dataset", "name", "metadata", "validate_only", "allow_swap", "resources",
+    "dataset", "name", "metadata", "validate_only", "allow_swap", "resources", "init_from",
   ]
 
   func create(_ request: Request) async throws -> Response {
     try request.allowQuery()
     let object = try await request.jsonObject(limit: 256 << 10)
+    let digest = SHA256.hexDigest(of: JSONValue.object(object).encoded)
+    let key = try request.idempotencyKey()
+    let isPlan = object["validate_only"]?.boolValue == true
+    // Before anything is measured: a client that tries again under its key is answered at once.
+    if let key, !isPlan, let earlier = try await runs.earlierReply(key: key, bodyDigest: digest) {
+      return created(earlier)
+    }
     var order = try await self.order(object)
     if order.validateOnly { return json(try await plan(order)) }
-    if let key = try request.idempotencyKey() {
-      let digest = SHA256.hexDigest(of: JSONValue.object(object).encoded)
-      order.submission.idempotency = (key, digest)
-    }
+    order.submission.idempotency = key.map { ($0, digest) }
     // Under a known key this is the first reply again.
-    let record = try await runs.create(order.submission).record
-    return json(record.json(), status: 201, location: "/v1/runs/\(record.run.id)")
+    return created(try await runs.create(order.submission).record)
+  }
+
+  private func created(_ record: RunRecord) -> Response {
+    json(record.json(), status: 201, location: "/v1/runs/\(record.run.id)")
   }
 
   private func order(_ object: JSONObject) async throws -> RunOrder {
@@ -49,10 +59,13 @@ extension RunHandlers {
     }
     let validateOnly = fields.boolean("validate_only") ?? false
     let allowsSwap = fields.boolean("allow_swap") ?? false
-    let request = try recipeRequest(object, &fields)
+    let initial = try await initialModel(&fields)
+    var request = try recipeRequest(object, &fields)
+    if let encoder = initial?.encoder { request?.adopt(encoder) }
     guard let dataset, let request else { throw APIError.invalid(fields.faults) }
     var resolved = try request.resolve(dataset: dataset.size, machine: machine)
     if !allowsSwap { try requireMemory(resolved.recipe) }
+    try initial.map { try requireFit($0, resolved.recipe) }
     if resolved.recipe.minutes > 0 {
       let measured = try await runs.measure(
         resolved.recipe, dataset: dataset.id, resources: resources ?? RunResources())
@@ -67,7 +80,7 @@ extension RunHandlers {
     }
     let submission = RunSubmission(
       name: name ?? "", metadata: metadata ?? [:], dataset: dataset.id, recipe: resolved.recipe,
-      resources: resources ?? RunResources())
+      resources: resources ?? RunResources(), initialModel: initial?.model)
     return RunOrder(
       submission: submission, dataset: dataset, warnings: resolved.warnings,
       validateOnly: validateOnly)
@@ -77,7 +90,7 @@ extension RunHandlers {
   ///
   /// - Throws: `APIError` 422 with both numbers.
   private func requireMemory(_ recipe: Recipe) throws(APIError) {
-    let needed = recipe.estimate(imagesPerSecond: nil).memoryBytes
+    let needed = recipe.trainingByteCount
     guard needed > machine.memoryByteCount else { return }
     let detail = """
       An update needs about \(needed >> 20) MiB of memory, and the machine has \(machine.memoryByteCount >> 20) MiB. \
@@ -88,6 +101,36 @@ extension RunHandlers {
       faults: ["batch_size", "image_size", "width"].map { name in
         .field(name, ProblemCode.memoryInsufficient.rawValue, "A smaller one needs less memory.")
       })
+  }
+
+  /// The model that `init_from` names; nil where it is absent, or names none, which is then a fault.
+  private func initialModel(
+    _ fields: inout FieldReader
+  ) async throws -> (model: InitialModel, encoder: EncoderConfiguration)? {
+    guard let name = fields.string("init_from", limit: 300) else { return nil }
+    do {
+      let entry = try await catalog.model(name)
+      let model = InitialModel(name: entry.file.name, path: entry.file.path)
+      return (model, try EncoderModel(reading: model.path).encoder)
+    } catch let error as APIError {
+      fields.fault("init_from", "unknown_value", error.detail)
+    } catch {
+      fields.fault("init_from", "unknown_value", "\(error)")
+    }
+    return nil
+  }
+
+  /// - Throws: `APIError` 422 where the recipe's encoder is not the model's.
+  private func requireFit(
+    _ initial: (model: InitialModel, encoder: EncoderConfiguration), _ recipe: Recipe
+  ) throws {
+    do {
+      _ = try InitialWeights(Safetensors(reading: initial.model.path), for: recipe)
+    } catch let error as InitialWeightsError {
+      throw APIError.invalid([
+        .field("init_from", FieldProblem.Code.conflict.rawValue, "\(error)")
+      ])
+    }
   }
 
   private func dataset(_ fields: inout FieldReader) -> DatasetRecord? {

@@ -10,6 +10,7 @@ import Runs
 struct RunHandlers: Sendable {
   let runs: any RunControl
   let library: DatasetLibrary
+  let catalog: ModelCatalog
   let machine: MachineSize
   let cache: ReplyCache
 

@@ -85,7 +85,8 @@ extension Service {
   }
 
   private var runRoutes: [Route] {
-    let handlers = RunHandlers(runs: runs, library: library, machine: machine, cache: replies)
+    let handlers = RunHandlers(
+      runs: runs, library: library, catalog: catalog, machine: machine, cache: replies)
     let checkpoints = CheckpointHandlers(runs: runs, digests: digests)
     let events = EventHandlers(runs: runs, places: eventPlaces, limits: eventStreamLimits)
     let metrics = MetricsHandlers(runs: runs, cache: replies)

@@ -9,6 +9,7 @@ import JSONTree
 import Recipes
 import Runs
 import TensorGraph
+import Training
 
 /// `byol evaluate`: how good a model's vectors are, beside what costs nothing.
 struct EvaluateCommand: ParsableCommand {
@@ -25,7 +26,7 @@ struct EvaluateCommand: ParsableCommand {
       pictures. Without labels there are measures of the two networks \
       alone: RankMe, LiDAR, recall@1 of views, the mean cosine.
 
-      The split test is judged if there is one, else val, else a fifth of train, drawn with a fixed seed. At most \
+      The dataset may be another one than the model was trained on: that is a transfer. The split test is judged if there is one, else val, else a fifth of train, drawn with a fixed seed. At most \
       \(EvaluationLimits.judged) pictures are judged, against at most \(EvaluationLimits.reference).
 
       Prints a table and sentences, or one JSON object with --json; progress goes to standard error.
@@ -46,6 +47,9 @@ struct EvaluateCommand: ParsableCommand {
       "A fixed part: at most \(EvaluationLimits.quickJudged) pictures against \(EvaluationLimits.quickReference)."
   )
   var quick = false
+
+  @Flag(help: "Judge the model alone, as for a series of checkpoints of one run.")
+  var withoutBaselines = false
 
   @Option(help: "Seed of the random network; default: that of the run's recipe, else 0.")
   var seed: UInt64?
@@ -121,9 +125,10 @@ struct EvaluateCommand: ParsableCommand {
     }
     return try ModelEvaluation(
       pack: pack, pictures: pictures, model: source, networkSeed: seed ?? recipeSeed ?? 0,
-      protocols: try chosenProtocols(), isQuick: quick, threads: engine.budget,
+      protocols: try chosenProtocols(), isQuick: quick, hasBaselines: !withoutBaselines,
+      threads: engine.budget,
       lowering: engine.lowering, progress: progress, isAskedToStop: isAskedToStop
-    ).report(since: began)
+    ).report(seconds: { monotonicSeconds() - began })
   }
 
   private func refused(_ sentence: String) -> any Error {

@@ -59,7 +59,7 @@ final class RenderWork: @unchecked Sendable {
     }
     viewOffsets = offsets
     slotFloatCount = offset
-    stepsPerEpoch = PictureOrder.batches(of: configuration.batchSize, count: pictures.count)
+    stepsPerEpoch = PictureOrder.batches(of: configuration.wholeBatchSize, count: pictures.count)
     rowsAtOnce = max(1, min(16, configuration.batchSize / (4 * configuration.threads)))
     let count = configuration.depth * slotFloatCount
     let memory = UnsafeMutableRawPointer.allocate(byteCount: count * 4, alignment: 64)
@@ -120,8 +120,8 @@ extension RenderWork {
       guard !state.stopped, state.failure == nil else { return nil }
       let rows = state.row..<min(state.row + rowsAtOnce, configuration.batchSize)
       let epoch = state.step / stepsPerEpoch
-      let batch = order(epoch, &state).batch(
-        state.step % stepsPerEpoch, size: configuration.batchSize)
+      let batch = configuration.part(
+        of: order(epoch, &state), batch: state.step % stepsPerEpoch)
       let chosen = batch[batch.startIndex + rows.lowerBound..<batch.startIndex + rows.upperBound]
       let range = RowRange(
         step: state.step, rows: rows, epoch: epoch,
@@ -164,8 +164,8 @@ extension RenderWork {
       precondition(!state.stopped, "A batch is asked of a source that was stopped.")
       let step = state.consumed
       if let failure = state.failure { return (step, [], failure) }
-      let batch = order(step / stepsPerEpoch, &state).batch(
-        step % stepsPerEpoch, size: configuration.batchSize)
+      let batch = configuration.part(
+        of: order(step / stepsPerEpoch, &state), batch: step % stepsPerEpoch)
       return (step, batch.map { self.pictures[$0] }, nil)
     }
     if let failure { throw failure }

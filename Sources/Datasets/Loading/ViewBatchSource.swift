@@ -8,8 +8,12 @@ public struct ViewBatchConfiguration: Hashable, Sendable {
   public var views: [ViewSpecification]
   /// What every view subtracts and divides by.
   public var normalization: Normalization
-  /// Pictures per batch.
+  /// Pictures per batch that are rendered.
   public var batchSize: Int
+  /// How many sources render one batch together, each an equal part; at least 1.
+  public var parts: Int
+  /// Which of the parts is rendered here, from 0.
+  public var part: Int
   /// The run's seed.
   public var seed: UInt64
   /// Threads that render; at least 1.
@@ -17,17 +21,28 @@ public struct ViewBatchConfiguration: Hashable, Sendable {
   /// Batches held in memory: one in use, the others rendered ahead; at least 2.
   public var depth: Int
 
-  /// A configuration; `depth` counts the batch in use too.
+  /// A configuration; `depth` counts the batch in use too. `batchSize` is the size of this part.
   public init(
     views: [ViewSpecification], normalization: Normalization, batchSize: Int, seed: UInt64,
-    threads: Int = 1, depth: Int = 2
+    threads: Int = 1, depth: Int = 2, part: Int = 0, parts: Int = 1
   ) {
+    precondition(parts > 0 && (0..<parts).contains(part), "Part \(part) of \(parts).")
+    self.part = part
+    self.parts = parts
     self.views = views
     self.normalization = normalization
     self.batchSize = batchSize
     self.seed = seed
     self.threads = max(1, threads)
     self.depth = max(2, depth)
+  }
+
+  /// Pictures of the whole batch.
+  var wholeBatchSize: Int { batchSize * parts }
+
+  /// The pictures of this part of a step's batch.
+  func part(of order: PictureOrder, batch: Int) -> ArraySlice<Int> {
+    order.batch(batch, size: wholeBatchSize).dropFirst(part * batchSize).prefix(batchSize)
   }
 }
 
@@ -40,7 +55,7 @@ public struct ViewBatch {
   public let epoch: Int
   /// The pictures, as places in the pack.
   public let pictures: [Int]
-  /// For each view of the configuration the whole batch, `[batch, side, side, channels]`, normalised.
+  /// For each view of the configuration the rendered part of the batch, `[batch, side, side, channels]`, normalised.
   public let views: [UnsafeBufferPointer<Float>]
   /// Seconds that the caller waited because the batch was not rendered yet.
   public let waitSeconds: Double
@@ -67,11 +82,13 @@ public final class ViewBatchSource: Sendable {
     pack: Pack, pictures: [Int], configuration: ViewBatchConfiguration, firstStep: Int = 0
   ) {
     precondition(
-      configuration.batchSize > 0 && pictures.count >= configuration.batchSize && firstStep >= 0
+      configuration.batchSize > 0 && pictures.count >= configuration.wholeBatchSize
+        && firstStep >= 0
         && !configuration.views.isEmpty,
-      "Batches of \(configuration.batchSize) of \(pictures.count) pictures from \(firstStep) on.")
+      "Batches of \(configuration.wholeBatchSize) of \(pictures.count) pictures from \(firstStep) on."
+    )
     self.configuration = configuration
-    stepsPerEpoch = PictureOrder.batches(of: configuration.batchSize, count: pictures.count)
+    stepsPerEpoch = PictureOrder.batches(of: configuration.wholeBatchSize, count: pictures.count)
     let work = RenderWork(
       pack: pack, pictures: pictures, configuration: configuration, firstStep: firstStep)
     self.work = work

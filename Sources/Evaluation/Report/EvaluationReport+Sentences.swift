@@ -53,6 +53,10 @@ extension EvaluationReport {
         and judged. A model trained on this set has seen them, without labels.
         """)
     }
+    if !rows.contains(where: { $0.subject == .randomNetwork }) {
+      sentences.append(
+        "What costs nothing was left out: whether the model is above it is not known.")
+    }
     if pictures.isQuick {
       sentences.append(
         "Quick: a fixed part of the pictures; a figure may differ from that of all by a few hundredths."

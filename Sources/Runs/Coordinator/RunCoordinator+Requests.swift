@@ -13,7 +13,11 @@ extension RunCoordinator {
   /// Accepts a run and queues it.
   public func create(_ submission: RunSubmission) throws -> (record: RunRecord, isNew: Bool) {
     guard !isEnding else { throw RunControlError.shuttingDown }
-    if let earlier = try earlierReply(to: submission) { return (earlier, false) }
+    if let (key, digest) = submission.idempotency,
+      let earlier = try earlierReply(key: key, bodyDigest: digest)
+    {
+      return (earlier, false)
+    }
     guard queue.count < settings.queueLimit else {
       throw RunControlError.queueFull(limit: settings.queueLimit)
     }
@@ -21,11 +25,11 @@ extension RunCoordinator {
     let run = Run(
       id: identifiers.next(at: time), name: submission.name, metadata: submission.metadata,
       dataset: submission.dataset, recipe: submission.recipe, resources: submission.resources,
-      createdAt: time)
+      initialModel: submission.initialModel?.name, createdAt: time)
     // What a run will report is known from its recipe before a worker says so.
     var record = RunRecord(
       run: run, status: RunStatus(queuedAt: time, recipe: run.recipe),
-      metrics: RunFigures.declared(dimension: run.recipe.encoder.representationDimension))
+      metrics: RunFigures.declared(by: run.recipe))
     record.status.queueNumber = queue.nextNumber
     var reply = record
     reply.status.queuePosition = queue.count
@@ -35,10 +39,12 @@ extension RunCoordinator {
     return (reply, true)
   }
 
-  private func earlierReply(to submission: RunSubmission) throws -> RunRecord? {
-    guard let (key, digest) = submission.idempotency, let entry = try store.idempotencyEntry(key)
-    else { return nil }
-    guard entry.bodyDigest == digest else { throw RunControlError.idempotencyConflict(key: key) }
+  /// What was returned for an earlier submission under the key.
+  public func earlierReply(key: String, bodyDigest: String) throws -> RunRecord? {
+    guard let entry = try store.idempotencyEntry(key) else { return nil }
+    guard entry.bodyDigest == bodyDigest else {
+      throw RunControlError.idempotencyConflict(key: key)
+    }
     return try entry.reply ?? record(entry.run)
   }
 
@@ -47,6 +53,7 @@ extension RunCoordinator {
   private func insert(_ record: RunRecord, _ submission: RunSubmission, reply: RunRecord) throws {
     let id = record.run.id
     do {
+      try copyInitialModel(submission.initialModel, of: record.run)
       try writeRecipeIfMissing(record.run)
       let entry = submission.idempotency.map { key, digest in
         IdempotencyEntry(
@@ -61,6 +68,15 @@ extension RunCoordinator {
       try? fileSystem.removeAll(directory(of: id))
       throw error
     }
+  }
+
+  /// Copies the weights that a run begins with into its folder: the model that they are from may be removed later.
+  private func copyInitialModel(_ model: InitialModel?, of run: Run) throws {
+    guard let model else { return }
+    let directory = directory(of: run.id)
+    try fileSystem.createDirectory(directory)
+    try fileSystem.replaceFile(
+      "\(directory)/\(InitialWeights.fileName)", with: fileSystem.read(model.path))
   }
 
   /// Writes the run's folder with its recipe, once: nobody changes it afterwards. A folder that was lost since, such as

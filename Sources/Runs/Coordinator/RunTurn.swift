@@ -112,6 +112,7 @@ final class RunTurn {
     case .checkpoint:
       record.status.checkpointStep = report.step
       record.status.checkpointAt = time
+      record.status.bestStep = report.best ?? record.status.bestStep
       unsavedEvents.append(record.event("checkpoint", at: time, step: report.step))
     case .heartbeat: return false
     case .finished: lastWord = report
@@ -148,6 +149,7 @@ final class RunTurn {
     record.status.progress = progress(step: step, imagesPerSecond: speed)
     record.status.progress.viewWaitShare = values[RunFigures.viewWaitShare]
     record.status.metrics = values
+    record.status.bestStep = report.best ?? record.status.bestStep
     unsavedSamples.append(MetricSample(step: step, at: time, values: values))
     guard let health = report.health else { return }
     let isNews = record.status.health?.verdict != health.verdict

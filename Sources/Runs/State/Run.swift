@@ -18,13 +18,15 @@ public struct Run: Hashable, Sendable, Codable, Identifiable {
   public let recipe: Recipe
   /// What its worker may use.
   public let resources: RunResources
+  /// The model whose encoder it begins with; nil where it begins at random.
+  public let initialModel: String?
   /// When it was accepted.
   public let createdAt: Timestamp
 
   /// A run.
   public init(
     id: Identifier, name: String, metadata: [String: String], dataset: String, recipe: Recipe,
-    resources: RunResources = RunResources(), createdAt: Timestamp
+    resources: RunResources = RunResources(), initialModel: String? = nil, createdAt: Timestamp
   ) {
     self.id = id
     self.name = name
@@ -32,6 +34,7 @@ public struct Run: Hashable, Sendable, Codable, Identifiable {
     self.dataset = dataset
     self.recipe = recipe
     self.resources = resources
+    self.initialModel = initialModel
     self.createdAt = createdAt
   }
 
@@ -45,6 +48,7 @@ public struct Run: Hashable, Sendable, Codable, Identifiable {
     recipe = try container.decode(Recipe.self, forKey: .recipe)
     let resources = try container.decodeIfPresent(RunResources.self, forKey: .resources)
     self.resources = resources ?? RunResources()
+    initialModel = try container.decodeIfPresent(String.self, forKey: .initialModel)
     createdAt = try container.decode(Timestamp.self, forKey: .createdAt)
   }
 }
@@ -122,6 +126,8 @@ public struct RunStatus: Hashable, Sendable, Codable {
   public var resumedFrom: Int?
   /// The step of the newest checkpoint.
   public var checkpointStep: Int?
+  /// The step of the checkpoint that an evaluation liked best; nil where none was evaluated.
+  public var bestStep: Int?
   /// When the newest checkpoint was reported.
   public var checkpointAt: Timestamp?
   /// Its ticket in the queue: lower ones are served first. Not a time, since clocks jump.

@@ -9,6 +9,11 @@ public protocol RunControl: Sendable {
   /// - Returns: the run as it was queued; where the idempotency key named an earlier one, what was returned then,
   ///   and `isNew` is false.
   func create(_ submission: RunSubmission) async throws -> (record: RunRecord, isNew: Bool)
+  /// What `create` returned for an earlier submission under the key; nil where there was none. For callers whose submission
+  /// takes time to make.
+  ///
+  /// - Throws: `RunControlError.idempotencyConflict` where that one had another body.
+  func earlierReply(key: String, bodyDigest: String) async throws -> RunRecord?
   /// One run.
   ///
   /// - Throws: `RunControlError.notFound`.
@@ -68,6 +73,20 @@ public protocol RunControl: Sendable {
   nonisolated func directory(of id: Identifier) -> String
 }
 
+/// A model whose encoder a run begins with.
+public struct InitialModel: Hashable, Sendable {
+  /// The name by which it was asked for.
+  public var name: String
+  /// Its file.
+  public var path: String
+
+  /// A model of a name in a file.
+  public init(name: String, path: String) {
+    self.name = name
+    self.path = path
+  }
+}
+
 /// What a caller hands in to create a run.
 public struct RunSubmission: Hashable, Sendable {
   /// A name for people; may be empty.
@@ -80,6 +99,8 @@ public struct RunSubmission: Hashable, Sendable {
   public var recipe: Recipe
   /// What its worker may use.
   public var resources: RunResources
+  /// The model whose encoder the run begins with: its name, and its file, which is copied. nil for random weights.
+  public var initialModel: InitialModel?
   /// The `Idempotency-Key` and a digest of the request's body.
   public var idempotency: (key: String, bodyDigest: String)? {
     get { idempotencyKey.map { ($0, bodyDigest) } }
@@ -91,13 +112,15 @@ public struct RunSubmission: Hashable, Sendable {
   /// What a caller hands in.
   public init(
     name: String = "", metadata: [String: String] = [:], dataset: String, recipe: Recipe,
-    resources: RunResources = RunResources(), idempotency: (key: String, bodyDigest: String)? = nil
+    resources: RunResources = RunResources(), initialModel: InitialModel? = nil,
+    idempotency: (key: String, bodyDigest: String)? = nil
   ) {
     self.name = name
     self.metadata = metadata
     self.dataset = dataset
     self.recipe = recipe
     self.resources = resources
+    self.initialModel = initialModel
     self.idempotency = idempotency
   }
 }

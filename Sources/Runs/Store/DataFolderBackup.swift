@@ -2,6 +2,7 @@ import Checkpoints
 import Durability
 import Foundation
 public import Identifiers
+import Training
 
 /// A copy of a data folder, taken while a service uses it.
 ///
@@ -92,21 +93,41 @@ public struct DataFolderBackup {
   private func copy(_ run: Identifier) throws {
     let (from, to) = ("\(source)/runs/\(run)", "\(target)/runs/\(run)")
     try DiskFileSystem().createDirectory(to)
-    for name in ["recipe.json", "worker.log"]
+    for name in ["recipe.json", "worker.log", InitialWeights.fileName]
     where FileManager.default.fileExists(atPath: "\(from)/\(name)") {
       try FileManager.default.copyItem(atPath: "\(from)/\(name)", toPath: "\(to)/\(name)")
     }
-    let copied = CheckpointFolder(directory: to + "/checkpoints")
+    let (present, copied) = (
+      CheckpointFolder(directory: from + "/checkpoints"),
+      CheckpointFolder(directory: to + "/checkpoints")
+    )
     for _ in 0..<DataFolderBackup.attempts {
-      let steps = try CheckpointFolder(directory: from + "/checkpoints").steps()
-      guard let newest = steps.last else { return }
+      guard let newest = try present.steps().last else { return }
       try DiskFileSystem().createDirectory(to + "/checkpoints")
       try? FileManager.default.copyItem(
         atPath: "\(from)/checkpoints/\(newest)", toPath: copied.path(step: newest))
-      if (try? copied.state(step: newest)) != nil { return }
+      if (try? copied.state(step: newest)) != nil { return try copyKept(from: present, to: copied) }
       // It was removed while it was copied, and a newer one is there, or it is damaged and stays so.
       try DiskFileSystem().removeAll(copied.path(step: newest))
     }
     throw Failure.checkpointsKeepChanging(run: run)
+  }
+
+  /// Copies what retention leaves alone: the best checkpoint and the pinned ones, with their marks. One that stops being so
+  /// meanwhile, and is removed, is left out.
+  private func copyKept(from present: CheckpointFolder, to copied: CheckpointFolder) throws {
+    let (best, pins) = (try present.best(), try present.pins())
+    for step in Set(pins.keys).union([best?.step].compactMap(\.self)) {
+      let to = copied.path(step: step)
+      if !FileManager.default.fileExists(atPath: to) {
+        try? FileManager.default.copyItem(atPath: present.path(step: step), toPath: to)
+      }
+      guard (try? copied.state(step: step)) != nil else {
+        try DiskFileSystem().removeAll(to)
+        continue
+      }
+      if let best, best.step == step { try copied.mark(best: best) }
+      if let at = pins[step] { _ = try copied.pin(step: step, at: at) }
+    }
   }
 }

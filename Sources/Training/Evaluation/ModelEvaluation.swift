@@ -1,48 +1,92 @@
-import Datasets
-import Encoders
-import Evaluation
+public import Datasets
+public import Encoders
+public import Evaluation
 import Images
-import TensorGraph
-import Tensors
+public import TensorGraph
+public import Tensors
 
 /// An evaluation of a model beside the baselines that cost nothing.
-struct ModelEvaluation {
-  let pack: Pack
-  let pictures: PackSplit
-  let model: EncoderModel
+public struct ModelEvaluation {
+  private let pack: Pack
+  private let pictures: PackSplit
+  private let model: EncoderModel
   /// The seed of the random network's weights.
-  let networkSeed: UInt64
-  let protocols: [EvaluationProtocol]
-  let isQuick: Bool
-  let threads: ThreadBudget
+  private let networkSeed: UInt64
+  private let protocols: [EvaluationProtocol]
+  private let isQuick: Bool
+  private let hasBaselines: Bool
+  private let threads: ThreadBudget
   /// What computes; made anew for each network.
-  let lowering: () throws -> any Lowering
+  private let lowering: () throws -> any Lowering
   /// Told how far it is, after each batch.
-  let progress: (EvaluationProgress) -> Void
-  let isAskedToStop: () -> Bool
+  private let progress: (EvaluationProgress) -> Void
+  private let isAskedToStop: () -> Bool
+
+  /// An evaluation of one model on some pictures of a pack.
+  ///
+  /// - Parameters:
+  ///   - pack: The pictures.
+  ///   - pictures: Which are judged, and with which they are compared.
+  ///   - model: What is judged.
+  ///   - networkSeed: The seed of the random network's weights.
+  ///   - protocols: What judges.
+  ///   - isQuick: Whether fewer views are made.
+  ///   - hasBaselines: Whether what costs nothing is judged too.
+  ///   - threads: Threads of what computes beside networks.
+  ///   - lowering: What computes networks; asked anew for each.
+  ///   - progress: Told how far it is, after each batch.
+  ///   - isAskedToStop: Looked at after each batch.
+  public init(
+    pack: Pack, pictures: PackSplit, model: EncoderModel, networkSeed: UInt64,
+    protocols: [EvaluationProtocol], isQuick: Bool, hasBaselines: Bool = true,
+    threads: ThreadBudget, lowering: @escaping () throws -> any Lowering,
+    progress: @escaping (EvaluationProgress) -> Void = { _ in },
+    isAskedToStop: @escaping () -> Bool = { false }
+  ) {
+    self.pack = pack
+    self.pictures = pictures
+    self.model = model
+    self.networkSeed = networkSeed
+    self.protocols = protocols
+    self.isQuick = isQuick
+    self.hasBaselines = hasBaselines
+    self.threads = threads
+    self.lowering = lowering
+    self.progress = progress
+    self.isAskedToStop = isAskedToStop
+  }
 
   /// It was asked to stop.
-  struct Stopped: Error {}
+  public struct Stopped: Error {}
 
   /// Pictures in a batch of an encoder or of a baseline.
   private static let batchSize = 32
 
-  /// Evaluates all subjects. Only the vectors of one are in memory at a time.
+  /// Evaluates all subjects. Only the vectors of one are in memory at a time. `seconds` tells how long it took.
   ///
   /// - Throws: `Stopped` at the end of a batch; `PackError`, `ImageError`, `LoweringError`, `EvaluationError`.
-  func report(since began: Double) throws -> EvaluationReport {
+  public func report(seconds: () -> Double) throws -> EvaluationReport {
     var counter = Counter(total: total)
-    var rows = [
-      try network(.model, model, &counter),
-      try network(.randomNetwork, model.randomized(seed: networkSeed), &counter),
-    ]
-    if pictures.classes != nil { rows += try baselines(&counter) }
+    var rows = [try network(.model, model, &counter)]
+    if hasBaselines {
+      rows.append(
+        try network(.randomNetwork, model.randomized(seed: networkSeed), &counter))
+      if pictures.classes != nil { rows += try baselines(&counter) }
+    }
     return EvaluationReport(
       pictures: .init(
         pictures.split, available: pictures.available, classes: pictures.classes,
         viewed: viewed.count, viewsPerPicture: viewsPerPicture, isQuick: isQuick,
         seed: PackSplit.seed),
-      rows: rows, networkSeed: networkSeed, seconds: monotonicSeconds() - began)
+      rows: rows, networkSeed: networkSeed, seconds: seconds())
+  }
+
+  /// The figures of the model alone.
+  ///
+  /// - Throws: as ``report(seconds:)``.
+  public func figures() throws -> EvaluationReport.Row {
+    var counter = Counter(total: total)
+    return try network(.model, model, &counter)
   }
 
   /// Pictures and views done, of all.
@@ -61,9 +105,10 @@ struct ModelEvaluation {
   private var total: Int {
     let all = pictures.split.judged.count + pictures.split.reference.count
     let views = viewed.count * viewsPerPicture
-    guard pictures.classes != nil else { return 2 * (views + viewed.count) }
-    // Both baselines read a picture once.
-    return 2 * (views + all) + all
+    let ofNetwork = views + (pictures.classes == nil ? viewed.count : all)
+    guard hasBaselines else { return ofNetwork }
+    // Both baselines that are no network read a picture once.
+    return 2 * ofNetwork + (pictures.classes == nil ? 0 : all)
   }
 
   private func advance(_ count: Int, _ subject: EvaluationReport.Subject, _ counter: inout Counter)

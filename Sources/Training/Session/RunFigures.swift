@@ -1,17 +1,10 @@
+import Methods
 public import Metrics
+import NeuralNetworks
+public import Recipes
 
-/// What a BYOL run reports of an update.
+/// What a run reports of an update beside what its method declares.
 public enum RunFigures {
-  /// The loss.
-  public static let loss = Metric(
-    "loss", title: "Loss",
-    "BYOL's symmetrised loss; 4 means that the views do not agree at all. Falling is good; near 0 at once is a collapse.",
-    minimum: 0, maximum: 8)
-  /// The mean cosine of prediction and target projection.
-  public static let cosine = Metric(
-    "cosine", title: "Cosine",
-    "Mean cosine of the prediction of one view and the projection of the other.", minimum: -1,
-    maximum: 1)
   /// The learning rate.
   public static let learningRate = Metric(
     "learning_rate", title: "Learning rate", "The learning rate of the update.", minimum: 0)
@@ -20,10 +13,12 @@ public enum RunFigures {
     "tau", title: "Target decay τ",
     "The share of its weights that the target network keeps with each update.", minimum: 0,
     maximum: 1)
+  /// The name of the spread of the representations.
+  static let embeddingStdName = "embedding_std"
   /// The spread of the representations, of a dimension.
   public static func embeddingStd(dimension: Int) -> Metric {
     Metric(
-      "embedding_std", title: "Embedding spread",
+      embeddingStdName, title: "Embedding spread",
       "Mean over the dimensions of the standard deviation of l2-normalised representations; dashed: that of "
         + "random directions. Near 0 is a collapse.",
       minimum: 0, maximum: 1, reference: 1 / Double(dimension).squareRoot())
@@ -39,11 +34,31 @@ public enum RunFigures {
     "Share of the last seconds in which the update waited for views to be rendered.", minimum: 0,
     maximum: 1)
 
-  /// All of them, in the order in which they are shown, for representations of `dimension` components.
-  public static func declared(dimension: Int) -> [Metric] {
-    [
-      loss, cosine, learningRate, tau, embeddingStd(dimension: dimension), imagesPerSecond,
-      viewWaitShare,
-    ]
+  /// Recall@1 of views at the last evaluated checkpoint.
+  public static let viewRecall = Metric(
+    "view_recall", title: "Recall@1 of views",
+    "How often, of views of some training pictures, the one most like a picture's first view is its second; at the last "
+      + "evaluated checkpoint. Rising is good; the best checkpoint is chosen by it.",
+    minimum: 0, maximum: 1)
+  /// RankMe at the last evaluated checkpoint.
+  public static let rankMe = Metric(
+    "rankme", title: "RankMe",
+    "The effective number of directions of the embeddings of some training pictures, at the last evaluated checkpoint.",
+    minimum: 1)
+  /// k-NN at the last evaluated checkpoint.
+  public static let neighbourAccuracy = Metric(
+    "knn_accuracy", title: "k-NN accuracy",
+    "The share of some training pictures whose label their 20 nearest neighbours among others tell, at the last "
+      + "evaluated checkpoint. It chooses nothing.",
+    minimum: 0, maximum: 1)
+
+  /// Everything that a run of a recipe reports, in the order in which it is shown: the method's metrics, then these.
+  public static func declared(by recipe: Recipe) -> [Metric] {
+    recipe.learning.metrics + [learningRate]
+      + (recipe.method.type.options.contains(.tau) ? [tau] : [])
+      + [
+        embeddingStd(dimension: recipe.encoder.representationDimension), imagesPerSecond,
+        viewWaitShare,
+      ]
   }
 }

@@ -1,7 +1,9 @@
 import Checkpoints
 import Datasets
+import Durability
 import Encoders
 import Evaluation
+import Methods
 import Metrics
 import NeuralNetworks
 import Recipes
@@ -16,6 +18,14 @@ struct TrainingSession {
   /// What fits embedding heads; made for the first checkpoint that wants one.
   private var fit: EmbeddingHeadFit?
   private let report: (WorkerReport) -> Void
+  /// What judges checkpoints; nil where nobody asked, or there are too few pictures.
+  private let evaluation: CheckpointEvaluation?
+  /// Checkpoints that were written since the last one that was judged.
+  private var unjudged = 0
+  /// The figures of the checkpoint that was judged last.
+  private var quality: CheckpointEvaluation.Quality?
+  /// The best checkpoint so far.
+  private var best: CheckpointFolder.Best?
   private var reportedAt: ContinuousClock.Instant
   private var judgedAt: ContinuousClock.Instant
   private var publishedAt: ContinuousClock.Instant
@@ -24,6 +34,8 @@ struct TrainingSession {
   private var history: [CollapseVerdict.Report] = []
   /// The last update's figures where they were not reported yet.
   private var unreported: StepMetrics?
+  /// The values of the last reported update.
+  private var reported = MetricValues()
 
   /// The updates that `history` remembers.
   private static let historyLimit = 200
@@ -31,17 +43,29 @@ struct TrainingSession {
   init(
     _ worker: TrainingWorker, _ trainer: Trainer, _ checkpoints: CheckpointFolder,
     _ pack: Pack, _ report: @escaping (WorkerReport) -> Void
-  ) {
+  ) throws(CheckpointError) {
     self.worker = worker
     self.trainer = trainer
     self.checkpoints = checkpoints
     self.pack = pack
     self.report = report
+    evaluation =
+      worker.recipe.evaluateEvery > 0 && worker.collective.rank == 0
+      ? CheckpointEvaluation(pack: pack, threads: worker.threads, lowering: worker.lowering) : nil
+    best = try checkpoints.best()
     let now = worker.clock.instant()
     reportedAt = now - .seconds(TrainingWorker.reportSeconds)
     judgedAt = now - .seconds(TrainingWorker.healthSeconds)
     publishedAt = now
     speed = Speed(now)
+  }
+
+  /// What the session reports of every update.
+  var declared: [Metric] {
+    var declared = RunFigures.declared(by: worker.recipe)
+    guard let evaluation else { return declared }
+    declared += [RunFigures.viewRecall, RunFigures.rankMe]
+    return evaluation.hasLabels ? declared + [RunFigures.neighbourAccuracy] : declared
   }
 
   mutating func update(from source: ViewBatchSource) throws {
@@ -81,16 +105,21 @@ struct TrainingSession {
       judgedAt = now
     }
     var values = MetricValues()
-    values[RunFigures.loss] = metrics.loss
+    values[Update.lossName] = metrics.loss
     for (name, value) in metrics.figures { values[name] = value }
     values[RunFigures.learningRate] = metrics.learningRate
     values[RunFigures.tau] = metrics.tau
-    values["embedding_std"] = measures.deviation
+    values[RunFigures.embeddingStdName] = measures.deviation
     values[RunFigures.imagesPerSecond] = speed.perSecond
     values[RunFigures.viewWaitShare] = speed.waitShare
+    values.take(quality)
+    reported = values
     report(.progress(step: trainer.step, metrics: values, health: health))
     reportedAt = now
     unreported = nil
+    if let health, health.verdict == .collapsed, worker.recipe.onCollapse == .stop {
+      throw TrainingError.collapsed(step: trainer.step, evidence: health.evidence)
+    }
   }
 
   private func isCheckpointDue(at now: ContinuousClock.Instant) -> Bool {
@@ -99,10 +128,11 @@ struct TrainingSession {
     return now - publishedAt >= .seconds(worker.recipe.checkpointEverySeconds)
   }
 
-  /// Writes a checkpoint of the trainer as it is.
+  /// Writes a checkpoint of the trainer as it is, and judges it if it has its turn and `isJudged`.
   ///
   /// - Throws: `CheckpointError`, or `TrainingError.stateNotFinite`; the checkpoints before it are intact.
-  mutating func publish() throws {
+  mutating func publish(isJudged: Bool = true) throws {
+    guard worker.collective.rank == 0 else { return }
     report(.heartbeat)
     let state = trainer.state
     // The gradients of a finite loss may overflow, which the next loss would tell: too late for this checkpoint.
@@ -117,13 +147,77 @@ struct TrainingSession {
         "byol.recipe": String(decoding: worker.recipe.encoded, as: UTF8.self),
       ])
     let model = try model(of: state)
-    try checkpoints.publish(step: state.step, state: file, model: model.safetensors)
+    unjudged += 1
+    let isDue =
+      unjudged >= worker.recipe.evaluateEvery || state.step == worker.recipe.totalSteps
+    let isBest = isJudged && isDue ? try judge(model, step: state.step) : false
+    try checkpoints.publish(
+      step: state.step, state: file, model: model.safetensors,
+      retention: worker.recipe.keepCheckpoints)
+    if isBest, let best {
+      try checkpoints.mark(best: best)
+      try publishBest(model)
+    }
     publishedAt = worker.clock.instant()
-    report(.checkpoint(step: state.step))
+    report(.checkpoint(step: state.step, best: best?.step))
   }
 }
 
 extension TrainingSession {
+  /// Judges the weights that the run was given to begin with: whatever is worse is never the best.
+  ///
+  /// - Throws: as ``publish(isJudged:)``.
+  mutating func judgeBeginning() throws {
+    guard evaluation != nil, best == nil else { return }
+    let model = try model(of: trainer.state)
+    guard try judge(model, step: 0), let best else { return }
+    try checkpoints.mark(best: best)
+    try publishBest(model)
+    var told = WorkerReport.progress(step: 0, metrics: reported)
+    told.best = 0
+    report(told)
+  }
+
+  /// Judges the model of a checkpoint that is to be written and reports the figures, if checkpoints are judged.
+  ///
+  /// - Returns: whether it is better than all before.
+  private mutating func judge(_ model: EncoderModel, step: Int) throws -> Bool {
+    guard let evaluation else { return false }
+    unjudged = 0
+    let (clock, report) = (worker.clock, report)
+    var toldAt = clock.instant()
+    let found = try evaluation(model) {
+      guard clock.instant() - toldAt >= .seconds(1) else { return }
+      toldAt = clock.instant()
+      report(.heartbeat)
+    }
+    guard let found else { return false }
+    quality = found
+    reported.take(found)
+    report(.progress(step: step, metrics: reported))
+    guard found.viewRecall > best?.value ?? -1 else { return false }
+    best = CheckpointFolder.Best(step: step, value: found.viewRecall)
+    return true
+  }
+
+  /// Writes `best/model.safetensors` beside the checkpoints.
+  private func publishBest(_ model: EncoderModel) throws(CheckpointError) {
+    let folder = "\(worker.runDirectory)/\(TrainingWorker.bestFolderName)"
+    let beside = "\(folder)/.\(CheckpointFolder.modelFileName)"
+    do throws(FileSystemError) {
+      try worker.fileSystem.createDirectory(folder)
+    } catch {
+      throw .fileSystem(error)
+    }
+    try model.safetensors.write(to: beside, fileSystem: worker.fileSystem)
+    do throws(FileSystemError) {
+      try worker.fileSystem.rename(beside, to: "\(folder)/\(CheckpointFolder.modelFileName)")
+      try worker.fileSystem.synchronizeDirectory(folder)
+    } catch {
+      throw .fileSystem(error)
+    }
+  }
+
   /// The encoder of a state, with its embedding head where the recipe asks for one.
   private mutating func model(of state: TrainingState) throws -> EncoderModel {
     let recipe = worker.recipe
@@ -147,5 +241,15 @@ extension Trainer {
       for view in 0..<viewCount { unsafe write(views[view].span, view: view) }
       return (try update(), unsafe batch.waitSeconds)
     }
+  }
+}
+
+extension MetricValues {
+  /// Takes up the figures of a checkpoint.
+  fileprivate mutating func take(_ quality: CheckpointEvaluation.Quality?) {
+    guard let quality else { return }
+    self[RunFigures.viewRecall] = quality.viewRecall
+    self[RunFigures.rankMe] = quality.rankMe
+    self[RunFigures.neighbourAccuracy] = quality.accuracy
   }
 }

@@ -10,7 +10,7 @@ extension TrainingWorker {
   /// Pictures of an update of the trial.
   static let trialBatch = 8
   /// Seconds that an update of the measurement may take, and seconds that are measured.
-  static let (updateSeconds, measuredSeconds) = (1.0, 2.0)
+  static let (updateSeconds, measuredSeconds) = (1.0, 3.0)
 
   /// Does updates from the beginning for a few seconds and reports how fast; writes nothing.
   ///
@@ -21,7 +21,7 @@ extension TrainingWorker {
     pack: Pack, isAskedToStop: () -> Bool, peakMemory: () -> Int,
     report: @escaping (WorkerReport) -> Void
   ) throws {
-    report(.started(step: 0, declared: declaredMetrics))
+    report(.started(step: 0, declared: RunFigures.declared(by: recipe)))
     func measure(batch: Int, seconds: Double) throws -> Double {
       try self.measure(pack: pack, batch: batch, seconds: seconds, isAskedToStop) { step, speed in
         var progress = WorkerReport.progress(
@@ -44,7 +44,7 @@ extension TrainingWorker {
   }
 
   /// Pictures per second of updates of a batch. The first update touches its memory for the first time and is not
-  /// counted.
+  /// counted, nor are those whose views were rendered before.
   private func measure(
     pack: Pack, batch: Int, seconds: Double, _ isAskedToStop: () -> Bool,
     afterEach: (_ step: Int, _ speed: Double) -> Void
@@ -56,13 +56,16 @@ extension TrainingWorker {
       pack: pack, pictures: pack.pictures(in: .train), configuration: worker.viewConfiguration,
       firstStep: 0)
     defer { source.stop() }
-    _ = try trainer.update(from: source)
-    let began = clock.instant()
+    // The batches that were rendered ahead while the update was compiled cost nothing now; later ones will.
+    for _ in 0..<(seconds > 0 ? viewConfiguration.depth : 1) {
+      _ = try trainer.update(from: source)
+    }
+    let (began, first) = (clock.instant(), trainer.step)
     var speed = 0.0
     repeat {
       _ = try trainer.update(from: source)
       let elapsed = (clock.instant() - began) / .seconds(1)
-      speed = Double((trainer.step - 1) * batch) / elapsed
+      speed = Double((trainer.step - first) * batch) / elapsed
       afterEach(trainer.step, speed)
     } while clock.instant() - began < .seconds(seconds) && !isAskedToStop()
     return speed

@@ -31,6 +31,9 @@ public struct TrainingWorker {
   /// What compiles the update.
   public var lowering: any Lowering
 
+  /// The processes that train the run together. The one of rank 0 reads and writes checkpoints and reports; the others follow
+  /// it, and need the same run directory to read.
+  public var collective: any Collective = SoloCollective()
   /// Bytes of memory of its own that the process may hold; looked at with every `progress`. Nil where nobody asked, or
   /// the coordinator looks.
   public var memoryByteLimit: Int?
@@ -47,6 +50,8 @@ public struct TrainingWorker {
   public static let healthSeconds = 5.0
   /// The key of the number of threads in a checkpoint's metadata.
   static let threadsKey = "byol.threads"
+  /// The folder of the best model, in the run's directory.
+  public static let bestFolderName = "best"
   /// The pause before a lock that another process holds is tried again.
   static let lockPause = Duration.milliseconds(200)
 
@@ -62,7 +67,8 @@ public struct TrainingWorker {
     self.lowering = lowering
   }
 
-  /// Trains; `isAskedToStop` is looked at between updates, `report` is called on the calling thread.
+  /// Trains; `isAskedToStop` is looked at between updates, `report` is called on the calling thread. Where one of several
+  /// processes is asked to stop, all stop after the same update.
   ///
   /// A run that was stopped before its first update has no checkpoint: random weights are no model, and a new worker draws
   /// the same ones again.
@@ -72,33 +78,52 @@ public struct TrainingWorker {
   public func run(
     pack: Pack, isAskedToStop: () -> Bool, report: @escaping (WorkerReport) -> Void
   ) throws {
+    let isFirst = collective.rank == 0
+    let report = isFirst ? report : { _ in }
     report(.heartbeat)
-    guard let lock = try lock(isAskedToStop: isAskedToStop, report: report) else {
-      return report(.finished(step: 0, outcome: .stopped))
-    }
-    defer { withExtendedLifetime(lock) {} }
     let checkpoints = CheckpointFolder(
       directory: runDirectory + "/checkpoints", fileSystem: fileSystem)
-    try checkpoints.removeLeftovers()
+    let lock = isFirst ? try lock(isAskedToStop: isAskedToStop, report: report) : nil
+    defer { withExtendedLifetime(lock) {} }
+    if lock != nil { try checkpoints.removeLeftovers() }
+    // From here on nobody but the first process writes, so that all read the same newest checkpoint.
+    guard try !collective.any(isFirst && lock == nil) else {
+      return report(.finished(step: 0, outcome: .stopped))
+    }
     let newest = try checkpoints.newest()
     let state = newest.map { TrainingState(step: $0.step, tensors: $0.state.tensors) }
-    let trainer = try Trainer(recipe, state: state, lowering: lowering)
-    var session = TrainingSession(self, trainer, checkpoints, pack, report)
+    let initial = state == nil ? try initialWeights() : nil
+    let trainer = try Trainer(
+      recipe, state: state, initial: initial, lowering: lowering, collective: collective)
+    var session = try TrainingSession(self, trainer, checkpoints, pack, report)
     report(
       .started(
-        step: trainer.step, declared: declaredMetrics, threads: threads.count,
+        step: trainer.step, declared: session.declared, threads: threads.count,
         warning: newest.flatMap(warning)))
+    if initial != nil { try session.judgeBeginning() }
     let source = ViewBatchSource(
       pack: pack, pictures: pack.pictures(in: .train), configuration: viewConfiguration,
       firstStep: trainer.step)
     defer { source.stop() }
-    while trainer.step < recipe.totalSteps, !isAskedToStop() {
+    while trainer.step < recipe.totalSteps, try !collective.any(isAskedToStop()) {
       try session.update(from: source)
     }
     try session.reportLast()
-    if trainer.step > 0 { try session.publish() }
     let isDone = trainer.step >= recipe.totalSteps
+    // Whoever asks for a stop waits for the checkpoint, and not for its figures.
+    if trainer.step > 0 { try session.publish(isJudged: isDone) }
     report(.finished(step: trainer.step, outcome: isDone ? .succeeded : .stopped))
+  }
+
+  /// The weights that the run was given to begin with; nil where it begins at random.
+  private func initialWeights() throws -> InitialWeights? {
+    guard try fileSystem.names(in: runDirectory).contains(InitialWeights.fileName) else {
+      return nil
+    }
+    return try InitialWeights(
+      Safetensors(
+        reading: "\(runDirectory)/\(InitialWeights.fileName)", fileSystem: fileSystem),
+      for: recipe)
   }
 
   /// The lock of whoever writes checkpoints; nil where the worker was asked to stop while it waited.
@@ -129,15 +154,11 @@ public struct TrainingWorker {
     )
   }
 
-  /// What the worker declares in its `started` report.
-  var declaredMetrics: [Metric] {
-    RunFigures.declared(dimension: recipe.encoder.representationDimension)
-  }
-
   var viewConfiguration: ViewBatchConfiguration {
     ViewBatchConfiguration(
       views: recipe.learning.views, normalization: recipe.augmentations.normalization,
-      batchSize: recipe.batchSize, seed: recipe.seed, threads: threads.count, depth: 3)
+      batchSize: recipe.batchSize / collective.count, seed: recipe.seed, threads: threads.count,
+      depth: Recipe.batchesOfViews, part: collective.rank, parts: collective.count)
   }
 }
 

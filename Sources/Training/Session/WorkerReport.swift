@@ -11,7 +11,8 @@ public import Metrics
 /// In the run directory the worker finds `recipe.json` (a `Recipe` as `JSONCoding` writes it) and, if the run had a
 /// worker before, `checkpoints/<step>/{state.safetensors, model.safetensors}`. It goes on from the newest checkpoint
 /// that reads back (`CheckpointFolder.newest`), removes what an earlier worker left half-written, and writes new
-/// checkpoints with `CheckpointFolder.publish`. It keeps no other file. What it writes to standard error is kept in
+/// checkpoints with `CheckpointFolder.publish`, and `best/model.safetensors`, the model of the checkpoint that an evaluation
+/// liked best. It keeps no other file. What it writes to standard error is kept in
 /// `worker.log`.
 ///
 /// Standard output carries reports only. Each is one line and is flushed at once:
@@ -21,7 +22,8 @@ public import Metrics
 /// - `progress` after an update, about five times per second at most, and always after the last update: `step` is the
 ///   number of updates done, `metrics` the values by name. A value whose metric was not declared is not kept, and the
 ///   run's events say so. `images_per_second` and `view_wait_share` are also shown as the run's progress;
-/// - `checkpoint` after a checkpoint is published and durable;
+/// - `checkpoint` after a checkpoint is published and durable, with the step of the `best` so far where checkpoints are
+///   judged;
 /// - `heartbeat` from the thread that does the work, where some seconds pass without another report (loading,
 ///   compiling, long updates);
 /// - `finished` as the last line, with the `outcome` `succeeded` (all steps are done) or `stopped` (the worker was
@@ -78,6 +80,8 @@ public struct WorkerReport: Hashable, Sendable, Codable {
   public var threads: Int?
   /// What the run's owner should know of this start (`started`).
   public var warning: RunReason?
+  /// The step of the best checkpoint so far (`checkpoint`), 0 for the weights that the run began with (`progress`).
+  public var best: Int?
   /// The most memory that the worker has held, in bytes (`progress` of a measurement).
   public var memoryBytes: Int?
   /// The update's values (`progress`).
@@ -113,9 +117,11 @@ extension WorkerReport {
     return report
   }
 
-  /// `checkpoint` of a step.
-  public static func checkpoint(step: Int) -> WorkerReport {
-    WorkerReport(kind: .checkpoint, step: step)
+  /// `checkpoint` of a step, with the step of the best one so far.
+  public static func checkpoint(step: Int, best: Int? = nil) -> WorkerReport {
+    var report = WorkerReport(kind: .checkpoint, step: step)
+    report.best = best
+    return report
   }
 
   /// `heartbeat`.

@@ -18,6 +18,8 @@ final class FakeRuns: RunControl {
     var keys: [String: (digest: String, reply: RunRecord)] = [:]
     /// What is measured.
     var measurement = RunMeasurement(imagesPerSecond: 100, memoryBytes: 300 << 20)
+    /// How often somebody measured.
+    var measurements = 0
     var signals: [Identifier: [AsyncStream<Void>.Continuation]] = [:]
     var revision = 0
     var queueLimit = 100
@@ -49,14 +51,23 @@ final class FakeRuns: RunControl {
       let id = identifiers.next(at: .now())
       let run = Run(
         id: id, name: submission.name, metadata: submission.metadata, dataset: submission.dataset,
-        recipe: submission.recipe, resources: submission.resources, createdAt: .now())
+        recipe: submission.recipe, resources: submission.resources,
+        initialModel: submission.initialModel?.name, createdAt: .now())
       let record = RunRecord(
         run: run, status: RunStatus(queuedAt: .now(), recipe: submission.recipe),
-        metrics: RunFigures.declared(dimension: 512))
+        metrics: RunFigures.declared(by: submission.recipe))
       state.records[id] = record
       state.revision += 1
       if let (key, digest) = submission.idempotency { state.keys[key] = (digest, record) }
       return (record, true)
+    }
+  }
+
+  func earlierReply(key: String, bodyDigest: String) async throws -> RunRecord? {
+    try state.withLock { state in
+      guard let known = state.keys[key] else { return nil }
+      guard known.digest == bodyDigest else { throw RunControlError.idempotencyConflict(key: key) }
+      return known.reply
     }
   }
 
@@ -149,7 +160,10 @@ final class FakeRuns: RunControl {
   func measure(_ recipe: Recipe, dataset: String, resources: RunResources) async throws
     -> RunMeasurement
   {
-    state.withLock { $0.measurement }
+    state.withLock { state in
+      state.measurements += 1
+      return state.measurement
+    }
   }
 
   var revision: Int { state.withLock { $0.revision } }
@@ -199,9 +213,10 @@ final class FakeRuns: RunControl {
   }
 
   /// Tells of a checkpoint, as the coordinator does when a worker reports it.
-  func wrote(_ id: Identifier, step: Int) throws {
+  func wrote(_ id: Identifier, step: Int, best: Int? = nil) throws {
     var record = try known(id)
     record.status.checkpointStep = step
+    record.status.bestStep = best ?? record.status.bestStep
     record.status.checkpointAt = Timestamp.now()
     record.status.version += 1
     let event = RunEvent(
