@@ -5,7 +5,7 @@ public import Durability
 /// A checkpoint is published by renaming a folder that is complete and flushed, so a reader sees all
 /// of it or nothing. Names that begin with a dot are checkpoints being written or removed; a crash
 /// may leave them behind, and `removeLeftovers` takes them away. A file `pinned-<step>` beside the folders keeps
-/// that checkpoint from retention, and `best.json` the one that it names.
+/// that checkpoint from retention.
 public struct CheckpointFolder: Sendable {
   /// The file of everything an update changes.
   public static let stateFileName = "state.safetensors"
@@ -48,7 +48,7 @@ public struct CheckpointFolder: Sendable {
 // MARK: - Publishing
 
 extension CheckpointFolder {
-  /// Writes a checkpoint, makes it durable, publishes it, and removes all but the newest few, the pinned ones and the best.
+  /// Writes a checkpoint, makes it durable, publishes it, and removes all but the newest few and what is to be kept.
   ///
   /// A checkpoint of the same step that reads back is kept as it is: the same step of the same run
   /// holds the same bits.
@@ -58,10 +58,11 @@ extension CheckpointFolder {
   ///   - state: Everything an update changes.
   ///   - model: The online encoder.
   ///   - retention: How many checkpoints are kept, at least 1.
+  ///   - kept: The step of another one that is kept, such as the best; pinned ones are kept too.
   /// - Throws: `CheckpointError.fileSystem`; every checkpoint published before is still there.
   public func publish(
     step: Int, state: Safetensors, model: Safetensors,
-    retention: Int = CheckpointFolder.defaultRetention
+    retention: Int = CheckpointFolder.defaultRetention, keeping kept: Int? = nil
   ) throws(CheckpointError) {
     precondition(step >= 0 && retention >= 1, "Step \(step), retention \(retention).")
     let beside = "\(directory)/.writing-\(step)"
@@ -75,7 +76,7 @@ extension CheckpointFolder {
     try state.write(to: beside + "/" + CheckpointFolder.stateFileName, fileSystem: fileSystem)
     try model.write(to: beside + "/" + CheckpointFolder.modelFileName, fileSystem: fileSystem)
     try publishFolder(beside, step: step)
-    try retain(last: retention)
+    try retain(last: retention, keeping: kept)
   }
 
   private func publishFolder(_ beside: String, step: Int) throws(CheckpointError) {
@@ -111,12 +112,11 @@ extension CheckpointFolder {
     try fileSystem.removeAll(aside)
   }
 
-  /// Removes all but the newest checkpoints, the pinned ones and the best.
+  /// Removes all but the newest checkpoints, the pinned ones and the one of step `kept`.
   ///
   /// - Throws: `CheckpointError.fileSystem`; those are untouched.
-  public func retain(last count: Int) throws(CheckpointError) {
-    let best = try best()?.step
-    for step in try steps().dropLast(count) where step != best {
+  public func retain(last count: Int, keeping kept: Int? = nil) throws(CheckpointError) {
+    for step in try steps().dropLast(count) where step != kept {
       guard try !isPinned(step) else { continue }
       do throws(FileSystemError) {
         try removeUnpinned(step: step)

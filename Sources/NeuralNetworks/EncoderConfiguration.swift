@@ -33,7 +33,11 @@ public struct EncoderConfiguration: Hashable, Sendable, Codable {
   /// The network that this describes.
   public var network: any Encoder {
     switch architecture {
-    case .resnet18, .resnet34, .resnet50, .resnet101, .resnet152: ResNet(self)
+    case .resnet18: ResNet(self, blocks: [2, 2, 2, 2])
+    case .resnet34: ResNet(self, blocks: [3, 4, 6, 3])
+    case .resnet50: ResNet(self, blocks: [3, 4, 6, 3], expansion: 4)
+    case .resnet101: ResNet(self, blocks: [3, 4, 23, 3], expansion: 4)
+    case .resnet152: ResNet(self, blocks: [3, 8, 36, 3], expansion: 4)
     }
   }
 

@@ -15,17 +15,11 @@ struct ResNet: Encoder {
   /// Output channels of a block over its inner channels: 1 for basic blocks, 4 for bottlenecks.
   let expansion: Int
 
-  init(_ configuration: EncoderConfiguration) {
+  /// The network of a configuration's stem and width, with `blocks` in its stages: bottlenecks where `expansion` is 4.
+  init(_ configuration: EncoderConfiguration, blocks: [Int], expansion: Int = 1) {
     stem = configuration.stem
     stageChannels = Int((64 * configuration.width).rounded())
-    (blocks, expansion) =
-      switch configuration.architecture {
-      case .resnet18: ([2, 2, 2, 2], 1)
-      case .resnet34: ([3, 4, 6, 3], 1)
-      case .resnet50: ([3, 4, 6, 3], 4)
-      case .resnet101: ([3, 4, 23, 3], 4)
-      case .resnet152: ([3, 8, 36, 3], 4)
-      }
+    (self.blocks, self.expansion) = (blocks, expansion)
   }
 
   /// 512 or 2048 times the width.

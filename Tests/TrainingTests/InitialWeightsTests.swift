@@ -54,14 +54,14 @@ import Testing
     let beginning = try #require(reports.last { $0.step == 0 && $0.kind == .progress })
     #expect(beginning.best == 0)
     let recall = try #require(beginning.metrics?[RunFigures.viewRecall])
-    let best = try #require(try second.checkpoints.best())
+    let best = try #require(second.worker().bestModel.mark)
     #expect(best.value >= recall)
     #expect(best.step > 0 || best.value == recall)
     // With a mark that nothing surpasses the imported weights stay the best model.
     let (_, third) = try pair()
     third.recipe.evaluateEvery = 1
     try third.train(stoppingAfter: 0)
-    #expect(try third.checkpoints.best()?.step == 0)
+    #expect(third.worker().bestModel.mark?.step == 0)
     let imported = try EncoderModel(reading: third.path + "/best/model.safetensors")
     #expect(imported.provenance["byol.step"] == "0")
   }

@@ -41,7 +41,7 @@ import Testing
     #expect(declared.isSuperset(of: ["view_recall", "rankme", "knn_accuracy"]))
     let judged = judged(reports)
     #expect(judged.map(\.step) == [2, 4, 6, 8, 10])
-    let best = try #require(try run.checkpoints.best())
+    let best = try #require(run.worker().bestModel.mark)
     // The first of the greatest: a checkpoint has to be better to be the best.
     let greatest = try #require(judged.map(\.recall).max())
     #expect(best.value == greatest)
@@ -67,7 +67,7 @@ import Testing
     let run = try evaluated(every: 0)
     let reports = try run.train(updateTime: .seconds(1))
     #expect(reports.first?.declared?.contains { $0.name == "view_recall" } == false)
-    #expect(try run.checkpoints.best() == nil)
+    #expect(run.worker().bestModel.mark == nil)
     #expect(!FileManager.default.fileExists(atPath: run.path + "/best"))
   }
 
@@ -75,9 +75,10 @@ import Testing
     let run = try evaluated()
     try run.train(stoppingAfter: 4)
     // A mark that no later checkpoint can surpass.
-    try run.checkpoints.mark(best: .init(step: 4, value: 2))
+    let model = try Safetensors(reading: run.worker().bestModel.path)
+    try run.worker().bestModel.publish(model, .init(step: 4, value: 2))
     try run.train()
-    #expect(try run.checkpoints.best() == .init(step: 4, value: 2))
+    #expect(run.worker().bestModel.mark == .init(step: 4, value: 2))
     #expect(try run.checkpoints.steps() == [4, 8, 10])
     let silent = try evaluated(every: 0)
     try silent.train()

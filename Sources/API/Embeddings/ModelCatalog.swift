@@ -155,8 +155,7 @@ extension ModelCatalog {
       )
     }
     guard step == 0 else { return try await model(of: run, step: step) }
-    let path =
-      "\(runs.directory(of: found.id))/\(TrainingWorker.bestFolderName)/\(CheckpointFolder.modelFileName)"
+    let path = BestModel(runDirectory: runs.directory(of: found.id)).path
     return Entry(
       record: found.record, step: 0, name: "\(found.id)@best", isPinned: false,
       file: ModelFile(name: "\(found.id)@0", path: path))

@@ -106,18 +106,26 @@ public struct DataFolderBackup {
       try DiskFileSystem().createDirectory(to + "/checkpoints")
       try? FileManager.default.copyItem(
         atPath: "\(from)/checkpoints/\(newest)", toPath: copied.path(step: newest))
-      if (try? copied.state(step: newest)) != nil { return try copyKept(from: present, to: copied) }
+      if (try? copied.state(step: newest)) != nil {
+        return try copyKept(of: run, from: present, to: copied)
+      }
       // It was removed while it was copied, and a newer one is there, or it is damaged and stays so.
       try DiskFileSystem().removeAll(copied.path(step: newest))
     }
     throw Failure.checkpointsKeepChanging(run: run)
   }
 
-  /// Copies what retention leaves alone: the best checkpoint and the pinned ones, with their marks. One that stops being so
-  /// meanwhile, and is removed, is left out.
-  private func copyKept(from present: CheckpointFolder, to copied: CheckpointFolder) throws {
-    let (best, pins) = (try present.best(), try present.pins())
-    for step in Set(pins.keys).union([best?.step].compactMap(\.self)) {
+  /// Copies what retention leaves alone: the best model with its checkpoint, and the pinned checkpoints with their marks. One
+  /// that stops being so meanwhile, and is removed, is left out.
+  private func copyKept(
+    of run: Identifier, from present: CheckpointFolder, to copied: CheckpointFolder
+  ) throws {
+    let best = BestModel(runDirectory: "\(source)/runs/\(run)")
+    let pins = try present.pins()
+    if let mark = best.mark, let model = try? Safetensors(reading: best.path) {
+      try BestModel(runDirectory: "\(target)/runs/\(run)").publish(model, mark)
+    }
+    for step in Set(pins.keys).union([best.mark?.step].compactMap(\.self)) where step > 0 {
       let to = copied.path(step: step)
       if !FileManager.default.fileExists(atPath: to) {
         try? FileManager.default.copyItem(atPath: present.path(step: step), toPath: to)
@@ -126,7 +134,6 @@ public struct DataFolderBackup {
         try DiskFileSystem().removeAll(to)
         continue
       }
-      if let best, best.step == step { try copied.mark(best: best) }
       if let at = pins[step] { _ = try copied.pin(step: step, at: at) }
     }
   }

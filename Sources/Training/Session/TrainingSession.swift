@@ -1,6 +1,5 @@
 import Checkpoints
 import Datasets
-import Durability
 import Encoders
 import Evaluation
 import Methods
@@ -25,7 +24,7 @@ struct TrainingSession {
   /// The figures of the checkpoint that was judged last.
   private var quality: CheckpointEvaluation.Quality?
   /// The best checkpoint so far.
-  private var best: CheckpointFolder.Best?
+  private var best: BestModel.Mark?
   private var reportedAt: ContinuousClock.Instant
   private var judgedAt: ContinuousClock.Instant
   private var publishedAt: ContinuousClock.Instant
@@ -43,7 +42,7 @@ struct TrainingSession {
   init(
     _ worker: TrainingWorker, _ trainer: Trainer, _ checkpoints: CheckpointFolder,
     _ pack: Pack, _ report: @escaping (WorkerReport) -> Void
-  ) throws(CheckpointError) {
+  ) {
     self.worker = worker
     self.trainer = trainer
     self.checkpoints = checkpoints
@@ -52,7 +51,7 @@ struct TrainingSession {
     evaluation =
       worker.recipe.evaluateEvery > 0 && worker.collective.rank == 0
       ? CheckpointEvaluation(pack: pack, threads: worker.threads, lowering: worker.lowering) : nil
-    best = try checkpoints.best()
+    best = worker.bestModel.mark
     let now = worker.clock.instant()
     reportedAt = now - .seconds(TrainingWorker.reportSeconds)
     judgedAt = now - .seconds(TrainingWorker.healthSeconds)
@@ -153,11 +152,8 @@ struct TrainingSession {
     let isBest = isJudged && isDue ? try judge(model, step: state.step) : false
     try checkpoints.publish(
       step: state.step, state: file, model: model.safetensors,
-      retention: worker.recipe.keepCheckpoints)
-    if isBest, let best {
-      try checkpoints.mark(best: best)
-      try publishBest(model)
-    }
+      retention: worker.recipe.keepCheckpoints, keeping: best?.step)
+    if isBest, let best { try worker.bestModel.publish(model.safetensors, best) }
     publishedAt = worker.clock.instant()
     report(.checkpoint(step: state.step, best: best?.step))
   }
@@ -171,8 +167,7 @@ extension TrainingSession {
     guard evaluation != nil, best == nil else { return }
     let model = try model(of: trainer.state)
     guard try judge(model, step: 0), let best else { return }
-    try checkpoints.mark(best: best)
-    try publishBest(model)
+    try worker.bestModel.publish(model.safetensors, best)
     var told = WorkerReport.progress(step: 0, metrics: reported)
     told.best = 0
     report(told)
@@ -196,26 +191,8 @@ extension TrainingSession {
     reported.take(found)
     report(.progress(step: step, metrics: reported))
     guard found.viewRecall > best?.value ?? -1 else { return false }
-    best = CheckpointFolder.Best(step: step, value: found.viewRecall)
+    best = BestModel.Mark(step: step, value: found.viewRecall)
     return true
-  }
-
-  /// Writes `best/model.safetensors` beside the checkpoints.
-  private func publishBest(_ model: EncoderModel) throws(CheckpointError) {
-    let folder = "\(worker.runDirectory)/\(TrainingWorker.bestFolderName)"
-    let beside = "\(folder)/.\(CheckpointFolder.modelFileName)"
-    do throws(FileSystemError) {
-      try worker.fileSystem.createDirectory(folder)
-    } catch {
-      throw .fileSystem(error)
-    }
-    try model.safetensors.write(to: beside, fileSystem: worker.fileSystem)
-    do throws(FileSystemError) {
-      try worker.fileSystem.rename(beside, to: "\(folder)/\(CheckpointFolder.modelFileName)")
-      try worker.fileSystem.synchronizeDirectory(folder)
-    } catch {
-      throw .fileSystem(error)
-    }
   }
 
   /// The encoder of a state, with its embedding head where the recipe asks for one.

@@ -50,8 +50,6 @@ public struct TrainingWorker {
   public static let healthSeconds = 5.0
   /// The key of the number of threads in a checkpoint's metadata.
   static let threadsKey = "byol.threads"
-  /// The folder of the best model, in the run's directory.
-  public static let bestFolderName = "best"
   /// The pause before a lock that another process holds is tried again.
   static let lockPause = Duration.milliseconds(200)
 
@@ -95,7 +93,7 @@ public struct TrainingWorker {
     let initial = state == nil ? try initialWeights() : nil
     let trainer = try Trainer(
       recipe, state: state, initial: initial, lowering: lowering, collective: collective)
-    var session = try TrainingSession(self, trainer, checkpoints, pack, report)
+    var session = TrainingSession(self, trainer, checkpoints, pack, report)
     report(
       .started(
         step: trainer.step, declared: session.declared, threads: threads.count,
@@ -153,6 +151,8 @@ public struct TrainingWorker {
         + "differently, so that it does not end with the same bits as a run that was never stopped."
     )
   }
+
+  var bestModel: BestModel { BestModel(runDirectory: runDirectory, fileSystem: fileSystem) }
 
   var viewConfiguration: ViewBatchConfiguration {
     ViewBatchConfiguration(
