@@ -48,12 +48,12 @@ def train(byol, pictures, run, flags):
     return time.monotonic() - began
 
 
-def evaluate(byol, run, protocols, dataset=None, quick=False):
+def evaluate(byol, run, protocols, dataset=None, baselines=True):
     """The step of the newest checkpoint of `run`, and what `byol evaluate` says of it on its own or another dataset."""
     step = max(int(path.name) for path in (run / "checkpoints").iterdir() if path.name.isdigit())
     command = [byol, "evaluate", "--model", str(run / "checkpoints" / str(step) / "model.safetensors"), "--dataset",
                str(dataset or run / "dataset"), "--protocols", protocols, "--json"]
-    return step, json.loads(finish(command + (["--quick"] if quick else [])))
+    return step, json.loads(finish(command + ([] if baselines else ["--without-baselines"])))
 
 
 def finish(command):

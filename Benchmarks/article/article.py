@@ -75,7 +75,7 @@ def flags(o, row, seed):
     return views(removed) + [part for pair in chosen.items() for part in pair]
 
 
-def measured(o, results, name, row, seed, folder, other):
+def measured(o, results, name, row, seed, folder, other, baselines):
     wanted = (o.table, o.pictures.partition("=")[0], name, o.updates, seed)
     if wanted in results:
         return results[wanted]
@@ -84,7 +84,7 @@ def measured(o, results, name, row, seed, folder, other):
     dataset = None
     if other:
         dataset = admitted(o, other)
-    _, report = runs.evaluate(o.byol, run, ",".join(PROTOCOLS), dataset)
+    _, report = runs.evaluate(o.byol, run, ",".join(PROTOCOLS), dataset, baselines)
     result = dict(zip(("table", "set", "row", "updates", "seed"), wanted))
     result |= {"seconds": round(seconds, 1), "report": report}
     with open(o.work / "results.jsonl", "a") as file:
@@ -146,15 +146,17 @@ def main():
     results = {tuple(r[key] for key in ("table", "set", "row", "updates", "seed")): r for r in stored}
     trained = {name: row for name, row in spec["rows"].items() if row.get("flags") is not None}
     # Seed by seed, so that a study that is stopped early has whole columns.
+    first = next(iter(trained))
+
+    def result(name, seed):
+        # What costs nothing is judged once for a seed; the random network's weights are those of the seed.
+        return measured(o, results, name, trained[name], seed, folder, other, name == first)
+
     for seed in range(o.seeds):
-        for name, row in trained.items():
-            measured(o, results, name, row, seed, folder, other)
-    found = {}
-    for name, row in spec["rows"].items():
-        # The random network stands in every report; its weights are those of the seed.
-        source = name if name in trained else next(iter(trained))
-        found[name] = [measured(o, results, source, trained[source], seed, folder, other) for seed in range(o.seeds)]
-    table(o, found, spec)
+        for name in trained:
+            result(name, seed)
+    table(o, {name: [result(name if name in trained else first, seed) for seed in range(o.seeds)]
+              for name in spec["rows"]}, spec)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ public struct BYOL: Method {
       } else {
         update.minimize(loss)
       }
-      if index == 0 { update.represent(y) }
+      if index == 0 { update.represent(y, projection: z) }
     }
     // The losses of all views add up to 4 − 4·cos(q(z), z′).
     let total = terms.isEmpty ? nil : sum(agreement, factor: 1)

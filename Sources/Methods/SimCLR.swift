@@ -51,7 +51,7 @@ public struct SimCLR: Method {
     let alignment = meanCosine(projections)
     // Every projection is in every denominator, so that all views' activations are alive at once.
     update.minimize(logDenominator(projections) - alignment * (1 / temperature))
-    update.represent(representations[0])
+    update.represent(representations[0], projection: projections[0])
     update.report("cosine", alignment)
   }
 

@@ -51,7 +51,7 @@ public struct SimSiam: Method {
     let direction1 = regressionLoss(p1, z2.stoppingGradient())
     let direction2 = regressionLoss(p2, z1.stoppingGradient())
     update.minimize((direction1 + direction2).mean() * 0.25)
-    update.represent(y1)
+    update.represent(y1, projection: z1)
     update.report("cosine", factor: -1, offset: 1)
   }
 

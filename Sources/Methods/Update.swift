@@ -8,11 +8,15 @@ import Tensors
 ///
 /// Inputs: `view 1`, `view 2`, … `[N, C, S, S]`, the optimizer's scalars, `tau` where a network follows another, and `term weight` where terms
 /// fall over the run. Outputs:
-/// `loss`, a scalar; `representation` `[N, D]` of view 1; each figure that the method reports of a tensor of its own. The
+/// `loss`, a scalar; `representation` and `projection` `[N, D]` of view 1; each figure that the method reports of a tensor of its own. The
 /// variables are those of ``TrainingState``.
 public struct Update: Sendable {
   /// The output with the sum of the losses.
   public static let lossName = "loss"
+  /// The output with the representations of the first view, `[N, D]`.
+  public static let representationName = "representation"
+  /// The output with their projections, `[N, D]`.
+  public static let projectionName = "projection"
   /// The input with the weight of terms that fall over the run.
   public static let termWeightName = "term weight"
 
@@ -177,11 +181,12 @@ extension UpdateRecording {
   }
 
   fileprivate func declareOutputs() {
-    guard let representation, let first = losses.first else {
+    guard let representation, let projection, let first = losses.first else {
       preconditionFailure("The method recorded no loss or named no representation.")
     }
     recorder.output(Update.lossName, losses.dropFirst().reduce(first, +))
-    recorder.output("representation", representation)
+    recorder.output(Update.representationName, representation)
+    recorder.output(Update.projectionName, projection)
   }
 }
 

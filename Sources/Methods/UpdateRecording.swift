@@ -27,6 +27,8 @@ public struct UpdateRecording {
   public private(set) var figures: [Update.Figure] = []
   /// The representations of the first view, `[N, D]`.
   public private(set) var representation: Tensor?
+  /// The projections of the first view, `[N, D]`.
+  public private(set) var projection: Tensor?
 
   /// An update without losses.
   public init(_ recorder: Recorder) { self.init(recorder, steps: recorder) }
@@ -77,8 +79,11 @@ public struct UpdateRecording {
     losses.append(loss)
   }
 
-  /// Names the representations `[N, D]` of the first view: what embeddings are made of.
-  public mutating func represent(_ representation: Tensor) { self.representation = representation }
+  /// Names the representations `[N, D]` of the first view, what embeddings are made of, and their projections `[N, D]`, in which
+  /// a collapse shows first.
+  public mutating func represent(_ representation: Tensor, projection: Tensor) {
+    (self.representation, self.projection) = (representation, projection)
+  }
 
   /// Reports `offset + factor · tensor` with every update; without a tensor, of the sum of the losses.
   ///

@@ -62,7 +62,7 @@ public struct VICReg: Method {
     update.minimize(
       mean(distances) * VICReg.invariance + mean(spreads.map(\.variance)) * VICReg.variance
         + sum(spreads.map(\.covariance)) * (2 / Float(views.count)) * VICReg.covariance)
-    update.represent(representations[0])
+    update.represent(representations[0], projection: projections[0])
     update.report("cosine", mean(cosines))
   }
 

@@ -137,7 +137,9 @@ public final class Trainer {
   }
 
   /// The representations `[N, D]` of the last update's first views, row-major.
-  public var representations: [Float] { program.read("representation") }
+  public var representations: [Float] { program.read(Update.representationName) }
+  /// Their projections `[N, D]`, row-major.
+  public var projections: [Float] { program.read(Update.projectionName) }
 
   /// A copy of everything that the updates have changed.
   public var state: TrainingState {

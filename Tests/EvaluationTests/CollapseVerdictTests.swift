@@ -62,6 +62,20 @@ struct CollapseVerdictTests {
     #expect(CollapseVerdict(now, first: measures(spread: 0.2)).health == .healthy)
   }
 
+  @Test(arguments: [
+    (0.66, CollapseVerdict.Health.healthy), (0.4, .healthy), (0.39, .suspect), (0.25, .suspect),
+    (0.24, .collapsed),
+  ])
+  func `projections that are alike tell a collapse before representations do`(
+    spread: Double, health: CollapseVerdict.Health
+  ) {
+    let verdict = CollapseVerdict(
+      measures(spread: 0.6), projections: measures(spread: spread), history: [report(0.9)])
+    #expect(verdict.health == health)
+    #expect(
+      verdict.evidence.contains { $0.contains("projections' spread") } == (health != .healthy))
+  }
+
   @Test func `a loss that is not finite is a collapse`() {
     let broken = CollapseVerdict.Report(step: 3, loss: .nan, cosine: 0)
     let verdict = CollapseVerdict(measures(spread: 1), history: [broken, report(0.5)])

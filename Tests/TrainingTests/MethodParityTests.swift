@@ -133,7 +133,7 @@ private struct FlowingSimSiam: Method {
       (pass.p.l2Normalized() - other.z.l2Normalized()).squared().sumOfColumns()
     }
     update.minimize((losses[0] + losses[1]).mean() * 0.25)
-    update.represent(passes[0].y)
+    update.represent(passes[0].y, projection: passes[0].z)
   }
 }
 

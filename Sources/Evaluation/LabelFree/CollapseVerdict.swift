@@ -25,7 +25,7 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
     }
   }
 
-  /// The limits of the verdict, all of them judged on representations.
+  /// The limits of the verdict, judged on representations and on their projections.
   ///
   /// A random ResNet's representations already share most of their direction (all features are
   /// positive), so the spread's limits lie well below 1.
@@ -43,6 +43,12 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
     public var suspectRelativeRank = 0.05
     /// A spread that fell to less than this fraction of the first measured one is suspect.
     public var fallenSpread = 0.25
+    /// A spread of the projections below this is a collapse. It falls before that of the representations, which batch norm
+    /// keeps apart for long: without a predictor it was 0.24 after 60 updates where BYOL's was 0.65, and a random network's
+    /// was 0.79 (docs/operations.md).
+    public var collapsedProjectionSpread = 0.25
+    /// A spread of the projections below this is suspect.
+    public var suspectProjectionSpread = 0.4
     /// A mean cosine of the loss above this is suspect, and with a suspect spread a collapse.
     public var suspectCosine = 0.995
 
@@ -61,15 +67,19 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
   ///
   /// - Parameters:
   ///   - measures: of the representations of different pictures, lately.
+  ///   - projections: of their projections, in which a collapse shows first; nil if unknown.
   ///   - first: the same before or early in the training, to tell a fall; nil if unknown.
   ///   - history: the run's reports, oldest first; may be empty.
   ///   - limits: where the verdict changes.
   public init(
-    _ measures: CollapseMeasures, first: CollapseMeasures? = nil, history: [Report] = [],
+    _ measures: CollapseMeasures, projections: CollapseMeasures? = nil,
+    first: CollapseMeasures? = nil, history: [Report] = [],
     limits: Limits = Limits()
   ) {
     let (ofVectors, ofLoss) = (
-      Self.findings(measures, first, limits), Self.findings(history, limits)
+      Self.findings(measures, first, limits)
+        + (projections.map { Self.findings(ofProjections: $0, limits) } ?? []),
+      Self.findings(history, limits)
     )
     var findings = ofVectors + ofLoss
     // A high cosine alone is what training aims at; together with a narrow spread it is the collapse
@@ -120,6 +130,21 @@ public struct CollapseVerdict: Sendable, Hashable, Codable {
             + ": pictures differ along a few directions only, which is a dimensional collapse."))
     }
     return found
+  }
+
+  private static func findings(
+    ofProjections measures: CollapseMeasures, _ limits: Limits
+  ) -> [Finding] {
+    guard measures.spread < limits.suspectProjectionSpread else { return [] }
+    let cosine = rounded(measures.meanCosine)
+    return [
+      Finding(
+        isProof: measures.spread < limits.collapsedProjectionSpread,
+        sentence:
+          "The projections' spread is \(percent(measures.spread)) of that of random directions, and those of different "
+          + "pictures have a mean cosine of \(cosine): the loss is met by giving all pictures nearly the same one."
+      )
+    ]
   }
 
   /// The effective rank with the most it can be.

@@ -23,6 +23,16 @@ public enum RunFigures {
         + "random directions. Near 0 is a collapse.",
       minimum: 0, maximum: 1, reference: 1 / Double(dimension).squareRoot())
   }
+  /// The name of the spread of the projections.
+  static let projectionStdName = "projection_std"
+  /// The spread of the projections, of a dimension.
+  public static func projectionStd(dimension: Int) -> Metric {
+    Metric(
+      projectionStdName, title: "Projection spread",
+      "Mean over the dimensions of the standard deviation of l2-normalised projections, about every five seconds; dashed: "
+        + "that of random directions. Near 0 is a collapse; representations follow later.",
+      minimum: 0, maximum: 1, reference: 1 / Double(dimension).squareRoot())
+  }
   /// Training pictures per second.
   public static let imagesPerSecond = Metric(
     "images_per_second", title: "Pictures per second",
@@ -57,8 +67,8 @@ public enum RunFigures {
     recipe.learning.metrics + [learningRate]
       + (recipe.method.type.options.contains(.tau) ? [tau] : [])
       + [
-        embeddingStd(dimension: recipe.encoder.representationDimension), imagesPerSecond,
-        viewWaitShare,
+        embeddingStd(dimension: recipe.encoder.representationDimension),
+        projectionStd(dimension: recipe.projectorOutput), imagesPerSecond, viewWaitShare,
       ]
   }
 }

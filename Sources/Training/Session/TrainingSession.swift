@@ -30,6 +30,8 @@ struct TrainingSession {
   private var publishedAt: ContinuousClock.Instant
   private var speed: Speed
   private var firstMeasures: CollapseMeasures?
+  /// The spread of the projections, as it was last measured.
+  private var projectionDeviation: Double?
   private var history: [CollapseVerdict.Report] = []
   /// The last update's figures where they were not reported yet.
   private var unreported: StepMetrics?
@@ -99,8 +101,12 @@ struct TrainingSession {
     firstMeasures = firstMeasures ?? measures
     var health: RunHealth?
     if now - judgedAt >= .seconds(TrainingWorker.healthSeconds) {
+      let projections = try CollapseMeasures(
+        of: trainer.projections, dimension: worker.recipe.projectorOutput, threads: worker.threads)
+      projectionDeviation = projections.deviation
       health = RunHealth(
-        CollapseVerdict(measures, first: firstMeasures, history: history))
+        CollapseVerdict(
+          measures, projections: projections, first: firstMeasures, history: history))
       judgedAt = now
     }
     var values = MetricValues()
@@ -109,6 +115,7 @@ struct TrainingSession {
     values[RunFigures.learningRate] = metrics.learningRate
     values[RunFigures.tau] = metrics.tau
     values[RunFigures.embeddingStdName] = measures.deviation
+    values[RunFigures.projectionStdName] = projectionDeviation
     values[RunFigures.imagesPerSecond] = speed.perSecond
     values[RunFigures.viewWaitShare] = speed.waitShare
     values.take(quality)
