@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""k-NN of a run's checkpoints on its test pictures against the minutes that training them took, as a plot.
+"""k-NN of models on test pictures against the minutes that their training took, as a table and a plot.
 
-    byol train --pictures FOLDER --output RUN --minutes 20 --keep-checkpoints 100
-    python3 Benchmarks/quality.py --run EuroSAT=RUN --run CIFAR-10=RUN --output docs/benchmarks/quality
+    byol train --pictures FOLDER --output RUN --minutes 5
+    python3 Benchmarks/quality.py --run EuroSAT=RUN --output docs/benchmarks/quality
 
-writes OUTPUT.csv and OUTPUT.svg. A checkpoint's time is that of its folder, counted from the run's recipe, which is
-written when training begins. One point is one model as it was at that minute of a run whose schedule ends later: a run
-that is given only so many minutes does better. Dashed: the best of the baselines that cost nothing, at the last model.
+adds the last model of each RUN to OUTPUT.csv, with the best of the baselines that cost nothing, and draws OUTPUT.svg from the
+whole table. The minutes are those from the run's recipe, which is written when training begins, to its last checkpoint;
+`--minutes` says others, such as those of the same updates on a machine that did nothing else. Without `--run` it only draws.
+Each point is a run that was given so many minutes; its learning rate falls to nothing at their end.
 """
 
 import argparse
 import csv
-import json
 import os
 import pathlib
 import sys
@@ -24,30 +24,41 @@ import runs  # noqa: E402
 COLOURS = ["#1f6feb", "#d1242f", "#1a7f37", "#8250df"]
 
 
-def points(byol, folder):
-    """[(minutes, updates, accuracy)] of the checkpoints, and the baselines by name."""
-    began = os.stat(folder / "recipe.json").st_mtime
-    steps = sorted(int(p.name) for p in (folder / "checkpoints").iterdir() if p.name.isdigit())
-    found, baselines = [], {}
-    for step in steps:
+COLUMNS = ["set", "minutes", "updates", "knn_20", "what"]
+
+
+def measure(byol, name, folder, minutes):
+    """The rows of a run's last model: itself, and the best of what costs nothing."""
+    step, report = runs.evaluate(byol, folder, "knn-20")
+    if minutes is None:
         place = folder / "checkpoints" / str(step)
-        command = [byol, "evaluate", "--model", str(place / "model.safetensors"), "--dataset", str(folder / "dataset"),
-                   "--protocols", "knn-20", "--json"]
-        report = json.loads(runs.finish(command + ([] if step == steps[-1] else ["--without-baselines"])))
-        rows = {row["subject"]: row["accuracies"][0]["top1"] for row in report["rows"]}
-        found.append(((os.stat(place).st_mtime - began) / 60, step, rows.pop("model")))
-        baselines = rows or baselines
-        print(f"{folder.name}: {found[-1][0]:.1f} min, {100 * found[-1][2]:.1f} %", file=sys.stderr, flush=True)
-    return found, baselines
+        minutes = (os.stat(place).st_mtime - os.stat(folder / "recipe.json").st_mtime) / 60
+    figures = {row["subject"]: row["accuracies"][0]["top1"] for row in report["rows"]}
+    model = figures.pop("model")
+    subject, best = max(figures.items(), key=lambda item: item[1])
+    return [[name, f"{minutes:.2f}", step, f"{model:.4f}", "model"], [name, "", "", f"{best:.4f}", subject]]
+
+
+def read(path):
+    """{set: ([(minutes, accuracy)], (subject, accuracy) of the best baseline)}, points by time."""
+    series = {}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            found, baseline = series.setdefault(row["set"], ([], []))
+            value = float(row["knn_20"])
+            if row["what"] == "model":
+                found.append((float(row["minutes"]), value))
+            else:
+                baseline.append((value, row["what"]))
+    return {name: (sorted(found), max(baseline)) for name, (found, baseline) in series.items()}
 
 
 def plot(series):
-    """An SVG of {name: (points, baselines)}."""
-    width, height, left, bottom, top, right = 720, 360, 56, 44, 16, 150
-    longest = max(p[0] for found, _ in series.values() for p in found)
-    least = min(min(p[2] for p in found) for found, _ in series.values())
-    least = min(least, min(max(b.values()) for _, b in series.values() if b))
-    low, high = max(0.0, least - 0.05), 1.0
+    """An SVG of what `read` gives."""
+    width, height, left, bottom, top, right = 720, 360, 56, 44, 16, 190
+    longest = max(minutes for found, _ in series.values() for minutes, _ in found)
+    least = min(min(v for _, v in found + [(0, baseline[0])]) for found, baseline in series.values())
+    low, high = max(0.0, int(least * 10) / 10), 1.0
 
     def x(minutes):
         return left + minutes / longest * (width - left - right)
@@ -55,46 +66,46 @@ def plot(series):
     def y(value):
         return top + (high - value) / (high - low) * (height - top - bottom)
 
+    def text(x, y, words, more=""):
+        return f'<text x="{x:.1f}" y="{y:.1f}" {more}>{words}</text>'
+
+    def line(value, more):
+        return f'<line x1="{left}" x2="{width - right}" y1="{y(value):.1f}" y2="{y(value):.1f}" {more}/>'
+
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="13">',
              f'<rect width="{width}" height="{height}" fill="white"/>']
-    for tenth in range(int(low * 10), 11):
-        value = tenth / 10
-        if low <= value <= high:
-            parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#d0d7de"/>'
-                         f'<text x="{left - 8}" y="{y(value) + 4:.1f}" text-anchor="end">{tenth * 10} %</text>')
+    for tenth in range(round(low * 10), 11):
+        parts += [line(tenth / 10, 'stroke="#d0d7de"'),
+                  text(left - 8, y(tenth / 10) + 4, f"{tenth * 10} %", 'text-anchor="end"')]
     for minute in range(0, int(longest) + 1, 5 if longest > 8 else 1):
-        parts.append(f'<text x="{x(minute):.1f}" y="{height - bottom + 20}" text-anchor="middle">{minute}</text>')
-    parts.append(f'<text x="{(left + width - right) / 2}" y="{height - 6}" text-anchor="middle">minutes of training</text>')
-    for (name, (found, baselines)), colour in zip(series.items(), COLOURS):
-        line = " ".join(f"{x(minutes):.1f},{y(value):.1f}" for minutes, _, value in found)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{x(m):.1f}" cy="{y(v):.1f}" r="3" fill="{colour}"/>' for m, _, v in found]
-        parts.append(f'<text x="{width - right + 8}" y="{y(found[-1][2]) + 4:.1f}" fill="{colour}">{name} '
-                     f'{100 * found[-1][2]:.1f} %</text>')
-        if baselines:
-            subject, best = max(baselines.items(), key=lambda item: item[1])
-            parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y(best):.1f}" y2="{y(best):.1f}" stroke="{colour}" '
-                         f'stroke-dasharray="5 4"/><text x="{width - right + 8}" y="{y(best) + 18:.1f}" fill="{colour}" '
-                         f'font-size="11">{subject.replace("_", " ")} {100 * best:.1f} %</text>')
+        parts.append(text(x(minute), height - bottom + 20, minute, 'text-anchor="middle"'))
+    parts.append(text((left + width - right) / 2, height - 6, "minutes of training", 'text-anchor="middle"'))
+    for (name, (found, (best, subject))), colour in zip(series.items(), COLOURS):
+        path = " ".join(f"{x(minutes):.1f},{y(value):.1f}" for minutes, value in found)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [f'<circle cx="{x(m):.1f}" cy="{y(v):.1f}" r="3" fill="{colour}"/>' for m, v in found]
+        side = f'fill="{colour}"'
+        parts += [text(width - right + 8, y(found[-1][1]) + 4, f"{name} {100 * found[-1][1]:.1f} %", side),
+                  line(best, f'stroke="{colour}" stroke-dasharray="5 4"'),
+                  text(width - right + 8, y(best) + 4, f"{subject.replace('_', ' ')} {100 * best:.1f} %", side + ' font-size="11"')]
     return "\n".join(parts + ["</svg>", ""])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", action="append", required=True, metavar="NAME=FOLDER", dest="runs")
+    parser.add_argument("--run", metavar="NAME=FOLDER", help="a run to add")
+    parser.add_argument("--minutes", type=float, help="its minutes, where the clock of this run does not count")
     parser.add_argument("--byol", default=runs.BYOL)
     parser.add_argument("--output", type=pathlib.Path, required=True)
     o = parser.parse_args()
-    series = {}
-    for text in o.runs:
-        name, _, folder = text.partition("=")
-        series[name] = points(o.byol, pathlib.Path(folder))
-    with open(o.output.with_suffix(".csv"), "w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["set", "minutes", "updates", "knn_20"])
-        for name, (found, _) in series.items():
-            table.writerows([name, f"{minutes:.2f}", step, f"{value:.4f}"] for minutes, step, value in found)
-    o.output.with_suffix(".svg").write_text(plot(series))
+    table = o.output.with_suffix(".csv")
+    if o.run:
+        name, _, folder = o.run.partition("=")
+        rows = measure(o.byol, name, pathlib.Path(folder), o.minutes)
+        is_new = not table.exists()
+        with open(table, "a", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(([COLUMNS] if is_new else []) + rows)
+    o.output.with_suffix(".svg").write_text(plot(read(table)))
 
 
 if __name__ == "__main__":

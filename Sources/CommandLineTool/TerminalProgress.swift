@@ -12,9 +12,10 @@ struct TerminalProgress {
   private let isTerminal = isatty(STDERR_FILENO) != 0
   private let shown = Shown()
 
-  /// When the last line was shown, in monotonic seconds.
+  /// When the last line was shown, in monotonic seconds, and the last verdict.
   private final class Shown {
     var at = -Double.infinity
+    var verdict = CollapseVerdict.Health.healthy
   }
 
   init(recipe: Recipe) { self.recipe = recipe }
@@ -26,11 +27,19 @@ struct TerminalProgress {
       say(report.step == 0 ? "Training." : "Going on after step \(report.step ?? 0).")
       if let warning = report.warning { say(warning.detail) }
     case .progress: showProgress(report)
-    case .checkpoint: say(ending + "Checkpoint at step \(report.step ?? 0).")
+    case .checkpoint: say(ending + checkpoint(report))
     case .finished:
       say(report.outcome == .succeeded ? "Done." : "Stopped; the same command goes on.")
     case .failed: say("Failed: \(report.reason?.detail ?? "")")
     }
+  }
+
+  private func checkpoint(_ report: WorkerReport) -> String {
+    let step = report.step ?? 0
+    guard let best = report.best else { return "Checkpoint at step \(step)." }
+    return best == step
+      ? "Checkpoint at step \(step), the best so far."
+      : "Checkpoint at step \(step); the best is that of step \(best)."
   }
 
   private var ending: String { isTerminal ? "\n" : "" }
@@ -38,6 +47,7 @@ struct TerminalProgress {
   private func showProgress(_ report: WorkerReport) {
     let step = report.step ?? 0
     let now = monotonicSeconds()
+    showHealth(report.health)
     guard isTerminal || now - shown.at >= 10 || step == recipe.totalSteps else { return }
     shown.at = now
     let line = text(report, step: step)
@@ -46,9 +56,15 @@ struct TerminalProgress {
     } else {
       say(line)
     }
-    if let health = report.health, health.verdict != .healthy {
-      say(ending + "\(health.verdict.rawValue): \(health.evidence) \(health.advice)")
-    }
+  }
+
+  /// Tells of a verdict that is another than the last one.
+  private func showHealth(_ health: RunHealth?) {
+    guard let health, health.verdict != shown.verdict else { return }
+    shown.verdict = health.verdict
+    say(
+      (shown.at > 0 ? ending : "")
+        + "\(health.verdict.rawValue): \(health.evidence) \(health.advice)")
   }
 
   private func text(_ report: WorkerReport, step: Int) -> String {

@@ -17,6 +17,8 @@ struct EmbeddingHeadFit {
   private let pack: Pack
   private let training: [Int]
   private let dimension: Int
+  /// Whether the run's views are never turned, since its pictures have an upright.
+  private let hasUpright: Bool
   private let threads: ThreadBudget
   private let lowering: any Lowering
   private let filters: (weight: NamedTensor, bias: NamedTensor)
@@ -29,6 +31,7 @@ struct EmbeddingHeadFit {
     self.threads = threads
     self.lowering = lowering
     dimension = recipe.embeddingDimension
+    hasUpright = recipe.augmentations.first.quarterTurnProbability == 0
     training = pack.pictures(in: .train)
     let (side, size, channels) = (recipe.embeddingSize, EmbeddingHead.kernelSize, recipe.channels)
     let sample = PatchSample(pictureCount: training.count, seed: recipe.seed)
@@ -62,7 +65,7 @@ struct EmbeddingHeadFit {
       fittedTo: blocks.indices.map { block in
         WhitenedProjection.Block(
           features: blocks[block], width: features.widths[block],
-          weight: EmbeddingHead.blockWeight(features.names[block]))
+          weight: EmbeddingHead.blockWeight(features.names[block], hasUpright: hasUpright))
       }, dimension: dimension, threads: threads)
     var model = model
     model.head = EmbeddingHead(
