@@ -14,6 +14,7 @@ import argparse
 import csv
 import os
 import pathlib
+import statistics
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -81,7 +82,10 @@ def plot(series):
         parts.append(text(x(minute), height - bottom + 20, minute, 'text-anchor="middle"'))
     parts.append(text((left + width - right) / 2, height - 6, "minutes of training", 'text-anchor="middle"'))
     for (name, (found, (best, subject))), colour in zip(series.items(), COLOURS):
-        path = " ".join(f"{x(minutes):.1f},{y(value):.1f}" for minutes, value in found)
+        # The line goes through the mean of the seeds, the dots are the runs.
+        times = sorted({minutes for minutes, _ in found})
+        means = [(time, statistics.mean(value for minutes, value in found if minutes == time)) for time in times]
+        path = " ".join(f"{x(minutes):.1f},{y(value):.1f}" for minutes, value in means)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{x(m):.1f}" cy="{y(v):.1f}" r="3" fill="{colour}"/>' for m, v in found]
         side = f'fill="{colour}"'
