@@ -37,7 +37,7 @@ extension Recipe {
     return RecipeEstimate(
       steps: totalSteps,
       parameters: update.learned.reduce(0) { $0 + $1.shape.elementCount },
-      memoryBytes: trainingByteCount,
+      memoryBytes: trainingByteCount(of: update),
       diskBytes: Recipe.checkpointsOnDisk * (update.stateByteCount + update.encoderByteCount)
         + Int(reports ?? Double(totalSteps)) * Recipe.historyByteCount,
       imagesPerSecond: imagesPerSecond, seconds: seconds)

@@ -15,8 +15,10 @@ extension Recipe {
 
   /// The memory of a training process in bytes, counted on the graph of an update: the program, the batches of views, and
   /// the copy of the state of which a checkpoint is written.
-  public var trainingByteCount: Int {
-    let update = update
+  public var trainingByteCount: Int { trainingByteCount(of: update) }
+
+  /// The same, of an update that is recorded already.
+  func trainingByteCount(of update: Update) -> Int {
     let pixels = learning.views.reduce(0) { $0 + $1.side * $1.side }
     return Recipe.processByteCount + ProgramSize(update.graph, precision: precision).byteCount
       + Recipe.batchesOfViews * batchSize * channels * pixels * Precision.float32.byteCount

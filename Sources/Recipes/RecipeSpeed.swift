@@ -8,10 +8,7 @@ extension Recipe {
   /// A guess of the training pictures per second, from the multiplications of an update: for a plan of a run before
   /// anything was measured.
   public var guessedPicturesPerSecond: Double {
-    let graph = update.graph
-    let multiplications = graph.nodes.indices.reduce(0) {
-      $0 + graph.multiplicationCount(of: $1)
-    }
-    return Recipe.multiplicationsPerSecond * Double(batchSize) / Double(max(1, multiplications))
+    Recipe.multiplicationsPerSecond * Double(batchSize)
+      / Double(max(1, update.graph.multiplicationCount))
   }
 }

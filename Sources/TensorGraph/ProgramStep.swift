@@ -30,6 +30,11 @@ public struct ProgramStep: Sendable, Hashable {
 }
 
 extension Graph {
+  /// Multiplications of all nodes, each with its addition.
+  public var multiplicationCount: Int {
+    nodes.indices.reduce(0) { $0 + multiplicationCount(of: $1) }
+  }
+
   /// Multiplications of a node's convolution or matrix product, each with its addition; else 0.
   public func multiplicationCount(of node: Int) -> Int {
     let node = nodes[node]

@@ -65,7 +65,7 @@ extension RunHandlers {
     guard let dataset, let request else { throw APIError.invalid(fields.faults) }
     var resolved = try request.resolve(dataset: dataset.size, machine: machine)
     if !allowsSwap { try requireMemory(resolved.recipe) }
-    try initial.map { try requireFit($0, resolved.recipe) }
+    if let initial { try requireFit(initial.file, resolved.recipe) }
     if resolved.recipe.minutes > 0 {
       let measured = try await runs.measure(
         resolved.recipe, dataset: dataset.id, resources: resources ?? RunResources())
@@ -106,12 +106,13 @@ extension RunHandlers {
   /// The model that `init_from` names; nil where it is absent, or names none, which is then a fault.
   private func initialModel(
     _ fields: inout FieldReader
-  ) async throws -> (model: InitialModel, encoder: EncoderConfiguration)? {
+  ) async throws -> (model: InitialModel, file: Safetensors, encoder: EncoderConfiguration)? {
     guard let name = fields.string("init_from", limit: 300) else { return nil }
     do {
       let entry = try await catalog.model(name)
       let model = InitialModel(name: entry.file.name, path: entry.file.path)
-      return (model, try EncoderModel(reading: model.path).encoder)
+      let file = try Safetensors(reading: model.path)
+      return (model, file, try EncoderModel(file).encoder)
     } catch let error as APIError {
       fields.fault("init_from", "unknown_value", error.detail)
     } catch {
@@ -121,12 +122,10 @@ extension RunHandlers {
   }
 
   /// - Throws: `APIError` 422 where the recipe's encoder is not the model's.
-  private func requireFit(
-    _ initial: (model: InitialModel, encoder: EncoderConfiguration), _ recipe: Recipe
-  ) throws {
-    do {
-      _ = try InitialWeights(Safetensors(reading: initial.model.path), for: recipe)
-    } catch let error as InitialWeightsError {
+  private func requireFit(_ file: Safetensors, _ recipe: Recipe) throws(APIError) {
+    do throws(InitialWeightsError) {
+      _ = try InitialWeights(file, for: recipe)
+    } catch {
       throw APIError.invalid([
         .field("init_from", FieldProblem.Code.conflict.rawValue, "\(error)")
       ])

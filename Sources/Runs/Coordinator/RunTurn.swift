@@ -106,13 +106,13 @@ final class RunTurn {
   func take(_ report: WorkerReport, at time: Timestamp) -> Bool {
     let steps = 0...max(0, record.status.progress.steps)
     if let step = report.step, !steps.contains(step) { return false }
+    record.status.bestStep = report.best ?? record.status.bestStep
     switch report.kind {
     case .started: takeStart(report, at: time)
     case .progress: takeProgress(report, at: time)
     case .checkpoint:
       record.status.checkpointStep = report.step
       record.status.checkpointAt = time
-      record.status.bestStep = report.best ?? record.status.bestStep
       unsavedEvents.append(record.event("checkpoint", at: time, step: report.step))
     case .heartbeat: return false
     case .finished: lastWord = report
@@ -149,7 +149,6 @@ final class RunTurn {
     record.status.progress = progress(step: step, imagesPerSecond: speed)
     record.status.progress.viewWaitShare = values[RunFigures.viewWaitShare]
     record.status.metrics = values
-    record.status.bestStep = report.best ?? record.status.bestStep
     unsavedSamples.append(MetricSample(step: step, at: time, values: values))
     guard let health = report.health else { return }
     let isNews = record.status.health?.verdict != health.verdict

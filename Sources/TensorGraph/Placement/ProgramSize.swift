@@ -28,6 +28,6 @@ public struct ProgramSize: Hashable, Sendable {
     leafByteCount = (graph.inputs + graph.variables).reduce(0) {
       $0 + byteCount(Graph.Value(node: $1.node))
     }
-    multiplicationCount = graph.nodes.indices.reduce(0) { $0 + graph.multiplicationCount(of: $1) }
+    multiplicationCount = graph.multiplicationCount
   }
 }

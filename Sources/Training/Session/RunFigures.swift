@@ -17,21 +17,29 @@ public enum RunFigures {
   static let embeddingStdName = "embedding_std"
   /// The spread of the representations, of a dimension.
   public static func embeddingStd(dimension: Int) -> Metric {
-    Metric(
+    spread(
       embeddingStdName, title: "Embedding spread",
       "Mean over the dimensions of the standard deviation of l2-normalised representations; dashed: that of "
         + "random directions. Near 0 is a collapse.",
-      minimum: 0, maximum: 1, reference: 1 / Double(dimension).squareRoot())
+      dimension: dimension)
   }
   /// The name of the spread of the projections.
   static let projectionStdName = "projection_std"
   /// The spread of the projections, of a dimension.
   public static func projectionStd(dimension: Int) -> Metric {
-    Metric(
+    spread(
       projectionStdName, title: "Projection spread",
       "Mean over the dimensions of the standard deviation of l2-normalised projections, about every five seconds; dashed: "
         + "that of random directions. Near 0 is a collapse; representations follow later.",
-      minimum: 0, maximum: 1, reference: 1 / Double(dimension).squareRoot())
+      dimension: dimension)
+  }
+  /// The deviation of unit vectors, beside that of random directions.
+  private static func spread(
+    _ name: String, title: String, _ sentence: String, dimension: Int
+  ) -> Metric {
+    Metric(
+      name, title: title, sentence, minimum: 0, maximum: 1,
+      reference: 1 / Double(dimension).squareRoot())
   }
   /// Training pictures per second.
   public static let imagesPerSecond = Metric(
