@@ -1,3 +1,4 @@
+import Methods
 import Evaluation
 import Foundation
 import Metrics
@@ -69,11 +70,15 @@ struct TerminalProgress {
 
   private func text(_ report: WorkerReport, step: Int) -> String {
     let metrics = report.metrics
+    // What a method reports after its loss, such as the cosine.
+    let figures = recipe.learning.metrics.map {
+      "  \($0.name) \(fixed(metrics?[$0], 4))"
+    }
     let speed = metrics?[RunFigures.imagesPerSecond] ?? 0
     let left = Double((recipe.totalSteps - step) * recipe.batchSize) / max(speed, 1e-9)
     return
       "step \(step)/\(recipe.totalSteps)  epoch \(recipe.epoch(step: max(0, step - 1)) + 1)/\(recipe.epochs)"
-      + "  loss \(fixed(metrics?["loss"], 4))  cosine \(fixed(metrics?["cosine"], 4))"
+      + figures.joined()
       + "  \(fixed(speed, 1)) img/s  \(speed > 0 ? duration(left) : "?") left"
   }
 

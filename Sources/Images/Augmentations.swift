@@ -48,6 +48,46 @@ extension ViewAugmentation {
     cropArea: [0.05, 0.25], blurProbability: 0.1, solarizeProbability: 0)
 }
 
+extension ViewAugmentation {
+  /// The same changes, weaker: colour, gray, blur and solarization in proportion, and a least area of the crop that is as much
+  /// nearer to the greatest. Flips and turns stay. A strength of 1 is the distribution itself.
+  public func scaled(by strength: Float) -> ViewAugmentation {
+    guard strength < 1 else { return self }
+    var weaker = self
+    weaker.cropArea[0] = cropArea[1] - (cropArea[1] - cropArea[0]) * strength
+    for change in [\ViewAugmentation.brightness, \.contrast, \.saturation, \.hue] {
+      weaker[keyPath: change] *= strength
+    }
+    for probability in [
+      \ViewAugmentation.grayscaleProbability, \.blurProbability, \.solarizeProbability,
+    ] {
+      weaker[keyPath: probability] *= strength
+    }
+    return weaker
+  }
+}
+
+/// How the strength of views' changes grows over a run: in a straight line from the first update to the last.
+public struct AugmentationGrowth: Hashable, Sendable {
+  /// The strength at update 0, in 0…1.
+  public var first: Float
+  /// The updates of the run, at the end of which it is 1.
+  public var updates: Int
+
+  /// No growth: every update has the full strength.
+  public static let none = AugmentationGrowth(first: 1, updates: 1)
+
+  /// A growth from `first` to 1.
+  public init(first: Float, updates: Int) {
+    (self.first, self.updates) = (first, updates)
+  }
+
+  /// The strength of an update (0-based), in 0…1.
+  public func strength(step: Int) -> Float {
+    first + (1 - first) * min(1, Float(step) / Float(max(1, updates)))
+  }
+}
+
 /// One of the views that a method takes of each picture.
 public struct ViewSpecification: Hashable, Sendable, Codable {
   /// The distribution of its random changes.

@@ -38,24 +38,25 @@ public struct ViewRenderer: Hashable, Sendable {
 
 extension ViewRenderer {
   /// The random changes of one view of a picture of `width` x `height` pixels. `epoch` counts from 0,
-  /// `picture` is its index in the pack, `view` counts from 0.
+  /// `picture` is its index in the pack, `view` counts from 0; `strength` is that of the changes, in 0…1.
   public func parameters(
-    width: Int, height: Int, seed: UInt64, epoch: Int, picture: Int, view: Int
+    width: Int, height: Int, seed: UInt64, epoch: Int, picture: Int, view: Int, strength: Float = 1
   ) -> ViewParameters {
     var random = RandomStream(
       seed: seed, purpose: .augmentation, epoch: epoch, index: picture, lane: view)
-    return ViewParameters(from: augmentation, width: width, height: height, using: &random)
+    return ViewParameters(
+      from: augmentation.scaled(by: strength), width: width, height: height, using: &random)
   }
 
   /// Draws and renders one view of pixels that someone else owns into `output`, `[side, side, channels]`.
   @unsafe
   public func render(
-    _ pixels: PixelView, seed: UInt64, epoch: Int, picture: Int, view: Int,
+    _ pixels: PixelView, seed: UInt64, epoch: Int, picture: Int, view: Int, strength: Float = 1,
     into output: UnsafeMutableBufferPointer<Float>, scratch: ViewScratch
   ) {
     let parameters = unsafe parameters(
       width: pixels.width, height: pixels.height, seed: seed, epoch: epoch, picture: picture,
-      view: view)
+      view: view, strength: strength)
     unsafe render(pixels, parameters, into: output, scratch: scratch)
   }
 

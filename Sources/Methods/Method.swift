@@ -41,6 +41,8 @@ public enum MethodOption: Hashable, Sendable, CaseIterable {
   case separation
   /// Local views beside the two global ones.
   case localViews
+  /// The pictures' labels.
+  case labels
 }
 
 /// What a recipe tells its method.
@@ -63,12 +65,14 @@ public struct MethodSettings: Hashable, Sendable {
   public var varianceWeight: Double
   /// The weight of the term that keeps them uncorrelated; 0 for none.
   public var covarianceWeight: Double
+  /// Labels of the pictures; 0 where the method does not learn from them.
+  public var classes: Int
 
   /// The settings of a method.
   public init(
     encoder: EncoderConfiguration, views: [ViewSpecification], projectorHidden: Int,
     projectorOutput: Int, predictorHidden: Int, temperature: Double, negativesWeight: Double = 0,
-    varianceWeight: Double = 0, covarianceWeight: Double = 0
+    varianceWeight: Double = 0, covarianceWeight: Double = 0, classes: Int = 0
   ) {
     self.encoder = encoder
     self.views = views
@@ -79,6 +83,7 @@ public struct MethodSettings: Hashable, Sendable {
     self.negativesWeight = negativesWeight
     self.varianceWeight = varianceWeight
     self.covarianceWeight = covarianceWeight
+    self.classes = classes
   }
 }
 
@@ -93,6 +98,7 @@ public struct MethodName: RawRepresentable, Hashable, Sendable, Codable, CaseIte
     FixedTarget.self,
     NoMovingAverage.self,
     MeanTeacher.self,
+    Supervised.self,
   ]
 
   /// The name.

@@ -6,8 +6,8 @@ import Tensors
 
 /// One update as one graph: views → losses → gradients → optimizer → moving averages.
 ///
-/// Inputs: `view 1`, `view 2`, … `[N, C, S, S]`, the optimizer's scalars, `tau` where a network follows another, and `term weight` where terms
-/// fall over the run. Outputs:
+/// Inputs: `view 1`, `view 2`, … `[N, C, S, S]`, the optimizer's scalars, `tau` where a network follows another, `term weight`
+/// where terms fall over the run, and `labels` `[N, classes]` where the method learns from them. Outputs:
 /// `loss`, a scalar; `representation` and `projection` `[N, D]` of view 1; each figure that the method reports of a tensor of its own. The
 /// variables are those of ``TrainingState``.
 public struct Update: Sendable {
@@ -19,6 +19,8 @@ public struct Update: Sendable {
   public static let projectionName = "projection"
   /// The input with the weight of terms that fall over the run.
   public static let termWeightName = "term weight"
+  /// The input with the pictures' labels.
+  public static let labelsName = "labels"
 
   /// The recorded graph: the whole update, or where it is split, all up to the gradients.
   public let graph: Graph
@@ -40,6 +42,8 @@ public struct Update: Sendable {
   public let hasTau: Bool
   /// Whether `term weight` is an input.
   public let hasTermWeight: Bool
+  /// How many labels there are where `labels` is an input; else nil.
+  public let classes: Int?
   /// What is reported beside the loss, in order.
   public let figures: [Figure]
 
@@ -96,6 +100,7 @@ public struct Update: Sendable {
     learned = recording.online.learned.map(\.parameter)
     hasTau = recording.tau != nil
     hasTermWeight = recording.termWeightInput != nil
+    classes = recording.labels?.shape[1]
     figures = recording.figures
     precondition(
       [Update.lossName] + figures.map(\.name) == method.metrics.map(\.name),

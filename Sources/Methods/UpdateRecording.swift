@@ -19,6 +19,8 @@ public struct UpdateRecording {
   public private(set) var fixed: [NetworkScope] = []
   /// The scalar input that multiplies terms whose weight changes over the run; nil where there are none.
   public private(set) var termWeightInput: Tensor?
+  /// The input of the pictures' labels; nil where the method does not learn from them.
+  public private(set) var labels: Tensor?
   /// The losses; their sum is minimised.
   public private(set) var losses: [Tensor] = []
   /// For each learned variable, by name, the gradients of the losses; their sum is meant.
@@ -62,6 +64,13 @@ public struct UpdateRecording {
     let weight = termWeightInput ?? recorder.input(Update.termWeightName, [])
     termWeightInput = weight
     return weight
+  }
+
+  /// The pictures' labels, `[batch, classes]`: each row is 1 at the picture's label and 0 elsewhere.
+  public mutating func labels(_ batch: Int, classes: Int) -> Tensor {
+    let input = labels ?? recorder.input(Update.labelsName, [batch, classes])
+    labels = input
+    return input
   }
 
   /// Adds a loss, a scalar, to what is minimised, and records its gradients with respect to everything that `online` has

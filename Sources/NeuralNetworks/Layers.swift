@@ -1,9 +1,18 @@
-import TensorGraph
+public import TensorGraph
 import Tensors
 
 // Layers are functions that record nodes. Names and shapes of parameters are PyTorch's.
 
 extension Module {
+  /// `x·Wᵀ + b`, `[N, inputs]` to `[N, outputs]`, as all that this module is; `weight` `[outputs, inputs]` and `bias`.
+  public func linear(_ x: Tensor, outputs: Int) -> Tensor {
+    let inputs = x.shape[1]
+    let initializer = Initializer.linear(inputs: inputs)
+    let weight = variable("weight", [outputs, inputs], initializer, .weight)
+    return x.multiplied(by: weight, transposeSecond: true)
+      .adding(bias: variable("bias", [outputs], initializer, .biasOrNormalization))
+  }
+
   /// A square convolution without bias; weight `[outputs, inputs, size, size]`.
   func convolution(
     _ name: String, _ x: Tensor, outputs: Int, size: Int, stride: Int = 1, padding: Int = 0

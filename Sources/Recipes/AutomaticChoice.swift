@@ -82,7 +82,9 @@ enum AutomaticChoice {
   /// The updates that fit into the minutes; 0 where none were given.
   static func updates(_ recipe: Recipe, _ situation: RecipeSituation) -> Int {
     guard recipe.minutes > 0, recipe.recordingConflict == nil else { return 0 }
-    let pictures = situation.picturesPerSecond(recipe) * 60 * recipe.minutes * updatesShareOfRun
+    let pictures =
+      situation.picturesPerSecond(recipe) * 60 * recipe.minutes * updatesShareOfRun
+      / recipe.growthShare
     return min(1_000_000_000, max(1, Int(pictures / Double(recipe.batchSize))))
   }
 

@@ -9,6 +9,8 @@ extension DatasetSize {
     self.init(
       pictures: training.count, medianShortSide: sides.isEmpty ? 0 : sides[sides.count / 2],
       channels: pack.channels)
+    let labels = Set(training.map { pack[$0].label })
+    classes = labels.count > 1 && !labels.contains(nil) ? pack.labels.count : nil
     // A picture that cannot be read is told when the run reads it; here its place is left out.
     let sample = PictureSymmetry.sample(of: training).compactMap { try? pack.image(at: $0) }
     let symmetry = PictureSymmetry(sample)

@@ -83,6 +83,8 @@ public struct Recipe: Hashable, Sendable {
   public var seed: UInt64 = 0
   /// Training pictures in an epoch, before the incomplete last batch is dropped.
   public var pictures = 0
+  /// Labels of the pictures, where the method learns from them; else 0.
+  public var classes = 0
   /// What is learned from the views.
   public var method = MethodName(BYOL.self)
   /// About how many minutes the run may take; 0 for as many updates as `updates` or `epochs` say.
@@ -91,6 +93,8 @@ public struct Recipe: Hashable, Sendable {
   public var encoder = EncoderConfiguration(architecture: .resnet18)
   /// The side of the square views, in pixels.
   public var imageSize = 32
+  /// The side of the views at the beginning, which grows to `imageSize`.
+  public var startingSize = 32
   /// Local views of each picture, beside the two global ones.
   public var localViews = 0
   /// The side of the local views, in pixels.
@@ -109,6 +113,8 @@ public struct Recipe: Hashable, Sendable {
   public var predictorHidden = 4096
   /// Pictures in an update; each batch norm sees one view of all of them.
   public var batchSize = 2
+  /// Equal parts of a batch that are computed one after the other; their gradients are averaged.
+  public var accumulation = 1
   /// Updates of the run; 0 for as many as the epochs have.
   public var updates = 0
   /// Passes over the training pictures.
@@ -147,6 +153,8 @@ public struct Recipe: Hashable, Sendable {
   public var termsSchedule = TermsSchedule.constant
   /// The distributions of views.
   public var augmentations = Augmentations()
+  /// How strong the changes of the views are at the beginning, in 0…1; at the end of the run it is 1.
+  public var startingStrength = 1.0
   /// A checkpoint is written each time this many updates are done; 0 for by time alone.
   public var checkpointEverySteps = 0
   /// A checkpoint is written when this many seconds have passed since the last.

@@ -7,7 +7,17 @@ extension RecipeField {
     view("first", "first", \.augmentations.first, .paperFirst) { $0.first }
     + view("second", "second", \.augmentations.second, .paperSecond) { $0.second }
     + view("local", "local", \.augmentations.local, .local, isNew: true) { _ in .local }
-    + normalization
+    + normalization + [startingStrength]
+
+  private static let startingStrength = number(
+    "starting_strength", \.startingStrength, 0...1,
+    Description(
+      label: "Strength at the beginning",
+      sentence:
+        "How strong the changes of the views are in the first update, as a share; they grow in a straight line to their full "
+        + "strength in the last one. Flips and turns are left as they are.",
+      automatic: "1: they are the same throughout"),
+    whereAbsent: 1, choose: { _, _ in 1 })
 
   /// The fields of one view; `paper` has their defaults.
   private static func view(

@@ -45,6 +45,15 @@ extension RecipeField {
 
   private static let sides: [RecipeField] = [
     number(
+      "starting_size", \.startingSize, RecipeLimits.imageSize,
+      Description(
+        label: "Side at the beginning", unit: "pixels",
+        sentence:
+          "The side of the views in the first third of the updates, from where it grows to image_size in the last third; a "
+          + "smaller one makes the first updates faster.",
+        automatic: "image_size: the views do not grow", decidesSpeed: true),
+      whereAbsent: 0, choose: { recipe, _ in recipe.imageSize }),
+    number(
       "local_views", \.localViews, 0...16,
       Description(
         label: "Local views", unit: "views",
@@ -161,6 +170,15 @@ extension RecipeField {
   ]
 
   private static let length: [RecipeField] = [
+    number(
+      "accumulation", \.accumulation, 1...64,
+      Description(
+        label: "Parts of a batch", unit: "parts",
+        sentence:
+          "The batch is computed in so many equal parts, one after the other, and their gradients are averaged: less memory. It "
+          + "is no larger batch for batch norm and for negatives, which see one part at a time.",
+        automatic: "1", decidesSpeed: true),
+      whereAbsent: 1, choose: { _, _ in 1 }),
     number(
       "batch_size", \.batchSize, 2...4096,
       Description(

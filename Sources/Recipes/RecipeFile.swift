@@ -83,6 +83,7 @@ extension DecodingError {
 extension Recipe: Codable {
   private static let versionKey = RecipeKey("formatVersion")
   private static let picturesKey = RecipeKey("pictures")
+  private static let classesKey = RecipeKey("classes")
 
   /// Reads the fields; limits are checked by `init(decoding:)`.
   ///
@@ -92,17 +93,19 @@ extension Recipe: Codable {
     let root = try decoder.container(keyedBy: RecipeKey.self)
     formatVersion = try root.decode(Int.self, forKey: Recipe.versionKey)
     pictures = try root.decode(Int.self, forKey: Recipe.picturesKey)
+    classes = try root.decodeIfPresent(Int.self, forKey: Recipe.classesKey) ?? 0
     var containers: [[String]: KeyedDecodingContainer<RecipeKey>] = [[]: root]
     for field in RecipeField.all {
       let parent = Array(field.storedPath.dropLast())
       let container = try containers.container(parent)
       try field.access.decode(into: &self, from: container, as: field.key)
     }
-    // Before there was a side for embeddings, it was that of the views.
-    if embeddingSize == 0 {
-      let limits = RecipeLimits.imageSize
-      embeddingSize = min(max(imageSize, limits.lowerBound), limits.upperBound)
-    }
+    // Before there was a side for embeddings, and one at the beginning, both were that of the views. Within the limits, so that
+    // a wrong side is told once.
+    let limits = RecipeLimits.imageSize
+    let side = min(max(imageSize, limits.lowerBound), limits.upperBound)
+    if embeddingSize == 0 { embeddingSize = side }
+    if startingSize == 0 { startingSize = side }
   }
 
   /// Writes every field.
@@ -110,6 +113,7 @@ extension Recipe: Codable {
     var root = encoder.container(keyedBy: RecipeKey.self)
     try root.encode(formatVersion, forKey: Recipe.versionKey)
     try root.encode(pictures, forKey: Recipe.picturesKey)
+    if classes > 0 { try root.encode(classes, forKey: Recipe.classesKey) }
     var containers: [[String]: KeyedEncodingContainer<RecipeKey>] = [[]: root]
     for field in RecipeField.all {
       var container = containers.container(Array(field.storedPath.dropLast()))

@@ -6,6 +6,10 @@ public enum RecipeLimits {
   public static let imageSizeWithImagenetStem = 32
   /// Training pictures that a stored recipe may name.
   public static let pictures: ClosedRange<Int> = 0...1_000_000_000
+  /// Labels that a method can learn from.
+  public static let classes: ClosedRange<Int> = 2...10_000
+  /// The least pictures of a part of a batch: batch norm needs two.
+  public static let partOfBatch = 2
   /// Batches that a dataset must fill.
   public static let batchesInDataset = 2
   /// Unknown members of one object that are reported one by one; the rest are counted.

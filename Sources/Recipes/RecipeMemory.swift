@@ -20,15 +20,33 @@ extension Recipe {
   /// The same, of an update that is recorded already.
   func trainingByteCount(of update: Update) -> Int {
     let pixels = learning.views.reduce(0) { $0 + $1.side * $1.side }
-    return Recipe.processByteCount + ProgramSize(update.graph, precision: precision).byteCount
-      + Recipe.batchesOfViews * batchSize * channels * pixels * Precision.float32.byteCount
-      + update.stateByteCount
+    let views = batchSize * channels * pixels * Precision.float32.byteCount
+    return Recipe.processByteCount + programByteCount(of: update) + Recipe.batchesOfViews * views
+      + (accumulation > 1 ? views : 0) + update.stateByteCount
+  }
+
+  /// The programs that are in memory at once, with what is between them.
+  private func programByteCount(of update: Update) -> Int {
+    var bytes = ProgramSize(update.graph, precision: precision).byteCount
+    if accumulation > 1 {
+      // The gradients of a part and their sum are outside both programs.
+      let split = self.update(of: batchSize / accumulation, isSplit: true)
+      bytes = [split.graph, split.application].compactMap(\.self).reduce(
+        2 * update.learnedByteCount
+      ) { $0 + ProgramSize($1, precision: precision).byteCount }
+    }
+    // Where the views grow, the smaller program hands its state to the larger one.
+    guard let smaller = stages.dropLast().last?.recipe else { return bytes }
+    return bytes + smaller.programByteCount(of: smaller.update)
   }
 }
 
 extension Update {
   /// Bytes of everything that an update changes.
   var stateByteCount: Int { byteCount(of: variables) }
+
+  /// Bytes of what is learned.
+  fileprivate var learnedByteCount: Int { byteCount(of: learned) }
 
   /// Bytes of the online encoder with its statistics.
   var encoderByteCount: Int {

@@ -14,7 +14,7 @@ extension Recipe {
       views: augmentations.views(side: imageSize, localCount: localViews, localSide: localSize),
       projectorHidden: projectorHidden, projectorOutput: projectorOutput,
       predictorHidden: predictorHidden, temperature: temperature, negativesWeight: negativesWeight,
-      varianceWeight: varianceWeight, covarianceWeight: covarianceWeight)
+      varianceWeight: varianceWeight, covarianceWeight: covarianceWeight, classes: classes)
   }
 
   /// The method with the recipe's settings.

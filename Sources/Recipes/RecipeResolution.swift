@@ -70,6 +70,7 @@ extension RecipeRequest {
   private func recipe(_ situation: RecipeSituation) -> Recipe {
     var recipe = Recipe()
     recipe.pictures = situation.dataset.pictures
+    recipe.classes = situation.dataset.classes ?? 0
     // In the table's order: a default may depend on the fields before it, and on no others.
     for field in RecipeField.all {
       if let value = self[field.name] {
@@ -78,6 +79,7 @@ extension RecipeRequest {
         field.access.choose(for: &recipe, in: situation)
       }
     }
+    if !recipe.method.type.options.contains(.labels) { recipe.classes = 0 }
     return recipe
   }
 }
@@ -89,7 +91,8 @@ extension Recipe {
     // Contradictions are judged between values that are within their limits.
     guard outside.isEmpty else { return outside }
     return [
-      stemConflict, warmupConflict, normalizationConflict(channels: channels), optionConflict,
+      stemConflict, growthConflict, warmupConflict, normalizationConflict(channels: channels),
+      optionConflict, labelConflict, partConflict,
     ]
     .compactMap { $0 }
   }
@@ -112,9 +115,10 @@ extension Recipe {
     let outside = limitProblems
     guard outside.isEmpty else { return outside }
     return [
-      pictureConflict(with: request, dataset: dataset), stemConflict, warmupConflict,
-      precisionConflict(machine), normalizationConflict(channels: dataset.channels), optionConflict,
-      lengthConflict(request),
+      pictureConflict(with: request, dataset: dataset), stemConflict, growthConflict,
+      warmupConflict, precisionConflict(machine),
+      normalizationConflict(channels: dataset.channels), optionConflict, labelConflict,
+      partConflict, lengthConflict(request),
     ].compactMap { $0 }
   }
 
@@ -154,10 +158,47 @@ extension Recipe {
   }
 
   /// What keeps an update from being recorded: views that are too small for the encoder, or what the method does not know.
-  var recordingConflict: FieldProblem? { stemConflict ?? optionConflict }
+  var recordingConflict: FieldProblem? {
+    stemConflict ?? optionConflict ?? labelConflict ?? partConflict
+  }
+
+  /// A method that learns from labels, without them.
+  private var labelConflict: FieldProblem? {
+    let limits = RecipeLimits.classes
+    guard method.type.options.contains(.labels), !limits.contains(classes) else { return nil }
+    return FieldProblem(
+      field: "method", value: method.json,
+      allowed:
+        "a method without labels, or a dataset in which every training picture has one of \(limits.lowerBound) to "
+        + "\(limits.upperBound) labels",
+      code: .conflict)
+  }
+
+  /// A batch that has no equal parts, or too small ones.
+  private var partConflict: FieldProblem? {
+    let least = RecipeLimits.partOfBatch
+    guard !batchSize.isMultiple(of: accumulation) || batchSize / accumulation < least else {
+      return nil
+    }
+    return FieldProblem(
+      field: "accumulation", value: accumulation.json,
+      allowed:
+        "a divisor of batch_size, \(batchSize), that leaves parts of at least \(least) pictures",
+      code: .conflict)
+  }
+
+  /// Views that shrink.
+  private var growthConflict: FieldProblem? {
+    guard startingSize > imageSize else { return nil }
+    return FieldProblem(
+      field: "starting_size", value: startingSize.json, allowed: "at most image_size, \(imageSize)",
+      code: .conflict)
+  }
 
   private var stemConflict: FieldProblem? {
-    let sides = [("image_size", imageSize), ("embedding_size", embeddingSize)]
+    let sides = [
+      ("image_size", imageSize), ("starting_size", startingSize), ("embedding_size", embeddingSize),
+    ]
     guard encoder.stem == .imagenet,
       let (name, side) = sides.first(where: { $1 < RecipeLimits.imageSizeWithImagenetStem })
     else { return nil }

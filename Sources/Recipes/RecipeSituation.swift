@@ -13,6 +13,8 @@ public struct DatasetSize: Hashable, Sendable, Codable {
   public var normalization: Normalization?
   /// Whether the pictures have an upright, so that turned ones are unlike all others; nil where nobody measured.
   public var hasUpright: Bool?
+  /// The labels of the dataset where every training picture has one and they differ; nil where not.
+  public var classes: Int?
 
   /// The size of a dataset.
   public init(pictures: Int, medianShortSide: Int, channels: Int = 3) {
@@ -29,6 +31,7 @@ public struct DatasetSize: Hashable, Sendable, Codable {
     channels = try values.decodeIfPresent(Int.self, forKey: .channels) ?? 3
     normalization = try values.decodeIfPresent(Normalization.self, forKey: .normalization)
     hasUpright = try values.decodeIfPresent(Bool.self, forKey: .hasUpright)
+    classes = try values.decodeIfPresent(Int.self, forKey: .classes)
   }
 }
 

@@ -26,13 +26,15 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
   /// The weights, or what else an update changes, are infinite or not a number after so many updates, although the last
   /// loss was finite: a gradient overflowed. No checkpoint of them is written, and none is taken up.
   case stateNotFinite(step: Int, tensor: String)
+  /// The method learns from labels, and a picture has none that the recipe knows.
+  case labelMissing(step: Int)
   /// The representation has collapsed, and the recipe says that the run is then over.
   case collapsed(step: Int, evidence: String)
   /// The engine could not compile or run the update.
   case engine(LoweringError)
   /// A state does not fit the recipe: the tensor that is missing or of another shape.
   case stateMismatch(tensor: String)
-  /// A batch cannot be shared equally by so many processes.
+  /// A batch cannot be shared equally by so many processes, in as many parts as the recipe says.
   case batchNotShareable(pictures: Int, processes: Int)
 
   /// One sentence for the log.
@@ -42,6 +44,8 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
       "The loss of step \(step) is not finite; a lower learning rate usually helps."
     case .stateNotFinite(let step, let tensor):
       "After \(step) updates \(tensor) is not finite; a lower learning rate usually helps."
+    case .labelMissing(let step):
+      "A picture of step \(step) has no label; the method learns from labels."
     case .collapsed(let step, let evidence):
       "After \(step) updates the representation has collapsed. \(evidence)"
     case .engine(let error): "\(error)"
@@ -67,7 +71,8 @@ public final class Trainer {
   /// Compiles the update and takes up `state`, or a fresh one, whose encoder begins with `initial` where that is given.
   ///
   /// In a world of one process the update is one program. In a larger one each process updates on its share of the batch:
-  /// gradients are averaged over the processes before the optimizer's step, and so are the running statistics after it.
+  /// gradients are averaged over the processes before the optimizer's step, and so are the running statistics after it. With
+  /// `accumulation` a process computes its share in parts, one after the other.
   ///
   /// - Throws: `engine` if the graph does not compile, `stateMismatch` if the state is not the recipe's, `stateNotFinite` if
   ///   it is spoilt, `batchNotShareable` if the processes do not divide the batch.
@@ -77,16 +82,17 @@ public final class Trainer {
   ) throws(TrainingError) {
     self.recipe = recipe
     let (pictures, processes) = (recipe.batchSize, collective.count)
-    guard pictures.isMultiple(of: processes) else {
+    let shares = processes * recipe.accumulation
+    guard pictures.isMultiple(of: shares) else {
       throw .batchNotShareable(pictures: pictures, processes: processes)
     }
-    let isSolo = processes == 1
-    update = recipe.update(of: pictures / processes, isSplit: !isSolo)
+    update = recipe.update(of: pictures / shares, isSplit: shares > 1)
     do {
       program =
-        isSolo
+        shares == 1
         ? try lowering.compile(update.graph)
-        : try CollectiveProgram(update, lowering: lowering, collective)
+        : try SplitProgram(
+          update, parts: recipe.accumulation, lowering: lowering, collective)
     } catch { throw .engine(error) }
     step = state?.step ?? 0
     if let state { try load(state) } else { begin(with: initial) }
@@ -98,6 +104,19 @@ public final class Trainer {
   /// Takes this process's share of the batch of one view for the next update: `[N, S, S, C]`, normalised.
   public func write(_ batch: Span<Float>, view: Int) {
     program.write(channelsLast: batch, to: update.viewNames[view])
+  }
+
+  /// Takes the labels of this process's share of the batch for the next update, where the method learns from them.
+  ///
+  /// - Throws: `labelMissing` for a picture without a label, or with one that the recipe does not know.
+  public func write(labels: [Int?]) throws(TrainingError) {
+    guard let classes = update.classes else { return }
+    var rows = [Float](repeating: 0, count: labels.count * classes)
+    for (row, label) in labels.enumerated() {
+      guard let label, label < classes else { throw .labelMissing(step: step) }
+      rows[row * classes + label] = 1
+    }
+    program.write(rows, to: Update.labelsName)
   }
 
   /// One update on the views that were written. Where the program can be inspected, `afterEachStep` is called with each

@@ -106,4 +106,39 @@ import Testing
     augmentation.colorJitterProbability = 1
     #expect(draws(augmentation, count: 50).allSatisfy { $0.colorChanges.count == 3 })
   }
+
+  @Test func `weaker changes are smaller, and at strength 0 a view is the picture, flipped or not`()
+  {
+    func drawn(_ strength: Float) -> [ViewParameters] {
+      let renderer = ViewRenderer(
+        augmentation: .paperSecond, normalization: Normalization(), side: 32)
+      return (0..<200).map {
+        renderer.parameters(
+          width: 64, height: 64, seed: 3, epoch: 0, picture: $0, view: 1, strength: strength)
+      }
+    }
+    func meanArea(_ views: [ViewParameters]) -> Double {
+      views.reduce(0) { $0 + Double($1.crop.width * $1.crop.height) } / 200 / (64 * 64)
+    }
+    let (none, half, full) = (drawn(0), drawn(0.5), drawn(1))
+    #expect(none.allSatisfy { $0.colorChanges.isEmpty && $0.blurSigma == nil })
+    #expect(none.allSatisfy { $0.solarizeThreshold == nil })
+    #expect(none.contains { $0.flip } && none.contains { !$0.flip })
+    // The square is 0.54 of the picture on average at full strength, 0.77 at half; near the whole at none.
+    #expect(meanArea(full) < meanArea(half) && meanArea(half) < meanArea(none))
+    #expect(meanArea(none) > 0.9)
+    let largest = { (views: [ViewParameters]) in
+      views.flatMap(\.colorChanges).reduce(Float(0)) { largest, change in
+        if case .hue(let turn) = change { max(largest, abs(turn)) } else { largest }
+      }
+    }
+    #expect(largest(half) <= 0.05 && largest(full) > 0.08)
+    #expect(half.count { $0.solarizeThreshold != nil } < full.count { $0.solarizeThreshold != nil })
+  }
+
+  @Test func `the strength grows in a straight line over the run`() {
+    let growth = AugmentationGrowth(first: 0.2, updates: 10)
+    #expect([0, 5, 10, 99].map { growth.strength(step: $0) } == [0.2, 0.6, 1, 1])
+    #expect([0, 7].map { AugmentationGrowth.none.strength(step: $0) } == [1, 1])
+  }
 }

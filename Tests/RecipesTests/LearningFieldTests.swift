@@ -6,17 +6,19 @@ import Recipes
 import Testing
 
 private func resolve(
-  _ members: JSONObject, speed: Double = 200
+  _ members: JSONObject, speed: Double = 200, classes: Int? = 10
 ) throws -> Recipe {
-  try RecipeRequest(reading: members).resolve(
-    dataset: DatasetSize(pictures: 12_800, medianShortSide: 64),
+  var dataset = DatasetSize(pictures: 12_800, medianShortSide: 64)
+  dataset.classes = classes
+  return try RecipeRequest(reading: members).resolve(
+    dataset: dataset,
     machine: MachineSize(cores: 2, memoryByteCount: 16 << 30), picturesPerSecond: { _ in speed }
   ).recipe
 }
 
-private func problems(_ members: JSONObject) -> [String] {
+private func problems(_ members: JSONObject, classes: Int? = 10) -> [String] {
   do {
-    _ = try resolve(members)
+    _ = try resolve(members, classes: classes)
     return []
   } catch {
     return (error as? RecipeProblems)?.problems.map(\.field) ?? ["\(error)"]
@@ -50,6 +52,48 @@ private func problems(_ members: JSONObject) -> [String] {
         == ["local_size"])
     #expect(
       problems(["stem": "imagenet", "embedding_size": 16, "image_size": 64]) == ["embedding_size"])
+  }
+
+  @Test func `labels are needed where they are learned from, and forgotten elsewhere`() throws {
+    #expect(try resolve(["method": "supervised"]).classes == 10)
+    #expect(try resolve(["method": "byol"]).classes == 0)
+    #expect(try resolve(["method": "byol"], classes: nil).classes == 0)
+    for classes in [nil, 1, 10_001] {
+      #expect(problems(["method": "supervised"], classes: classes) == ["method"])
+    }
+    #expect(problems(["method": "supervised", "local_views": 2]) == ["local_views"])
+  }
+
+  @Test func `parts of a batch divide it, and take less memory`() throws {
+    let whole = try resolve(["batch_size": 64])
+    let parts = try resolve(["batch_size": 64, "accumulation": 4])
+    #expect((whole.accumulation, parts.accumulation) == (1, 4))
+    #expect(parts.trainingByteCount < whole.trainingByteCount)
+    for (accumulation, batch) in [(3, 64), (64, 64), (5, 8)] {
+      #expect(
+        problems([
+          "batch_size": .integer(Int64(batch)), "accumulation": .integer(Int64(accumulation)),
+        ])
+          == ["accumulation"])
+    }
+    #expect(problems(["batch_size": 64, "accumulation": 32]) == [])
+    #expect(problems(["accumulation": 0]) == ["accumulation"])
+    #expect(problems(["accumulation": 65]) == ["accumulation"])
+  }
+
+  @Test func `views that grow cost less time and no less memory, and never shrink`() throws {
+    let plain = try resolve(["image_size": 64, "minutes": 5])
+    let growing = try resolve(["image_size": 64, "minutes": 5, "starting_size": 32])
+    #expect(plain.startingSize == 64 && plain.stages.count == 1)
+    #expect(growing.stages.map(\.recipe.imageSize) == [32, 48, 64])
+    // (32² + 48² + 64²) / (3 · 64²)
+    let share = 29.0 / 48
+    #expect(abs(Double(plain.updates) / Double(growing.updates) - share) < 0.01)
+    #expect(growing.trainingByteCount > plain.trainingByteCount)
+    #expect(problems(["image_size": 32, "starting_size": 64]) == ["starting_size"])
+    #expect(
+      problems(["stem": "imagenet", "image_size": 64, "starting_size": 16]) == ["starting_size"])
+    #expect(problems(["starting_strength": 1.5]) == ["starting_strength"])
   }
 
   @Test func `local views follow the global ones`() throws {

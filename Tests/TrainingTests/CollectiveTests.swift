@@ -125,6 +125,48 @@ import Testing
     #expect(apart[0].state != apart[1].state)
   }
 
+  /// The views of both ranks, one after the other: the whole batch.
+  private func updateWhole(_ trainer: Trainer) throws -> StepMetrics {
+    for number in 0..<2 {
+      let whole = (0..<2).flatMap { view($0, trainer.step, number) }
+      trainer.write(whole.span, view: number)
+    }
+    return try trainer.update()
+  }
+
+  @Test func `a process that computes both parts itself makes the step of two processes`() throws {
+    var recipe = try recipe()
+    let meeting = Meeting()
+    let pair = try pair(recipe, updates: 1) { PairCollective(rank: $0, meeting: meeting) }
+    recipe.accumulation = 2
+    let trainer = try Trainer(recipe, lowering: ReferenceLowering())
+    let metrics = try updateWhole(trainer)
+    #expect(abs(metrics.loss - pair[0].losses[0]) < 1e-6)
+    var compared = 0
+    for parameter in recipe.update.variables where parameter.role != .statistic {
+      let (own, other) = (
+        try values(parameter.name, trainer.state), try values(parameter.name, pair[0].state)
+      )
+      for (a, b) in zip(own, other) { #expect(abs(a - b) <= 1e-6 * max(1, abs(b))) }
+      compared += 1
+    }
+    #expect(compared > 60)
+    // Running statistics move on with each part, as in PyTorch; the pictures' outputs are those of the whole batch.
+    #expect(trainer.representations.count == 4 * recipe.encoder.representationDimension)
+    #expect(trainer.projections.count == 4 * recipe.projectorOutput)
+
+    // Negative control: a whole batch is not the sum of its parts, since batch norm sees all of it.
+    recipe.accumulation = 1
+    let whole = try Trainer(recipe, lowering: ReferenceLowering())
+    #expect(abs(try updateWhole(whole).loss - metrics.loss) > 1e-3)
+  }
+
+  @Test func `a batch that has no such parts is refused`() throws {
+    var recipe = try recipe()
+    recipe.accumulation = 3
+    #expect(throws: TrainingError.self) { try Trainer(recipe, lowering: ReferenceLowering()) }
+  }
+
   @Test func `in a world of one the program is that of the whole update`() throws {
     let recipe = try recipe()
     let trainer = try Trainer(recipe, lowering: ReferenceLowering(), collective: SoloCollective())

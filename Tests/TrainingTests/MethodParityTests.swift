@@ -82,6 +82,9 @@ struct MethodCase: Sendable, CustomTestStringConvertible {
   var testDescription: String { name }
 
   static let localSide = 8
+  /// Labels of the fixture, and that of each picture of a batch.
+  static let classes = 5
+  static func label(of picture: Int) -> Int { 3 * picture % classes }
   /// What the terms beside the loss are multiplied by.
   static let termWeight: Float = 0.7
 
@@ -142,7 +145,7 @@ extension MethodParityTests {
     MethodSettings(
       encoder: example.encoder, views: Augmentations().views(side: example.side),
       projectorHidden: example.hidden, projectorOutput: example.output,
-      predictorHidden: example.hidden, temperature: 0.5)
+      predictorHidden: example.hidden, temperature: 0.5, classes: MethodCase.classes)
   }
 
   /// The losses and the state of a run's updates.
@@ -209,6 +212,12 @@ private struct RecordedUpdate {
     for (view, name) in update.viewNames.enumerated() {
       let side = view < 2 ? nil : MethodCase.localSide
       program.write(example.view(view + 1, step: step, side: side).values, to: name)
+    }
+    if let classes = update.classes {
+      let rows = (0..<example.batch).map { picture in
+        (0..<classes).map { $0 == MethodCase.label(of: picture) ? Float(1) : 0 }
+      }
+      program.write(rows.flatMap { $0 }, to: Update.labelsName)
     }
     if update.hasTermWeight {
       program.write([MethodCase.termWeight], to: Update.termWeightName)

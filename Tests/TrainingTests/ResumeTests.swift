@@ -1,4 +1,5 @@
 import Checkpoints
+import Datasets
 import Durability
 import Methods
 import OneDNNLowering
@@ -57,6 +58,7 @@ import Testing
   private func expectSameEnd(_ method: MethodName, _ precision: Precision) throws {
     let run = try TinyRun(epochs: 1)
     (run.recipe.method, run.recipe.precision) = (method, precision)
+    run.recipe.classes = method.type.options.contains(.labels) ? run.pack.labels.count : 0
     // Each method is stopped at updates of its own.
     let index = MethodName.allCases.firstIndex(of: method) ?? 0
     var stops = RandomStream(seed: 11, purpose: .demo, index: index)

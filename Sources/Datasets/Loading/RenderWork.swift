@@ -100,6 +100,7 @@ extension RenderWork {
   private func render(
     _ picture: Int, row: Int, range: RowRange, scratch: ViewScratch
   ) throws(PackError) {
+    let strength = configuration.growth.strength(step: range.step)
     try unsafe pack.withPixels(at: picture) { pixels in
       for view in renderers.indices {
         let output = unsafe UnsafeMutableBufferPointer(
@@ -107,7 +108,7 @@ extension RenderWork {
           count: renderers[view].elementCount)
         unsafe renderers[view].render(
           pixels, seed: configuration.seed, epoch: range.epoch, picture: picture, view: view,
-          into: output, scratch: scratch)
+          strength: strength, into: output, scratch: scratch)
       }
     }
   }
@@ -178,7 +179,7 @@ extension RenderWork {
     }
     return unsafe ViewBatch(
       step: step, epoch: step / stepsPerEpoch, pictures: pictures,
-      views: views, waitSeconds: seconds() - began)
+      labels: pictures.map { pack[$0].label }, views: views, waitSeconds: seconds() - began)
   }
 
   /// Gives the lent batch's memory back to the renderers.

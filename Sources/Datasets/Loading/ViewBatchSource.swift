@@ -8,6 +8,8 @@ public struct ViewBatchConfiguration: Hashable, Sendable {
   public var views: [ViewSpecification]
   /// What every view subtracts and divides by.
   public var normalization: Normalization
+  /// How the strength of the views' changes grows.
+  public var growth: AugmentationGrowth
   /// Pictures per batch that are rendered.
   public var batchSize: Int
   /// How many sources render one batch together, each an equal part; at least 1.
@@ -24,11 +26,13 @@ public struct ViewBatchConfiguration: Hashable, Sendable {
   /// A configuration; `depth` counts the batch in use too. `batchSize` is the size of this part.
   public init(
     views: [ViewSpecification], normalization: Normalization, batchSize: Int, seed: UInt64,
-    threads: Int = 1, depth: Int = 2, part: Int = 0, parts: Int = 1
+    threads: Int = 1, depth: Int = 2, part: Int = 0, parts: Int = 1,
+    growth: AugmentationGrowth = .none
   ) {
     precondition(parts > 0 && (0..<parts).contains(part), "Part \(part) of \(parts).")
     self.part = part
     self.parts = parts
+    self.growth = growth
     self.views = views
     self.normalization = normalization
     self.batchSize = batchSize
@@ -55,6 +59,8 @@ public struct ViewBatch {
   public let epoch: Int
   /// The pictures, as places in the pack.
   public let pictures: [Int]
+  /// Their labels; nil for a picture without one.
+  public let labels: [Int?]
   /// For each view of the configuration the rendered part of the batch, `[batch, side, side, channels]`, normalised.
   public let views: [UnsafeBufferPointer<Float>]
   /// Seconds that the caller waited because the batch was not rendered yet.

@@ -11,7 +11,7 @@ import Tensors
 /// The moving parts of one call of ``TrainingWorker/run(pack:isAskedToStop:report:)``.
 struct TrainingSession {
   private let worker: TrainingWorker
-  private let trainer: Trainer
+  private var trainer: Trainer
   private let checkpoints: CheckpointFolder
   private let pack: Pack
   /// What fits embedding heads; made for the first checkpoint that wants one.
@@ -61,12 +61,23 @@ struct TrainingSession {
     speed = Speed(now)
   }
 
+  /// Updates done.
+  var step: Int { trainer.step }
+
   /// What the session reports of every update.
   var declared: [Metric] {
     var declared = RunFigures.declared(by: worker.recipe)
     guard let evaluation else { return declared }
     declared += [RunFigures.viewRecall, RunFigures.rankMe]
     return evaluation.hasLabels ? declared + [RunFigures.neighbourAccuracy] : declared
+  }
+
+  /// Goes on with the recipe of the next stage, whose views are larger.
+  ///
+  /// - Throws: `TrainingError` if its update does not compile.
+  mutating func enter(_ recipe: Recipe) throws {
+    trainer = try Trainer(
+      recipe, state: trainer.state, lowering: worker.lowering, collective: worker.collective)
   }
 
   mutating func update(from source: ViewBatchSource) throws {
@@ -220,9 +231,10 @@ extension Trainer {
   func update(from source: ViewBatchSource) throws -> (metrics: StepMetrics, waited: Double) {
     try unsafe source.withNextBatch { batch in
       // The trainer's step and the source's count the same updates: a view of another step would be a silent error.
-      let (batchStep, views) = unsafe (batch.step, batch.views)
+      let (batchStep, views, labels) = unsafe (batch.step, batch.views, batch.labels)
       precondition(batchStep == step, "A batch of step \(batchStep) for the update \(step).")
       for view in 0..<viewCount { unsafe write(views[view].span, view: view) }
+      try write(labels: labels)
       return (try update(), unsafe batch.waitSeconds)
     }
   }

@@ -51,6 +51,8 @@ extension TrainingWorker {
   ) throws -> Double {
     var worker = self
     worker.recipe.batchSize = batch
+    // A trial's batch may not have as many parts.
+    while !batch.isMultiple(of: worker.recipe.accumulation) { worker.recipe.accumulation -= 1 }
     let trainer = try Trainer(worker.recipe, lowering: lowering)
     let source = ViewBatchSource(
       pack: pack, pictures: pack.pictures(in: .train), configuration: worker.viewConfiguration,

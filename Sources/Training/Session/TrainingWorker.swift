@@ -91,26 +91,45 @@ public struct TrainingWorker {
     let newest = try checkpoints.newest()
     let state = newest.map { TrainingState(step: $0.step, tensors: $0.state.tensors) }
     let initial = state == nil ? try initialWeights() : nil
+    var stage = recipe.stage(at: state?.step ?? 0)
     let trainer = try Trainer(
-      recipe, state: state, initial: initial, lowering: lowering, collective: collective)
+      stage.recipe, state: state, initial: initial, lowering: lowering, collective: collective)
     var session = TrainingSession(self, trainer, checkpoints, pack, report)
     report(
       .started(
         step: trainer.step, declared: session.declared, threads: threads.count,
         warning: newest.flatMap(warning)))
     if initial != nil { try session.judgeBeginning() }
-    let source = ViewBatchSource(
-      pack: pack, pictures: pack.pictures(in: .train), configuration: viewConfiguration,
-      firstStep: trainer.step)
-    defer { source.stop() }
-    while trainer.step < recipe.totalSteps, try !collective.any(isAskedToStop()) {
-      try session.update(from: source)
+    while try train(
+      &session, on: pack, until: stage.end, views: stage.recipe.learning.views, isAskedToStop),
+      session.step < recipe.totalSteps
+    {
+      stage = recipe.stage(at: session.step)
+      try session.enter(stage.recipe)
     }
     try session.reportLast()
-    let isDone = trainer.step >= recipe.totalSteps
+    let isDone = session.step >= recipe.totalSteps
     // Whoever asks for a stop waits for the checkpoint, and not for its figures.
-    if trainer.step > 0 { try session.publish(isJudged: isDone) }
-    report(.finished(step: trainer.step, outcome: isDone ? .succeeded : .stopped))
+    if session.step > 0 { try session.publish(isJudged: isDone) }
+    report(.finished(step: session.step, outcome: isDone ? .succeeded : .stopped))
+  }
+
+  /// Updates on views of one stage; false where it was asked to stop before the stage's end.
+  private func train(
+    _ session: inout TrainingSession, on pack: Pack, until end: Int, views: [ViewSpecification],
+    _ isAskedToStop: () -> Bool
+  ) throws -> Bool {
+    var configuration = viewConfiguration
+    configuration.views = views
+    let source = ViewBatchSource(
+      pack: pack, pictures: pack.pictures(in: .train), configuration: configuration,
+      firstStep: session.step)
+    defer { source.stop() }
+    while session.step < end {
+      if try collective.any(isAskedToStop()) { return false }
+      try session.update(from: source)
+    }
+    return true
   }
 
   /// The weights that the run was given to begin with; nil where it begins at random.
@@ -158,7 +177,8 @@ public struct TrainingWorker {
     ViewBatchConfiguration(
       views: recipe.learning.views, normalization: recipe.augmentations.normalization,
       batchSize: recipe.batchSize / collective.count, seed: recipe.seed, threads: threads.count,
-      depth: Recipe.batchesOfViews, part: collective.rank, parts: collective.count)
+      depth: Recipe.batchesOfViews, part: collective.rank, parts: collective.count,
+      growth: recipe.augmentationGrowth)
   }
 }
 

@@ -16,6 +16,7 @@ small network (ResNet-18 of width 0.25 with the 3x3 stem, 16 px, batch 8) learns
            the online network itself, which first projects both views; no predictor
   byol-terms  byol with negatives (eq. 8, beta 0.5, temperature 0.2), variance 1 and covariance 0.04 on the online
            projections, all of it times 0.7
+  supervised  a linear classifier after the encoder with the cross entropy; picture i has the label 3i mod 5
   byol-local  byol with two local views of 8 px, each of which predicts the target's projections of both global ones;
            with four views all losses are halved
 
@@ -42,7 +43,9 @@ EPSILON = 1e-3
 RUNS = {
     "byol": ["adamw"], "simsiam": ["sgd", "adamw"], "simclr": ["lars", "sgd", "adamw"], "vicreg": ["sgd"],
     "fixed-target": ["sgd"], "no-ema": ["sgd"], "mean-teacher": ["sgd"], "byol-terms": ["sgd"], "byol-local": ["sgd"],
+    "supervised": ["sgd"],
 }
+CLASSES = 5
 TWO_VIEWS = base.views
 BETA, TERMS_TEMPERATURE, VARIANCE, COVARIANCE, TERM_WEIGHT = 0.5, 0.2, 1.0, 0.04, 0.7
 LOCAL_SIDE = 8
@@ -75,6 +78,8 @@ class Networks(base.Networks):
             self.online.projector = mlp(
                 features, [HIDDEN, HIDDEN, OUTPUT], hidden_bias=False, normalizes_output=True)
             self.online.predictor = mlp(OUTPUT, [HIDDEN, OUTPUT], hidden_bias=False, output_bias=True)
+        elif method == "supervised":
+            self.online.classifier = nn.Linear(features, CLASSES)
         elif method == "vicreg":
             self.online.projector = mlp(features, [HIDDEN, HIDDEN, OUTPUT], output_bias=True)
         else:
@@ -117,6 +122,11 @@ class Networks(base.Networks):
         return total, torch.stack(cosines).mean()
 
     def loss(self, first, second, *local):
+        if self.method == "supervised":
+            scores = self.online.classifier(self.online.encoder(first))
+            labels = torch.arange(self.batch) * 3 % CLASSES
+            probabilities = scores.softmax(1)[torch.arange(self.batch), labels]
+            return F.cross_entropy(scores, labels), probabilities.mean()
         if self.method not in ("simsiam", "simclr", "vicreg"):
             return self.bootstrap([first, second, *local])
         z1 = self.online.projector(self.online.encoder(first))
