@@ -20,4 +20,8 @@ public enum EvaluationLimits {
   public static let views = 10
   /// The same of a quick evaluation.
   public static let quickViews = 4
+  /// Crops of each reference picture that the linear classifier by SGD learns from.
+  public static let sgdViews = 8
+  /// The most values, of four bytes, that the vectors of those crops are; there are fewer crops where they would be more.
+  public static let sgdValues = 1 << 28
 }

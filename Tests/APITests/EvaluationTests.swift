@@ -49,6 +49,20 @@ struct EvaluationTests {
     #expect(again.status == 304)
   }
 
+  @Test func `the paper's protocol is one to ask for, once`() async throws {
+    let created = try await create(
+      ["model": .string("\(run)"), "protocols": ["sgd", "linear", "sgd"]])
+    #expect(created.status == 201)
+    #expect(try created.object()["protocols"] == ["sgd", "linear"])
+    let id = try #require(try created.object()["id"]?.stringValue)
+    world.evaluations.processes[0].leave(EvaluationMessage(try report()))
+    let ended = try await reached(id) { $0["state"] == "succeeded" }
+    let row = ended["report"]?.objectValue?["rows"]?.arrayValue?.first?.objectValue
+    let found = row?["accuracies"]?.arrayValue?.last?.objectValue
+    #expect(
+      found == ["crops": 8, "learning_rate": 0.2, "protocol": "sgd", "top1": 0.625])
+  }
+
   @Test func `one runs at a time, and those that wait are told apart in the list`() async throws {
     let ids = try await (0..<3).asyncMap { _ in try await created() }
     #expect(world.evaluations.processes.count == 1)
@@ -105,6 +119,7 @@ struct EvaluationTests {
     (#"{"model":7}"#, 422, ["model"]),
     (#"{"model":"RUN","protocols":[]}"#, 422, ["protocols"]),
     (#"{"model":"RUN","protocols":["linear","knn-0",4]}"#, 422, ["protocols.1", "protocols.2"]),
+    (#"{"model":"RUN","protocols":["sgd","SGD","sgd-80"]}"#, 422, ["protocols.1", "protocols.2"]),
     (#"{"model":"RUN","protocols":["a","a","a","a","a","a","a","a","a"]}"#, 422, ["protocols"]),
     (#"{"model":"RUN","quick":"yes","speed":1}"#, 422, ["quick", "speed"]),
     (#"{"model":"RUN@4"}"#, 404, []),
@@ -185,6 +200,7 @@ struct EvaluationTests {
           .model, dimension: 8,
           accuracies: [
             .init(.neighbours(20), top1: 0.5), .init(.linear, top1: 0.6, regularisation: 0.1),
+            .init(.sgd, top1: 0.625, learningRate: 0.2, crops: 8),
           ],
           labelFree: figures),
         .init(.imageStatistics, dimension: 8, accuracies: [.init(.neighbours(20), top1: 0.7)]),

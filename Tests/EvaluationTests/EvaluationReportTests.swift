@@ -60,13 +60,14 @@ struct EvaluationReportTests {
     #expect(all.limited(judged: 500, reference: 5000, seed: 5) == all)
   }
 
-  @Test(arguments: ["knn-1", "knn-20", "knn-10000", "linear"])
+  @Test(arguments: ["knn-1", "knn-20", "knn-10000", "linear", "sgd"])
   func `a protocol has a name that reads back`(name: String) {
     #expect(EvaluationProtocol(name: name)?.name == name)
   }
 
   @Test(arguments: [
     "knn-0", "knn-10001", "knn-", "knn-+5", "knn-05", "knn", "Linear", "", "knn--1",
+    "SGD", "sgd ", "sgd-80",
   ])
   func `other names are no protocol`(name: String) {
     #expect(EvaluationProtocol(name: name) == nil)
@@ -132,6 +133,42 @@ struct EvaluationReportTests {
         "the model             10.0    5.0             90.0 %       -0.100",
         "the random network    10.0    5.0             50.0 %       -0.100",
       ])
+  }
+
+  @Test func `a row that a protocol cannot judge has a dash, and is compared with nothing there`()
+    throws
+  {
+    var report = try report(model: [0.4, 0.3], statistics: [0.73, 0.7], random: [0.5, 0.2])
+    report.rows[2].accuracies.removeFirst()
+    let found = EvaluationReport(
+      pictures: report.pictures, rows: report.rows, networkSeed: 3, seconds: 2)
+    #expect(found.table[3] == "image statistics            –        70.0 %")
+    #expect(found.table[0].count == found.table[3].count)
+    #expect(!found.sentences.contains { $0.contains("image statistics on k-NN") })
+    #expect(found.sentences.contains { $0.contains("image statistics on linear probe") })
+    #expect(report.sentences.contains { $0.contains("image statistics on k-NN") })
+  }
+
+  @Test func `figures of the classifier by SGD read back, and fewer crops are told`() throws {
+    var report = try report(model: [0.9, 0.9], statistics: [0, 0], random: [0, 0])
+    for (row, crops) in [8, 8, 5].enumerated() {
+      report.rows[row].accuracies.append(
+        .init(.sgd, top1: row == 0 ? 0.5 : 0.6, learningRate: 0.2, crops: crops))
+    }
+    let found = EvaluationReport(
+      pictures: report.pictures, rows: report.rows, networkSeed: 3, seconds: 2)
+    #expect(found.sentences.first?.contains("random network on linear by SGD: 0.50 < 0.60") == true)
+    #expect(
+      found.sentences.last
+        == "The linear classifier by SGD learned from fewer than 8 crops of each reference picture where the "
+        + "vectors of all would be more than 256 Mi values: 5 for image statistics.")
+    #expect(!report.sentences.contains { $0.contains("fewer than 8 crops") })
+    let data = try JSONEncoder().encode(found)
+    #expect(try JSONDecoder().decode(EvaluationReport.self, from: data) == found)
+    let text = String(decoding: data, as: UTF8.self)
+    #expect(text.contains(#""crops":5"#))
+    // What another protocol found has none.
+    #expect(text.components(separatedBy: "learningRate").count == 4)
   }
 
   @Test func `a report reads back from its JSON`() throws {

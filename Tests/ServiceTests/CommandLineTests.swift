@@ -237,7 +237,7 @@ private struct Workbench {
     #expect(try bench.train(["--batch-size", "8"]).status == 0)
     let result = try ServiceProcess.run([
       "evaluate", "--model", bench.model(), "--dataset", bench.output + "/dataset", "--json",
-      "--threads", "1", "--protocols", "knn-200,knn-300,knn-200",
+      "--threads", "1", "--protocols", "knn-200,knn-300,knn-200,sgd",
     ])
     #expect(result.status == 0, "\(result.text)")
     // The text holds standard error too: lines of progress come before.
@@ -251,7 +251,9 @@ private struct Workbench {
         == ["model", "random_network", "image_statistics", "whitened_patches", "projected_patches"])
     for row in rows {
       let names = row["accuracies"]?.arrayValue?.map { $0.objectValue?["protocol"] }
-      #expect(names == ["knn-200", "knn-300"])
+      #expect(names == ["knn-200", "knn-300", "sgd"])
+      let found = row["accuracies"]?.arrayValue?.last?.objectValue
+      #expect(found?["crops"] == 8 && found?["learning_rate"] != nil)
     }
     #expect(rows.map { $0["label_free"] != nil } == [true, true, false, false, false])
     #expect(
@@ -275,7 +277,7 @@ private struct Workbench {
     #expect(!result.text.contains("k-NN (20)"))
   }
 
-  @Test(arguments: ["", "knn-0", "knn-20,", "cosine"])
+  @Test(arguments: ["", "knn-0", "knn-20,", "cosine", "SGD", "sgd,"])
   func `protocols that are none are refused before anything is read`(names: String) throws {
     let result = try ServiceProcess.run([
       "evaluate", "--model", "none", "--dataset", "none", "--protocols", names,

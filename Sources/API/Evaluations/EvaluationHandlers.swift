@@ -46,7 +46,7 @@ struct EvaluationHandlers: Sendable {
       guard let found = name.stringValue.flatMap(EvaluationProtocol.init(name:)) else {
         fields.fault(
           "protocols.\(index)", "unknown_value",
-          "\(clippedJSON(name)) is none of knn-K with K of 1…10000, linear.")
+          "\(clippedJSON(name)) is none of \(EvaluationProtocol.names).")
         continue
       }
       // Asked for twice, it would be judged twice.

@@ -23,8 +23,9 @@ struct EvaluateCommand: ParsableCommand {
       and initial statistics; statistics of the pictures; whitened 3×3 patches, as they are and projected as embeddings \
       are. knn-K gives each judged picture the label that its K nearest reference pictures vote for, weighted by \
       exp(cosine / 0.1); linear is a logistic regression whose regularisation is chosen on a tenth of the reference \
-      pictures. Without labels there are measures of the two networks \
-      alone: RankMe, LiDAR, recall@1 of views, the mean cosine.
+      pictures; sgd is the BYOL paper's linear evaluation, a linear classifier trained by SGD for 80 epochs on random crops, \
+      \(EvaluationLimits.sgdViews) of each reference picture, which takes that many times as long. Without labels there are \
+      measures of the two networks alone: RankMe, LiDAR, recall@1 of views, the mean cosine.
 
       The dataset may be another one than the model was trained on: that is a transfer. The split test is judged if there is one, else val, else a fifth of train, drawn with a fixed seed. At most \
       \(EvaluationLimits.judged) pictures are judged, against at most \(EvaluationLimits.reference).
@@ -39,7 +40,7 @@ struct EvaluateCommand: ParsableCommand {
   var dataset: String
 
   @Option(
-    help: "What judges, separated by commas: knn-K with K of 1…10000, linear; 1…8 of them.")
+    help: "What judges, separated by commas: \(EvaluationProtocol.names); 1…8 of them.")
   var protocols = EvaluationProtocol.usual.map(\.name).joined(separator: ",")
 
   @Flag(
@@ -84,7 +85,7 @@ struct EvaluateCommand: ParsableCommand {
     return try names.enumerated().compactMap { index, name in
       guard let known = EvaluationProtocol(name: name) else {
         throw ValidationError(
-          "--protocols: \(name) was given; allowed: knn-K with K of 1…10000, linear.")
+          "--protocols: \(name) was given; allowed: \(EvaluationProtocol.names).")
       }
       // Asked for twice, it would be judged twice.
       return names[..<index].contains(name) ? nil : known

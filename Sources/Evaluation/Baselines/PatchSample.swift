@@ -48,9 +48,12 @@ public struct PatchSample: Sendable, Hashable {
   }
 }
 
-/// The first `count` of `0 ..< total` in a random order, by Fisher and Yates; `count ≤ total`.
-func shuffledPrefix(_ count: Int, of total: Int, seed: UInt64) -> [Int] {
-  var random = RandomStream(seed: seed, purpose: .evaluation)
+/// The first `count` of `0 ..< total` in a random order, by Fisher and Yates; `count ≤ total`. Each epoch and lane has an
+/// order of its own.
+func shuffledPrefix(
+  _ count: Int, of total: Int, seed: UInt64, epoch: Int = 0, lane: Int = 0
+) -> [Int] {
+  var random = RandomStream(seed: seed, purpose: .evaluation, epoch: epoch, lane: lane)
   var order = Array(0..<total)
   for i in 0..<count {
     order.swapAt(i, i + random.index(below: total - i))

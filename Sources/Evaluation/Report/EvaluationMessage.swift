@@ -37,9 +37,9 @@ public struct EvaluationMessage: Sendable, Hashable, Codable {
 public struct EvaluationProgress: Sendable, Hashable, Codable {
   /// What is judged now.
   public var subject: EvaluationReport.Subject
-  /// Pictures and views done, of all subjects.
+  /// Pictures, views and crops done, of all subjects.
   public var done: Int
-  /// Pictures and views in all, known from the start.
+  /// Pictures, views and crops in all, known from the start.
   public var total: Int
 
   /// A state of progress.

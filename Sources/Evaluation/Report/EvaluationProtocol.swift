@@ -4,15 +4,21 @@ public enum EvaluationProtocol: Sendable, Hashable {
   case neighbours(Int)
   /// A linear probe.
   case linear
+  /// The paper's linear classifier, by SGD on random crops.
+  case sgd
 
   /// What is judged where nothing else is asked for.
   public static let usual: [EvaluationProtocol] = [.neighbours(20), .neighbours(200), .linear]
 
-  /// The name in requests and reports: `knn-20`, `linear`.
+  /// The names there are, in words.
+  public static let names = "knn-K with K of 1…10000, linear, sgd"
+
+  /// The name in requests and reports: `knn-20`, `linear`, `sgd`.
   public var name: String {
     switch self {
     case .neighbours(let k): "knn-\(k)"
     case .linear: "linear"
+    case .sgd: "sgd"
     }
   }
 
@@ -21,6 +27,7 @@ public enum EvaluationProtocol: Sendable, Hashable {
     switch self {
     case .neighbours(let k): "k-NN (\(k))"
     case .linear: "linear probe"
+    case .sgd: "linear by SGD"
     }
   }
 
@@ -28,6 +35,10 @@ public enum EvaluationProtocol: Sendable, Hashable {
   public init?(name: String) {
     if name == "linear" {
       self = .linear
+      return
+    }
+    if name == "sgd" {
+      self = .sgd
       return
     }
     guard name.hasPrefix("knn-"), let k = Int(name.dropFirst(4)),

@@ -82,7 +82,25 @@ extension EvaluationReport {
       sentences.append(
         "Where k is greater than \(pictures.reference), all reference pictures vote.")
     }
-    return sentences
+    return sentences + fewerCrops
+  }
+
+  /// Where there was no memory for all crops.
+  private var fewerCrops: [String] {
+    let counts = rows.flatMap { row in
+      row.accuracies.compactMap { accuracy in
+        accuracy.crops.flatMap {
+          $0 < EvaluationLimits.sgdViews ? "\($0) for \(row.subject.title)" : nil
+        }
+      }
+    }
+    guard !counts.isEmpty else { return [] }
+    return [
+      """
+      The linear classifier by SGD learned from fewer than \(EvaluationLimits.sgdViews) crops of each reference picture where the \
+      vectors of all would be more than \(EvaluationLimits.sgdValues >> 20) Mi values: \(counts.joined(separator: ", ")).
+      """
+    ]
   }
 
   /// The table for people, a line each: accuracies, then the measures without labels.
@@ -92,7 +110,11 @@ extension EvaluationReport {
     if !protocols.isEmpty {
       lines.append([""] + protocols.map(\.title))
       lines += rows.filter { !$0.accuracies.isEmpty }.map { row in
-        [row.subject.title] + row.accuracies.map { "\(figure(100 * $0.top1, 1)) %" }
+        [row.subject.title]
+          + protocols.map { kind in
+            let accuracy = row.accuracies.first { $0.protocol == kind }
+            return accuracy.map { "\(figure(100 * $0.top1, 1)) %" } ?? "–"
+          }
       }
     }
     let measured = aligned(

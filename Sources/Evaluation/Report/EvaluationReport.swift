@@ -33,10 +33,18 @@ public struct EvaluationReport: Sendable, Hashable, Codable {
     public var top1: Double
     /// λ of a linear probe, as chosen on a tenth of the reference pictures.
     public var regularisation: Double?
+    /// The base learning rate of a linear classifier by SGD, as chosen on a tenth of the reference pictures.
+    public var learningRate: Double?
+    /// The random crops of each reference picture that such a classifier learned from.
+    public var crops: Int?
 
     /// An accuracy.
-    public init(_ protocol: EvaluationProtocol, top1: Double, regularisation: Double? = nil) {
+    public init(
+      _ protocol: EvaluationProtocol, top1: Double, regularisation: Double? = nil,
+      learningRate: Double? = nil, crops: Int? = nil
+    ) {
       (self.protocol, self.top1, self.regularisation) = (`protocol`, top1, regularisation)
+      (self.learningRate, self.crops) = (learningRate, crops)
     }
   }
 
@@ -64,7 +72,7 @@ public struct EvaluationReport: Sendable, Hashable, Codable {
     public var subject: Subject
     /// Components of a vector.
     public var dimension: Int
-    /// One for each protocol, in the order asked for; empty without labels.
+    /// One for each protocol that can judge it, in the order asked for; empty without labels.
     public var accuracies: [Accuracy]
     /// nil for what is no network.
     public var labelFree: LabelFreeFigures?

@@ -2,25 +2,26 @@ public import Datasets
 public import Encoders
 public import Evaluation
 import Images
+import NeuralNetworks
 public import TensorGraph
 public import Tensors
 
 /// An evaluation of a model beside the baselines that cost nothing.
 public struct ModelEvaluation {
-  private let pack: Pack
-  private let pictures: PackSplit
-  private let model: EncoderModel
+  let pack: Pack
+  let pictures: PackSplit
+  let model: EncoderModel
   /// The seed of the random network's weights.
   private let networkSeed: UInt64
-  private let protocols: [EvaluationProtocol]
+  let protocols: [EvaluationProtocol]
   private let isQuick: Bool
   private let hasBaselines: Bool
-  private let threads: ThreadBudget
+  let threads: ThreadBudget
   /// What computes; made anew for each network.
   private let lowering: () throws -> any Lowering
   /// Told how far it is, after each batch.
   private let progress: (EvaluationProgress) -> Void
-  private let isAskedToStop: () -> Bool
+  let isAskedToStop: () -> Bool
 
   /// An evaluation of one model on some pictures of a pack.
   ///
@@ -60,7 +61,7 @@ public struct ModelEvaluation {
   public struct Stopped: Error {}
 
   /// Pictures in a batch of an encoder or of a baseline.
-  private static let batchSize = 32
+  static let batchSize = 32
 
   /// Evaluates all subjects. Only the vectors of one are in memory at a time. `seconds` tells how long it took.
   ///
@@ -89,8 +90,8 @@ public struct ModelEvaluation {
     return try network(.model, model, &counter)
   }
 
-  /// Pictures and views done, of all.
-  private struct Counter {
+  /// Pictures, views and crops done, of all.
+  struct Counter {
     var done = 0
     let total: Int
   }
@@ -106,12 +107,15 @@ public struct ModelEvaluation {
     let all = pictures.split.judged.count + pictures.split.reference.count
     let views = viewed.count * viewsPerPicture
     let ofNetwork = views + (pictures.classes == nil ? viewed.count : all)
-    guard hasBaselines else { return ofNetwork }
+    let ofModel = ofNetwork + cropTotal(model.dimension)
+    guard hasBaselines else { return ofModel }
+    let ofRandom = ofNetwork + cropTotal(model.encoder.representationDimension)
     // Both baselines that are no network read a picture once.
-    return 2 * ofNetwork + (pictures.classes == nil ? 0 : all)
+    return ofModel + ofRandom
+      + (pictures.classes == nil ? 0 : all + cropTotal(Self.patchDimension))
   }
 
-  private func advance(_ count: Int, _ subject: EvaluationReport.Subject, _ counter: inout Counter)
+  func advance(_ count: Int, _ subject: EvaluationReport.Subject, _ counter: inout Counter)
     throws
   {
     if isAskedToStop() { throw Stopped() }
@@ -142,7 +146,8 @@ public struct ModelEvaluation {
     if pictures.classes != nil {
       let judged = try embed(pictures.split.judged)
       row.accuracies = try accuracies(
-        try embed(pictures.split.reference), judged, dimension: encoder.dimension)
+        try embed(pictures.split.reference), judged,
+        crops: try crops(subject, model, encoder, &counter), dimension: encoder.dimension)
       let isShown = Set(shown)
       plain = pictures.split.judged.enumerated().filter { isShown.contains($0.element) }.flatMap {
         judged[$0.offset * encoder.dimension..<($0.offset + 1) * encoder.dimension]
@@ -199,90 +204,11 @@ public struct ModelEvaluation {
       meanCosine: try LabelFree.meanCosine(of: plain, dimension: dimension))
   }
 
-  // MARK: Baselines
-
-  private func baselines(_ counter: inout Counter) throws -> [EvaluationReport.Row] {
-    let side = model.imageSize
-    let statistics = ImageStatistics(channels: pack.channels)
-    let reference = pictures.split.reference
-    let patches = try WhitenedPatches(
-      pictureCount: reference.count, height: side, width: side, channels: pack.channels,
-      seed: PackSplit.seed, threads: threads
-    ) { try square(of: reference[$0]) }
-    func features(_ chosen: [Int]) throws -> (statistics: [Float], patches: [Float]) {
-      var (first, second): ([Float], [Float]) = ([], [])
-      second.reserveCapacity(chosen.count * patches.dimension)
-      for group in batches(chosen) {
-        let values = try group.flatMap { try square(of: $0) }
-        first += statistics.features(of: values, height: side, width: side)
-        second += patches.features(of: values, height: side, width: side, threads: threads)
-        try advance(group.count, .whitenedPatches, &counter)
-      }
-      return (first, second)
-    }
-    let (trained, judged) = (try features(reference), try features(pictures.split.judged))
-    let standard = Standardization(of: trained.statistics, dimension: statistics.dimension)
-    var rows = [
-      EvaluationReport.Row(
-        .imageStatistics, dimension: statistics.dimension,
-        accuracies: try accuracies(
-          standard(trained.statistics), standard(judged.statistics),
-          dimension: statistics.dimension)),
-      EvaluationReport.Row(
-        .whitenedPatches, dimension: patches.dimension,
-        accuracies: try accuracies(
-          trained.patches, judged.patches, dimension: patches.dimension)),
-    ]
-    // Fewer than three pictures that differ have no principal components: then there is no such row.
-    if let projected = try? projected(
-      trained.patches, judged.patches, width: patches.dimension, count: reference.count)
-    {
-      rows.append(
-        EvaluationReport.Row(
-          .projectedPatches, dimension: projected.dimension,
-          accuracies: try accuracies(
-            projected.reference, projected.judged, dimension: projected.dimension)))
-    }
-    return rows
-  }
-
-  /// The square roots of patches' features, whitened as embeddings are: with the means of a model's head, no training.
-  private func projected(
-    _ reference: [Float], _ judged: [Float], width: Int, count: Int
-  ) throws -> (reference: [Float], judged: [Float], dimension: Int) {
-    let roots = reference.map { $0.squareRoot() }
-    let fitted = min(count, ModelEvaluation.projectionPictures)
-    var sample: [Float] = []
-    sample.reserveCapacity(fitted * width)
-    for row in 0..<fitted {
-      let first = row * count / fitted * width
-      sample += roots[first..<first + width]
-    }
-    let projection = try WhitenedProjection(
-      fittedTo: [WhitenedProjection.Block(features: sample, width: width, weight: 1)],
-      dimension: min(ModelEvaluation.projectionDimension, max(2, fitted / 2)), threads: threads)
-    return (
-      projection(roots, width: width, threads: threads),
-      projection(judged.map { $0.squareRoot() }, width: width, threads: threads),
-      projection.dimension
-    )
-  }
-
-  /// The pictures that the projection of patches is fitted to, at most, and its components.
-  private static let (projectionPictures, projectionDimension) = (2048, 256)
-
-  /// A picture as baselines see it, `[side, side, channels]`, values 0…1.
-  private func square(of picture: Int) throws -> [Float] {
-    var identity = Normalization()
-    identity.mean = Array(repeating: 0, count: pack.channels)
-    identity.deviation = Array(repeating: 1, count: pack.channels)
-    return EvaluationTransform(side: model.imageSize, normalization: identity)(
-      try pack.image(at: picture))
-  }
-
   // MARK: Labels
 
-  private func accuracies(_ reference: [Float], _ judged: [Float], dimension: Int) throws
+  /// How well vectors `[reference pictures, dimension]`, and of the judged ones, tell labels by each protocol; `crops` are what
+  /// the linear classifier by SGD learns from, `[reference pictures, crops of each, dimension]`.
+  func accuracies(_ reference: [Float], _ judged: [Float], crops: [Float], dimension: Int) throws
     -> [EvaluationReport.Accuracy]
   {
     func labelled(_ values: [Float], _ chosen: [Int]) throws -> LabelledEmbeddings {
@@ -302,11 +228,13 @@ public struct ModelEvaluation {
         let found = try LinearEvaluation(threads: threads).evaluate(train: train, test: test)
         return EvaluationReport.Accuracy(
           kind, top1: found.accuracy.top1, regularisation: found.regularisation)
+      case .sgd:
+        return try linearBySGD(crops, train: train, test: test)
       }
     }
   }
 
-  private func batches(_ chosen: [Int]) -> [ArraySlice<Int>] {
+  func batches(_ chosen: [Int]) -> [ArraySlice<Int>] {
     stride(from: 0, to: chosen.count, by: Self.batchSize).map {
       chosen[$0..<min($0 + Self.batchSize, chosen.count)]
     }
