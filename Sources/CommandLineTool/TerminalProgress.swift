@@ -1,6 +1,6 @@
-import Methods
 import Evaluation
 import Foundation
+import Methods
 import Metrics
 import Recipes
 import Runs

@@ -4,6 +4,8 @@ public enum EvaluationLimits {
   public static let protocols = 8
   /// Neighbours that vote.
   public static let neighbours = 1...10_000
+  /// Percent of the labels that fine-tuning learns from.
+  public static let fineTuning = 1...100
   /// The most pictures judged: CIFAR-10's test half.
   public static let judged = 10_000
   /// The most pictures that they are compared with: CIFAR-10's training half.

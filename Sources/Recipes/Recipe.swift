@@ -172,6 +172,9 @@ public struct Recipe: Hashable, Sendable {
 }
 
 extension Recipe {
+  /// The initial values, for a recipe that is made in code and whose fields nobody asks for.
+  public static var initial: Recipe { Recipe() }
+
   /// Channels of the pictures and of the views.
   public var channels: Int { augmentations.normalization.channels }
 

@@ -1,4 +1,5 @@
 public import Checkpoints
+import Encoders
 import Methods
 import NeuralNetworks
 public import Recipes
@@ -14,6 +15,11 @@ public struct InitialWeights: Sendable {
 
   /// The encoder's parameters and statistics by their names, such as `layer1.0.conv1.weight`.
   let tensors: [String: NamedTensor]
+
+  /// The weights of a model, whose encoder the recipe has.
+  init(_ model: EncoderModel) {
+    tensors = Dictionary(model.tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+  }
 
   /// Takes the encoder's tensors from a file. Others, such as a classifier's, are left out.
   ///

@@ -4,6 +4,7 @@ import Evaluation
 import Images
 import NeuralNetworks
 import OneDNNLowering
+import Recipes
 import TensorGraph
 import Tensors
 import Testing
@@ -124,5 +125,53 @@ import Testing
     }
     #expect(count == looks)
     #expect(done == [1: 0, 3: 20, 5: 20 + 64, 7: 148, 30: 148][looks])
+  }
+
+  @Test func `fine-tuning learns a share of each class, and moves encoder and classifier`() throws {
+    let share = evaluation([.fineTuning(50)])
+    let chosen = share.fineTuningPictures(50)
+    let classes = Dictionary(grouping: pictures.split.reference) { run.pack[$0].label }
+    for (label, members) in classes {
+      let own = chosen.filter { run.pack[$0].label == label }
+      #expect(own.count == max(1, (members.count + 1) / 2) && own.allSatisfy(members.contains))
+    }
+    #expect(share.fineTuningPictures(100) == pictures.split.reference.sorted())
+    #expect(share.fineTuningPictures(1).count == classes.count)
+    #expect(share.fineTuningPictures(50) == chosen)
+    // What is judged is never learned.
+    #expect(Set(chosen).isDisjoint(with: pictures.split.judged))
+
+    let recipe = share.fineTuningRecipe(model, pictures: 16)
+    #expect(recipe.batchSize == 8 && recipe.totalSteps == 200 && recipe.imageSize == 8)
+    var large = model
+    large.encoder = EncoderConfiguration(architecture: .resnet50)
+    large.imageSize = 224
+    let memory = share.fineTuningRecipe(large, pictures: 10_000)
+    #expect(memory.batchSize < 256)
+    #expect(memory.trainingByteCount <= ModelEvaluation.FineTuning.memoryByteCount)
+  }
+
+  @Test func `networks are fine-tuned and what has no weights is not`() throws {
+    var states: [EvaluationProgress] = []
+    let report = try evaluation([.fineTuning(100)]) { states.append($0) }.report { 0 }
+    let last = try #require(states.last)
+    #expect(last.done == last.total)
+    for row in report.rows {
+      let isNetwork = row.subject == .model || row.subject == .randomNetwork
+      #expect(row.accuracies.map(\.protocol) == (isNetwork ? [.fineTuning(100)] : []))
+    }
+    #expect(report.table[0].contains("fine-tuned, 100 %"))
+  }
+
+  @Test func `names of protocols are read and written, and others are refused`() {
+    for name in ["knn-1", "knn-10000", "linear", "sgd", "finetune-1", "finetune-100"] {
+      #expect(EvaluationProtocol(name: name)?.name == name)
+    }
+    for name in [
+      "", "knn", "knn-0", "knn-020", "knn-10001", "linear-", "sgd-1", "linear-1", "finetune",
+      "finetune-0", "finetune-101", "finetune-+1", "finetune-1-1", "-1",
+    ] {
+      #expect(EvaluationProtocol(name: name) == nil, "\(name)")
+    }
   }
 }

@@ -24,10 +24,13 @@ struct EvaluateCommand: ParsableCommand {
       are. knn-K gives each judged picture the label that its K nearest reference pictures vote for, weighted by \
       exp(cosine / 0.1); linear is a logistic regression whose regularisation is chosen on a tenth of the reference \
       pictures; sgd is the BYOL paper's linear evaluation, a linear classifier trained by SGD for 80 epochs on random crops, \
-      \(EvaluationLimits.sgdViews) of each reference picture, which takes that many times as long. Without labels there are \
+      \(EvaluationLimits.sgdViews) of each reference picture, which takes that many times as long; finetune-P trains \
+      encoder and classifier together on P percent of the labels, for the two networks only: beside the random network it shows \
+      what the run saved in labels. Without labels there are \
       measures of the two networks alone: RankMe, LiDAR, recall@1 of views, the mean cosine.
 
-      The dataset may be another one than the model was trained on: that is a transfer. The split test is judged if there is one, else val, else a fifth of train, drawn with a fixed seed. At most \
+      The dataset may be another one than the model was trained on: that is a transfer. The split test is judged if there \
+      is one, else val, else a fifth of train, drawn with a fixed seed. At most \
       \(EvaluationLimits.judged) pictures are judged, against at most \(EvaluationLimits.reference).
 
       Prints a table and sentences, or one JSON object with --json; progress goes to standard error.

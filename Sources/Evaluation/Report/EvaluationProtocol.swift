@@ -6,19 +6,22 @@ public enum EvaluationProtocol: Sendable, Hashable {
   case linear
   /// The paper's linear classifier, by SGD on random crops.
   case sgd
+  /// Encoder and classifier trained together on a share of the labels, in percent.
+  case fineTuning(Int)
 
   /// What is judged where nothing else is asked for.
   public static let usual: [EvaluationProtocol] = [.neighbours(20), .neighbours(200), .linear]
 
   /// The names there are, in words.
-  public static let names = "knn-K with K of 1…10000, linear, sgd"
+  public static let names = "knn-K with K of 1…10000, linear, sgd, finetune-P with P of 1…100"
 
-  /// The name in requests and reports: `knn-20`, `linear`, `sgd`.
+  /// The name in requests and reports: `knn-20`, `linear`, `sgd`, `finetune-10`.
   public var name: String {
     switch self {
     case .neighbours(let k): "knn-\(k)"
     case .linear: "linear"
     case .sgd: "sgd"
+    case .fineTuning(let percent): "finetune-\(percent)"
     }
   }
 
@@ -28,23 +31,24 @@ public enum EvaluationProtocol: Sendable, Hashable {
     case .neighbours(let k): "k-NN (\(k))"
     case .linear: "linear probe"
     case .sgd: "linear by SGD"
+    case .fineTuning(let percent): "fine-tuned, \(percent) %"
     }
   }
 
-  /// The protocol of a name; nil for other names and for a k outside the limits.
+  /// The protocol of a name; nil for other names and for numbers outside the limits.
   public init?(name: String) {
-    if name == "linear" {
-      self = .linear
-      return
+    let parts = name.split(separator: "-", maxSplits: 1).map(String.init)
+    let number = parts.count == 2 ? Int(parts[1]) : nil
+    switch (parts.first, number) {
+    case ("linear", nil): self = .linear
+    case ("sgd", nil): self = .sgd
+    case ("knn", let k?) where EvaluationLimits.neighbours.contains(k): self = .neighbours(k)
+    case ("finetune", let percent?) where EvaluationLimits.fineTuning.contains(percent):
+      self = .fineTuning(percent)
+    default: return nil
     }
-    if name == "sgd" {
-      self = .sgd
-      return
-    }
-    guard name.hasPrefix("knn-"), let k = Int(name.dropFirst(4)),
-      EvaluationLimits.neighbours.contains(k), "knn-\(k)" == name
-    else { return nil }
-    self = .neighbours(k)
+    // One name for each: “knn-020” and “linear-” are none.
+    guard self.name == name else { return nil }
   }
 }
 

@@ -59,12 +59,16 @@ extension ModelEvaluation {
     try pass()
   }
 
-  /// The paper's crops for the linear evaluation: 8 to 100 % of the area, mirrored in one of two; colours stay.
+  /// The paper's crops for the linear evaluation and for fine-tuning: 8 to 100 % of the area, mirrored in one of two; colours stay.
   static func cropRenderer(side: Int, normalization: Normalization) -> ViewRenderer {
+    ViewRenderer(augmentation: cropAugmentation, normalization: normalization, side: side)
+  }
+
+  static var cropAugmentation: ViewAugmentation {
     var augmentation = ViewAugmentation.paperFirst
     (augmentation.colorJitterProbability, augmentation.grayscaleProbability) = (0, 0)
     (augmentation.blurProbability, augmentation.solarizeProbability) = (0, 0)
-    return ViewRenderer(augmentation: augmentation, normalization: normalization, side: side)
+    return augmentation
   }
 
   /// The accuracy of the linear classifier by SGD.

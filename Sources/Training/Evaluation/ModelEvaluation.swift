@@ -18,7 +18,7 @@ public struct ModelEvaluation {
   private let hasBaselines: Bool
   let threads: ThreadBudget
   /// What computes; made anew for each network.
-  private let lowering: () throws -> any Lowering
+  let lowering: () throws -> any Lowering
   /// Told how far it is, after each batch.
   private let progress: (EvaluationProgress) -> Void
   let isAskedToStop: () -> Bool
@@ -107,9 +107,10 @@ public struct ModelEvaluation {
     let all = pictures.split.judged.count + pictures.split.reference.count
     let views = viewed.count * viewsPerPicture
     let ofNetwork = views + (pictures.classes == nil ? viewed.count : all)
-    let ofModel = ofNetwork + cropTotal(model.dimension)
+    let ofModel = ofNetwork + cropTotal(model.dimension) + fineTuningTotal
     guard hasBaselines else { return ofModel }
-    let ofRandom = ofNetwork + cropTotal(model.encoder.representationDimension)
+    let ofRandom =
+      ofNetwork + cropTotal(model.encoder.representationDimension) + fineTuningTotal
     // Both baselines that are no network read a picture once.
     return ofModel + ofRandom
       + (pictures.classes == nil ? 0 : all + cropTotal(Self.patchDimension))
@@ -147,7 +148,8 @@ public struct ModelEvaluation {
       let judged = try embed(pictures.split.judged)
       row.accuracies = try accuracies(
         try embed(pictures.split.reference), judged,
-        crops: try crops(subject, model, encoder, &counter), dimension: encoder.dimension)
+        crops: try crops(subject, model, encoder, &counter), dimension: encoder.dimension
+      ) { try fineTuned(subject, model, percent: $0, &counter) }
       let isShown = Set(shown)
       plain = pictures.split.judged.enumerated().filter { isShown.contains($0.element) }.flatMap {
         judged[$0.offset * encoder.dimension..<($0.offset + 1) * encoder.dimension]
@@ -207,10 +209,12 @@ public struct ModelEvaluation {
   // MARK: Labels
 
   /// How well vectors `[reference pictures, dimension]`, and of the judged ones, tell labels by each protocol; `crops` are what
-  /// the linear classifier by SGD learns from, `[reference pictures, crops of each, dimension]`.
-  func accuracies(_ reference: [Float], _ judged: [Float], crops: [Float], dimension: Int) throws
-    -> [EvaluationReport.Accuracy]
-  {
+  /// the linear classifier by SGD learns from, `[reference pictures, crops of each, dimension]`. What has no weights is not
+  /// fine-tuned, and has no such figure.
+  func accuracies(
+    _ reference: [Float], _ judged: [Float], crops: [Float], dimension: Int,
+    fineTuned: (_ percent: Int) throws -> Double? = { _ in nil }
+  ) throws -> [EvaluationReport.Accuracy] {
     func labelled(_ values: [Float], _ chosen: [Int]) throws -> LabelledEmbeddings {
       try LabelledEmbeddings(
         values: values, dimension: dimension, labels: chosen.compactMap { pack[$0].label },
@@ -218,7 +222,7 @@ public struct ModelEvaluation {
     }
     let train = try labelled(reference, pictures.split.reference)
     let test = try labelled(judged, pictures.split.judged)
-    return try protocols.map { kind in
+    return try protocols.compactMap { kind in
       switch kind {
       case .neighbours(let k):
         let found = try NeighbourEvaluation(neighbours: [k], threads: threads)
@@ -230,6 +234,8 @@ public struct ModelEvaluation {
           kind, top1: found.accuracy.top1, regularisation: found.regularisation)
       case .sgd:
         return try linearBySGD(crops, train: train, test: test)
+      case .fineTuning(let percent):
+        return try fineTuned(percent).map { EvaluationReport.Accuracy(kind, top1: $0) }
       }
     }
   }
