@@ -1,6 +1,5 @@
 import Evaluation
 import Foundation
-import Methods
 import Metrics
 import Recipes
 import Runs
@@ -71,7 +70,7 @@ struct TerminalProgress {
   private func text(_ report: WorkerReport, step: Int) -> String {
     let metrics = report.metrics
     // What a method reports after its loss, such as the cosine.
-    let figures = recipe.learning.metrics.map {
+    let figures = RunFigures.ofMethod(recipe).map {
       "  \($0.name) \(fixed(metrics?[$0], 4))"
     }
     let speed = metrics?[RunFigures.imagesPerSecond] ?? 0

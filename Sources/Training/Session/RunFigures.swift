@@ -70,9 +70,12 @@ public enum RunFigures {
       + "evaluated checkpoint. It chooses nothing.",
     minimum: 0, maximum: 1)
 
+  /// What the method of a recipe reports: its loss first.
+  public static func ofMethod(_ recipe: Recipe) -> [Metric] { recipe.learning.metrics }
+
   /// Everything that a run of a recipe reports, in the order in which it is shown: the method's metrics, then these.
   public static func declared(by recipe: Recipe) -> [Metric] {
-    recipe.learning.metrics + [learningRate]
+    ofMethod(recipe) + [learningRate]
       + (recipe.method.type.options.contains(.tau) ? [tau] : [])
       + [
         embeddingStd(dimension: recipe.encoder.representationDimension),
