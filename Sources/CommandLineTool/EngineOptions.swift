@@ -47,6 +47,12 @@ struct EngineOptions: ParsableArguments {
   @Option(name: .customLong("engine"), help: "What computes; reference is slow, for comparisons.")
   var choice = EngineChoice()
 
+  @Option(
+    help: ArgumentHelp(
+      "Compute as on a processor of a lower family (\(Engines.processors.joined(separator: ", "))), with our kernels and oneDNN's, "
+        + "to measure what other machines get; default: this one's.", valueName: "family"))
+  var processor: String?
+
   @Option(help: "auto (bfloat16 where the processor multiplies it), float32 or bfloat16.")
   var precision = PrecisionChoice.auto
 
@@ -57,10 +63,17 @@ struct EngineOptions: ParsableArguments {
     if let threads, !(1...4096).contains(threads) {
       throw ValidationError("--threads must be 1…4096.")
     }
+    guard let processor else { return }
+    guard Engines.processors.contains(processor) else {
+      throw ValidationError(
+        "--processor: \(processor) was given; allowed: \(Engines.processors.joined(separator: ", "))."
+      )
+    }
+    do { try Engines.limitProcess(to: processor) } catch { throw ValidationError("\(error)") }
   }
 
-  /// What computes.
-  var engine: Engine { choice.engine }
+  /// What computes, with the precisions of the processor that the process is limited to.
+  var engine: Engine { Engines.named(choice.name) ?? choice.engine }
 
   /// The threads to compute on.
   var budget: ThreadBudget { Machine.threads(threads) }

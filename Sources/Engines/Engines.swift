@@ -6,22 +6,38 @@ public import TensorGraph
 /// command line, the service and the conformance tests take it from here.
 public enum Engines {
   /// All of them; the first is the one that is taken if none is named.
-  public static let all: [Engine] = [oneDNN, reference]
+  public static var all: [Engine] { [oneDNN, reference] }
 
   /// oneDNN and our own kernels on this machine's processors.
-  public static let oneDNN = Engine(
-    name: "onednn",
-    precisions: OneDNNLowering.bestPrecision == .bfloat16 ? [.bfloat16, .float32] : [.float32]
-  ) { settings in
-    OneDNNLowering(
-      threads: settings.threads, precision: settings.precision,
-      memoryLimitByteCount: settings.memoryLimitByteCount)
+  public static var oneDNN: Engine {
+    Engine(
+      name: "onednn",
+      precisions: OneDNNLowering.bestPrecision == .bfloat16 ? [.bfloat16, .float32] : [.float32]
+    ) { settings in
+      OneDNNLowering(
+        threads: settings.threads, precision: settings.precision,
+        memoryLimitByteCount: settings.memoryLimitByteCount)
+    }
   }
 
   /// Plain loops in double precision on one thread: for comparisons of small graphs. It plans no memory, so no limit
   /// of memory holds.
   public static let reference = Engine(name: "reference", precisions: [.float32]) { _ in
     ReferenceLowering()
+  }
+
+  /// The families of processors that the process may be limited to, by name.
+  public static let processors = ProcessorFamily.allCases.map(\.rawValue)
+
+  /// Makes the process compute as on a processor of a lower family; see `ProcessorFamily.limitProcess()`. The precisions of the
+  /// engines are those of that family from then on.
+  ///
+  /// - Throws: `unsupported` for a name that is none of `processors`, or where oneDNN has been used already.
+  public static func limitProcess(to processor: String) throws(LoweringError) {
+    guard let family = ProcessorFamily(rawValue: processor) else {
+      throw .unsupported("the processor \(processor)")
+    }
+    try family.limitProcess()
   }
 
   /// The engine of that name, if there is one.

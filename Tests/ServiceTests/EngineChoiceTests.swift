@@ -39,6 +39,25 @@ import Testing
     #expect(["abacus", "onednn", "reference"].allSatisfy(text.contains), "\(text)")
   }
 
+  @Test(arguments: ["any": ["avx2", "avx512"], "avx2": ["avx512"], "avx512": ["bf16"]])
+  func `a process that is limited to a lower family plans no kernel that this lacks`(
+    _ family: String, _ lacking: [String]
+  ) throws {
+    let plan = ["plan", "--size", "32", "--batch", "8", "--width", "0.5", "--steps"]
+    let (status, text) = try ServiceProcess.run(plan + ["--processor", family])
+    #expect(status == 0 && text.contains("float32"), "\(text)")
+    for kernel in lacking { #expect(!text.contains(kernel), "\(text)") }
+    // Negative control: on its own family each machine plans kernels of that family.
+    let own = try ServiceProcess.run(plan).1
+    if own.contains("bfloat16") { #expect(own.contains("avx512")) }
+  }
+
+  @Test func `a family that does not exist is refused with those that do`() throws {
+    let (status, text) = try ServiceProcess.run(Self.plan + ["--processor", "pentium"])
+    #expect(status != 0)
+    #expect(["pentium", "avx2", "avx512-bf16"].allSatisfy(text.contains), "\(text)")
+  }
+
   @Test func `a precision that the engine lacks is refused with those that it has`() throws {
     let (status, text) = try ServiceProcess.run(
       Self.plan + ["--engine", "reference", "--precision", "bfloat16"])
