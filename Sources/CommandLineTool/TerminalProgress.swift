@@ -74,7 +74,7 @@ struct TerminalProgress {
       "  \($0.name) \(fixed(metrics?[$0], 4))"
     }
     let speed = metrics?[RunFigures.imagesPerSecond] ?? 0
-    let left = Double((recipe.totalSteps - step) * recipe.batchSize) / max(speed, 1e-9)
+    let left = recipe.picturesLeft(after: step) / max(speed, 1e-9)
     return
       "step \(step)/\(recipe.totalSteps)  epoch \(recipe.epoch(step: max(0, step - 1)) + 1)/\(recipe.epochs)"
       + figures.joined()

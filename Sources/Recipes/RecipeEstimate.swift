@@ -32,7 +32,7 @@ extension Recipe {
   /// - Returns: figures of the whole run; the seconds are nil where nobody measured the speed.
   public func estimate(imagesPerSecond: Double? = nil) -> RecipeEstimate {
     let update = update
-    let seconds = imagesPerSecond.map { Double(totalSteps * batchSize) * growthShare / $0 }
+    let seconds = imagesPerSecond.map { picturesLeft(after: 0, side: imageSize) / $0 }
     let reports = seconds.map { min(Double(totalSteps), $0 * Recipe.reportsPerSecond) }
     return RecipeEstimate(
       steps: totalSteps,

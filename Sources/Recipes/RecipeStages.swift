@@ -35,8 +35,27 @@ extension Recipe {
     return stages.first { step < $0.end } ?? last
   }
 
+  /// The pictures of the updates after the first `step`, each counted as often as its views have the pixels of views of `side`: with the
+  /// speed of updates of that side, this many take as long.
+  public func picturesLeft(after step: Int, side: Int) -> Double {
+    var (left, first) = (0.0, 0)
+    for stage in stages {
+      let pixels = Double(stage.recipe.imageSize * stage.recipe.imageSize)
+      let updates = max(0, stage.end - max(step, first))
+      left += Double(updates * batchSize) * pixels / Double(side * side)
+      first = stage.end
+    }
+    return left
+  }
+
+  /// The same with the speed of the update that comes after the first `step`.
+  public func picturesLeft(after step: Int) -> Double {
+    picturesLeft(after: step, side: stage(at: max(0, step - 1)).recipe.imageSize)
+  }
+
   /// The time of the run over that of one whose views have `imageSize` throughout: about the mean of their pixels.
   var growthShare: Double {
+    // Not by counting updates: while they are being chosen there may be none.
     let stages = stages
     let pixels = stages.reduce(0) { $0 + $1.recipe.imageSize * $1.recipe.imageSize }
     return Double(pixels) / Double(stages.count * imageSize * imageSize)

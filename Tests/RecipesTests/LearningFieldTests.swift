@@ -90,6 +90,13 @@ private func problems(_ members: JSONObject, classes: Int? = 10) -> [String] {
     let share = 29.0 / 48
     #expect(abs(Double(plain.updates) / Double(growing.updates) - share) < 0.01)
     #expect(growing.trainingByteCount > plain.trainingByteCount)
+    let (whole, batch) = (growing.totalSteps, Double(growing.batchSize))
+    #expect(plain.picturesLeft(after: 0) == Double(plain.totalSteps) * batch)
+    #expect(abs(growing.picturesLeft(after: 0, side: 64) / (Double(whole) * batch) - share) < 0.01)
+    // At the speed of the small views all that is left takes longer than as many updates of them.
+    #expect(growing.picturesLeft(after: 1) > 2 * Double(whole - 1) * batch)
+    #expect(
+      growing.picturesLeft(after: whole - 1) == batch && growing.picturesLeft(after: whole) == 0)
     #expect(problems(["image_size": 32, "starting_size": 64]) == ["starting_size"])
     #expect(
       problems(["stem": "imagenet", "image_size": 64, "starting_size": 16]) == ["starting_size"])

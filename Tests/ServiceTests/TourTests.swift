@@ -172,6 +172,14 @@ import Testing
     let worker = try #require(pid_t(lock.trimmingCharacters(in: .whitespacesAndNewlines)))
     let which = __priority_which_t(PRIO_PROCESS.rawValue)
     #expect(getpriority(which, id_t(worker)) == 7 && sched_getscheduler(worker) == 0)
+    // Every thread, since on Linux each has its own: what computes must not be on one of the pool's. The one that waits for
+    // signals is.
+    let tasks = "/proc/\(worker)/task"
+    for thread in try FileManager.default.contentsOfDirectory(atPath: tasks) {
+      let name = (try? String(contentsOfFile: "\(tasks)/\(thread)/comm", encoding: .utf8)) ?? ""
+      guard let number = id_t(thread), !name.contains("overcommit") else { continue }
+      #expect(getpriority(which, number) == 7, "\(name)")
+    }
     _ = try await service.call("POST", "/v1/runs/\(polite)/stop")
     // The weights of a whole ResNet-18, their momentum, the target's and the gradients: 171 MiB.
     let large = try await start(

@@ -69,7 +69,7 @@ extension RunCoordinator {
     if record.status.state == .stopping { return 0 }
     if let seconds = record.status.progress.etaSeconds { return seconds }
     guard let speed = speeds[UpdateShape(record.run)], speed > 0 else { return nil }
-    let updates = record.run.recipe.totalSteps - record.status.progress.step
-    return Double(updates * record.run.recipe.batchSize) / speed
+    let recipe = record.run.recipe
+    return recipe.picturesLeft(after: record.status.progress.step, side: recipe.imageSize) / speed
   }
 }

@@ -1,4 +1,5 @@
 import Identifiers
+import Recipes
 import Training
 
 // What workers report, and when it is written.
@@ -13,8 +14,12 @@ extension RunCoordinator {
       // Where the old samples cannot be removed now, the new ones replace them step by step.
       try? store.removeMetrics(of: turn.id, after: report.step ?? 0)
     }
-    if report.kind == .progress, let speed = turn.record.status.progress.imagesPerSecond {
-      speeds[UpdateShape(turn.record.run)] = speed
+    // The speed of views that are still growing is not that of the recipe.
+    let (run, progress) = (turn.record.run, turn.record.status.progress)
+    if report.kind == .progress, let speed = progress.imagesPerSecond,
+      run.recipe.stage(at: progress.step).recipe.imageSize == run.recipe.imageSize
+    {
+      speeds[UpdateShape(run)] = speed
     }
     countChange()
     saveIfDue(turn)

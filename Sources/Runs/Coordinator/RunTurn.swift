@@ -185,7 +185,7 @@ final class RunTurn {
 
   private func progress(step: Int, imagesPerSecond: Double? = nil) -> RunProgress {
     let recipe = record.run.recipe
-    let left = Double((recipe.totalSteps - step) * recipe.batchSize)
+    let left = recipe.picturesLeft(after: step)
     return RunProgress(
       step: step, steps: recipe.totalSteps, epoch: recipe.epoch(step: step),
       epochs: recipe.epochs, imagesPerSecond: imagesPerSecond,
