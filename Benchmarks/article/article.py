@@ -118,8 +118,9 @@ def cell(values):
 def table(o, found, spec):
     name = o.pictures.partition("=")[0]
     judged = f", judged on {o.other.partition('=')[0]}" if spec.get("other") else ""
+    count = "1 seed" if o.seeds == 1 else f"{o.seeds} seeds"
     lines = [f"# {spec['title']}", "", spec["claim"], "",
-             f"{name}{judged}: ResNet-18 × 0.25, crops of 32 px, {o.updates} updates of 256 pictures, {o.seeds} seeds; hold-out "
+             f"{name}{judged}: ResNet-18 × 0.25, crops of 32 px, {o.updates} updates of 256 pictures, {count}; hold-out "
              f"of the training pictures. {runs.processor()}, {os.cpu_count()} processors, {time.strftime('%Y-%m-%d')}. Written "
              f"by `make article TABLE={o.table}`.", "",
              "| | k-NN (20), % | linear probe, % | published: ImageNet top-1, ResNet-50, 300 epochs |", "|---|---|---|---|"]
