@@ -28,10 +28,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 
 CASES = {
-    # name: encoder, stem, size in pixels, batch
-    "small": ("resnet18", "cifar", 32, 64),
-    "base": ("resnet18", "imagenet", 64, 256),
-    "large": ("resnet50", "imagenet", 224, 16),
+    # name: encoder, width, stem, size in pixels, batch
+    "small": ("resnet18", 1, "cifar", 32, 64),
+    "base": ("resnet18", 1, "imagenet", 64, 256),
+    "large": ("resnet50", 1, "imagenet", 224, 16),
+    "quarter": ("resnet18", 0.25, "cifar", 32, 128),
+    "half": ("resnet18", 0.5, "cifar", 32, 128),
+}
+# What limits PyTorch and its oneDNN to the families of `byol benchmark --processor`.
+LIMITS = {
+    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "avx512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
 }
 
 
@@ -42,14 +49,18 @@ def options():
     parser.add_argument("--environment", type=pathlib.Path,
                         default=pathlib.Path.home() / ".cache/byol-bench")
     parser.add_argument("--python", help="the interpreter of an environment that has torch")
-    parser.add_argument("--cases", default="small,base,large", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--processor", choices=LIMITS, help="limit both sides to this family; bfloat16 is left out then")
+    parser.add_argument("--cases", default="small,base,large,quarter,half", help=f"of {', '.join(CASES)}")
     parser.add_argument("--precisions", default="float32,bfloat16", help="byol's, such as float32,bfloat16")
     parser.add_argument("--peer-precisions", default="float32,bfloat16")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10, help="measured in each run")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "docs/benchmarks/step.md")
-    return parser.parse_args()
+    o = parser.parse_args()
+    if o.processor:
+        o.precisions = o.peer_precisions = "float32"
+    return o
 
 
 def interpreter(o, packages=("torch", "torchvision")):
@@ -68,11 +79,12 @@ def interpreter(o, packages=("torch", "torchvision")):
 
 def commands(o, python, case):
     """Every program to compare, as (label, command)."""
-    encoder, stem, size, batch = CASES[case]
-    shared = ["--encoder", encoder, "--stem", stem, "--size", str(size), "--batch", str(batch),
+    encoder, width, stem, size, batch = CASES[case]
+    shared = ["--encoder", encoder, "--width", str(width), "--stem", stem, "--size", str(size), "--batch", str(batch),
               "--threads", str(o.threads), "--seconds", str(o.seconds)]
+    limit = ["--processor", o.processor] if o.processor else []
     ours = [
-        (f"byol {p}", [str(o.byol), "benchmark", "step", *shared, "--precision", p, "--json"])
+        (f"byol {p}", [str(o.byol), "benchmark", "step", *shared, *limit, "--precision", p, "--json"])
         for p in o.precisions.split(",")
     ]
     peers = [
@@ -82,9 +94,9 @@ def commands(o, python, case):
     return ours + peers
 
 
-def run(command):
+def run(command, limit=None):
     """The last line of the program's output, as JSON."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | (limit or {}))
     if done.returncode:
         sys.exit(f"{' '.join(command)}\nended with {done.returncode}.")
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -95,7 +107,7 @@ def measure(o, python, case):
     results = {}
     for number in range(o.rounds):
         for label, command in commands(o, python, case):
-            result = run(command)
+            result = run(command, LIMITS.get(o.processor))
             results.setdefault(label, []).append(result)
             print(f"{case}, round {number + 1}: {label}: "
                   f"{result['images_per_second']:.1f} images/s", file=sys.stderr)
@@ -116,11 +128,11 @@ def summary(results):
 
 
 def table(case, rows):
-    encoder, stem, size, batch = CASES[case]
+    encoder, width, stem, size, batch = CASES[case]
     best = max((l for l in rows if l.startswith("PyTorch")), key=lambda l: rows[l]["rate"])
     same = rows.get("PyTorch float32", rows[best])
     lines = [
-        f"### {encoder}, {stem} stem, {size} px, batch {batch}", "",
+        f"### {encoder}{f' ×{width}' if width != 1 else ''}, {stem} stem, {size} px, batch {batch}", "",
         "| program | images/s (lowest–highest round) | step, s | × PyTorch float32 | × best PyTorch "
         "| peak memory, MiB | × memory of best PyTorch |",
         "|---|---|---|---|---|---|---|",
@@ -156,7 +168,8 @@ def report(o, python, tables):
         "Two views through both networks, loss, gradient, LARS, the target's move; pictures drawn "
         "beforehand. Images per second count pictures, each of which is two views. Written by "
         "`Benchmarks/bench.py`; run it again on your machine.",
-        f"{datetime.date.today()} · {processor()}, {o.threads} threads · commit "
+        f"{datetime.date.today()} · {processor()}, {o.threads} threads"
+        f"{f' · both limited to {o.processor}' if o.processor else ''} · commit "
         f"{commit()} · torch {torch.stdout.strip()} (channels last; bfloat16 is "
         f"autocast) · {o.rounds} rounds of {o.seconds:g} s each, the programs in turn.",
         *tables,
