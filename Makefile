@@ -99,7 +99,7 @@ recipes: build ## find the recipe of runs of minutes (SETS="NAME=FOLDER …", WO
 	python3 Benchmarks/recipes/sweep.py $(foreach set,$(SETS),--set $(set)) --work $(or $(WORK),/tmp/byol-recipes) --output docs/benchmarks/recipes.md
 
 .PHONY: article
-article: build ## rerun a published claim, small (TABLE=target|predictor|batch|views|transfer, SET="NAME=FOLDER", OTHER, WORK): hours
+article: build ## rerun a published claim, small (TABLE=target|predictor|batch|views|supervised|transfer, SET="NAME=FOLDER", OTHER, WORK): hours
 	python3 Benchmarks/article/article.py --table "$(TABLE)" --set "$(SET)" $(if $(OTHER),--other "$(OTHER)") --work $(or $(WORK),/tmp/byol-article) --output docs/article
 
 .PHONY: format
