@@ -98,6 +98,7 @@ public struct MethodName: RawRepresentable, Hashable, Sendable, Codable, CaseIte
     FixedTarget.self,
     NoMovingAverage.self,
     MeanTeacher.self,
+    DirectCopy.self,
     Supervised.self,
   ]
 

@@ -16,6 +16,8 @@ small network (ResNet-18 of width 0.25 with the 3x3 stem, 16 px, batch 8) learns
            the online network itself, which first projects both views; no predictor
   byol-terms  byol with negatives (eq. 8, beta 0.5, temperature 0.2), variance 1 and covariance 0.04 on the online
            projections, all of it times 0.7
+  direct-copy  byol with the correlation of the unit projections, followed at a rate of 0.5, plus 0.3 of its norm times the
+           identity in place of the predictor (Wang et al. 2021); the norm by one step of power iteration per update
   supervised  a linear classifier after the encoder with the cross entropy; picture i has the label 3i mod 5
   byol-local  byol with two local views of 8 px, each of which predicts the target's projections of both global ones;
            with four views all losses are halved
@@ -43,7 +45,7 @@ EPSILON = 1e-3
 RUNS = {
     "byol": ["adamw"], "simsiam": ["sgd", "adamw"], "simclr": ["lars", "sgd", "adamw"], "vicreg": ["sgd"],
     "fixed-target": ["sgd"], "no-ema": ["sgd"], "mean-teacher": ["sgd"], "byol-terms": ["sgd"], "byol-local": ["sgd"],
-    "supervised": ["sgd"],
+    "supervised": ["sgd"], "direct-copy": ["sgd"],
 }
 CLASSES = 5
 TWO_VIEWS = base.views
@@ -86,7 +88,11 @@ class Networks(base.Networks):
             self.online.projector = mlp(features, [HIDDEN, OUTPUT])
         if method in ("byol", "fixed-target", "no-ema", "byol-terms", "byol-local"):
             self.online.predictor = mlp(OUTPUT, [HIDDEN, OUTPUT])
-        if method in ("byol", "fixed-target", "mean-teacher", "byol-terms", "byol-local"):
+        if method == "direct-copy":
+            self.online.correlation = nn.Module()
+            self.online.correlation.register_buffer("matrix", torch.zeros(OUTPUT, OUTPUT))
+            self.online.correlation.register_buffer("direction", torch.zeros(1, OUTPUT))
+        if method in ("byol", "fixed-target", "mean-teacher", "byol-terms", "byol-local", "direct-copy"):
             self.target.encoder, _ = base.encoder("resnet18", 0.25, "cifar")
             self.target.projector = mlp(features, [HIDDEN, OUTPUT])
         inner = base.inner_norms(self.online.encoder)
@@ -121,7 +127,27 @@ class Networks(base.Networks):
                     + VARIANCE * variance(z) + COVARIANCE * covariance(z))
         return total, torch.stack(cosines).mean()
 
+    def direct_copy(self, views):
+        state = self.online.correlation
+        targets = [self.project(view) for view in views]
+        total, cosines, units = 0, [], []
+        moved = state.direction @ state.matrix
+        predictor = state.matrix + 0.3 * (moved.norm() + 1e-4) * torch.eye(OUTPUT, dtype=moved.dtype)
+        for view, other in zip(views, reversed(targets)):
+            z = F.normalize(self.online.projector(self.online.encoder(view)))
+            units.append(z.detach())
+            cosine = F.cosine_similarity(z @ predictor, other, dim=1).mean()
+            cosines.append(cosine)
+            total = total + 2 - 2 * cosine
+        correlation = sum(z.T @ z / len(z) for z in units) / 2
+        # New tensors: those of this loss are still to be differentiated.
+        state.direction = F.normalize(moved)
+        state.matrix = state.matrix + 0.5 * (correlation - state.matrix)
+        return total, torch.stack(cosines).mean()
+
     def loss(self, first, second, *local):
+        if self.method == "direct-copy":
+            return self.direct_copy([first, second])
         if self.method == "supervised":
             scores = self.online.classifier(self.online.encoder(first))
             labels = torch.arange(self.batch) * 3 % CLASSES
