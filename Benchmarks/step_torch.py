@@ -27,8 +27,8 @@ from torch import nn
 def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--encoder", default="resnet18", help="a ResNet of torchvision")
+    parser.add_argument("--width", type=float, default=1, help="factor of every layer's channels; resnet18 alone where it is not 1")
     parser.add_argument("--stem", default="imagenet", choices=["imagenet", "cifar"])
-    parser.add_argument("--width", type=float, default=1, help="multiplies the channels of every layer")
     parser.add_argument("--size", type=int, default=64, help="side of a view in pixels")
     parser.add_argument("--batch", type=int, default=64, help="pictures in an update")
     parser.add_argument("--hidden", type=int, default=4096, help="hidden units of the heads")
@@ -51,34 +51,43 @@ def head(inputs, hidden, output):
     )
 
 
+class NarrowResNet(torchvision.models.ResNet):
+    """ResNet-18 with `width` times the channels in every layer."""
+
+    def __init__(self, width):
+        self.width = width
+        super().__init__(torchvision.models.resnet.BasicBlock, [2, 2, 2, 2])
+        stem = int(64 * width)
+        self.conv1 = nn.Conv2d(3, stem, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(stem)
+        self.fc = nn.Linear(int(512 * width), 1)
+
+    def _make_layer(self, block, planes, blocks, stride=1, dilate=False):
+        if planes == 64:
+            self.inplanes = int(64 * self.width)
+        return super()._make_layer(block, int(planes * self.width), blocks, stride, dilate)
+
+
+def encoder(o):
+    if o.width == 1:
+        return torchvision.models.get_model(o.encoder, weights=None)
+    assert o.encoder == "resnet18", "only a ResNet-18 is made narrower"
+    return NarrowResNet(o.width)
+
+
 class Network(nn.Module):
     """Encoder and projector, with the predictor on the online side."""
 
     def __init__(self, o, predictor):
         super().__init__()
-        self.encoder = torchvision.models.get_model(o.encoder, weights=None)
-        if o.width != 1:
-            self.narrow(o.encoder, round(64 * o.width))
+        self.encoder = encoder(o)
         features = self.encoder.fc.in_features
         self.encoder.fc = nn.Identity()
         if o.stem == "cifar":
-            self.encoder.conv1 = nn.Conv2d(3, self.encoder.bn1.num_features, 3, 1, 1, bias=False)
+            self.encoder.conv1 = nn.Conv2d(3, int(64 * o.width), 3, 1, 1, bias=False)
             self.encoder.maxpool = nn.Identity()
         self.projector = head(features, o.hidden, o.output)
         self.predictor = head(o.output, o.hidden, o.output) if predictor else nn.Identity()
-
-    def narrow(self, architecture, channels):
-        """torchvision has no width: the stem and the stages of a ResNet-18 or -34 are made anew."""
-        blocks = {"resnet18": [2, 2, 2, 2], "resnet34": [3, 4, 6, 3]}[architecture]
-        net = self.encoder
-        net.inplanes = channels
-        net.conv1 = nn.Conv2d(3, channels, 7, 2, 3, bias=False)
-        net.bn1 = nn.BatchNorm2d(channels)
-        for number, count in enumerate(blocks):
-            stage = net._make_layer(
-                torchvision.models.resnet.BasicBlock, channels << number, count, stride=1 if number == 0 else 2)
-            setattr(net, f"layer{number + 1}", stage)
-        net.fc = nn.Linear(8 * channels, 1)
 
     def forward(self, view):
         return self.predictor(self.projector(self.encoder(view)))
@@ -160,7 +169,7 @@ def main():
     assert value == value, "The loss is not a number."
     median = statistics.median(times)
     print(json.dumps({
-        "program": "torch", "version": torch.__version__, "encoder": o.encoder, "width": o.width, "stem": o.stem,
+        "program": "torch", "version": torch.__version__, "encoder": o.encoder, "stem": o.stem, "width": o.width,
         "size": o.size, "batch": o.batch, "precision": o.precision, "optimizer": o.optimizer, "threads": o.threads,
         "images_per_second": o.batch / median, "step_seconds": median, "steps": len(times),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,

@@ -43,9 +43,8 @@ int64_t ck_workspace_bytes(int64_t channels, int threads) {
   return (int64_t)sizeof(double) * 2 * channels * threads;
 }
 
-void ck::trapForLack(const char *kernel) {
+void ck::trapForLack(const char *kernel, const char *needed) {
   fprintf(
-    stderr, "%s needs a processor with AVX-512 and bfloat16; this one is %s.\n", kernel,
-    names[ck_processor_family()]);
+    stderr, "%s needs a processor with %s; this one is %s.\n", kernel, needed, names[ck_processor_family()]);
   __builtin_trap();
 }

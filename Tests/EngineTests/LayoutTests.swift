@@ -117,6 +117,33 @@ import Testing
     #expect(layouts.description.contains("%\(y.value.node): feature map, nChw16c bfloat16"))
   }
 
+  @Test(arguments: [(ck_avx2.rawValue, true), (ck_any_processor.rawValue, false)])
+  func `in float32 the update of a processor with AVX2 is filtered, of a lesser one not`(
+    _ family: UInt32, _ isFiltered: Bool
+  ) async {
+    await #expect(processExitsWith: .success) { [family, isFiltered] in
+      ck_limit_processor(ck_processor(rawValue: family))
+      let recorder = Recorder()
+      let x = recorder.input("x", [2, 3, 8, 8])
+      let first = recorder.variable("first", [16, 3, 1, 1])
+      let w = recorder.variable("w", [16, 16, 3, 3])
+      let y = x.convolved(with: first, stride: 1, padding: 0)
+        .convolved(with: w, stride: 1, padding: 1).relu()
+      let gradients = (y * y).mean().gradients(of: [first, w])
+      for (name, gradient) in zip(["dfirst", "dw"], gradients) {
+        recorder.output(name, gradient)
+      }
+      let graph = recorder.graph
+      let layouts = try Layouts(
+        graph, readers: graph.readers, precision: .float32, engine: Engine())
+      #expect(layouts.storage(of: y.value) == .channelsLast(ck_float32))
+      // y, dx and dw of the second convolution.
+      let count = layouts.description.split(separator: "\n")
+        .count { $0.hasSuffix("by winograd 2×2") }
+      #expect(count == (isFiltered && WinogradTests.isThere ? 3 : 0), "\(layouts)")
+    }
+  }
+
   private func layouts(of network: Network, hasAVX512: Bool) throws -> Layouts {
     let graph = network.recorder.graph
     return try Layouts(
@@ -176,12 +203,37 @@ import Testing
       height: example.side, width: example.side, out_height: output, out_width: output,
       size: example.size, stride: example.stride, padding: padding)
     func name(_ result: Convolution.Result) -> String? {
-      HandWrittenKernel(computing: result, geometry)?.name
+      HandWrittenKernel(computing: result, geometry, ck_bfloat16)?.name
     }
     #expect(name(.y) == example.y)
     #expect(name(.dx) == example.dx)
     #expect(name(.dw) == example.dw)
     // With a bias, those that have an epilogue.
     #expect(name(.yWithBias) == (example.y == "small maps" ? nil : example.y))
+  }
+
+  /// Three fifths of the multiplications or fewer, the border's tiles included.
+  @Test(
+    arguments: [
+      (3, 1, 1, 16, 16, 32, 32, "winograd 2×2"), (3, 1, 1, 16, 16, 6, 6, "winograd 2×2"),
+      (3, 1, 1, 512, 512, 4, 4, "winograd 2×2"), (3, 1, 1, 512, 512, 2, 2, "winograd 2×2"),
+      (3, 1, 1, 512, 512, 7, 7, "winograd 2×2"), (3, 1, 1, 64, 64, 3, 3, nil),
+      (3, 1, 1, 16, 16, 1, 1, nil), (3, 1, 1, 16, 16, 5, 5, nil), (3, 2, 1, 64, 128, 16, 16, nil),
+      (3, 1, 0, 64, 64, 16, 16, nil), (3, 1, 1, 3, 64, 32, 32, nil),
+      (3, 1, 1, 24, 16, 32, 32, nil), (1, 1, 0, 64, 64, 16, 16, nil),
+      (5, 1, 1, 64, 64, 16, 16, nil),
+    ] as [(Int64, Int64, Int64, Int64, Int64, Int64, Int64, String?)])
+  func `in float32 filtering is chosen where it saves multiplications`(
+    size: Int64, stride: Int64, padding: Int64, from: Int64, to: Int64, height: Int64,
+    width: Int64, name: String?
+  ) {
+    let geometry = ck_convolution(
+      images: 8, in_channels: from, out_channels: to, height: height, width: width,
+      out_height: (height + 2 * padding - size) / stride + 1,
+      out_width: (width + 2 * padding - size) / stride + 1, size: size, stride: stride,
+      padding: padding)
+    for result in [Convolution.Result.y, .dx, .dw, .yWithBias] {
+      #expect(HandWrittenKernel(computing: result, geometry, ck_float32)?.name == name)
+    }
   }
 }

@@ -61,6 +61,57 @@ import Testing
     #expect(message.contains(expected), "\(message)")
   }
 
+  /// The kernels that compute or pack in float32.
+  enum Float32Kernel: String, Codable, CaseIterable, Sendable {
+    case pack = "ck_pack_winograd_float32"
+    case convolution = "ck_winograd_float32"
+    case weightGradient = "ck_winograd_gradient_float32"
+
+    /// Calls the kernel for a convolution of no pictures.
+    func call(stride: Int64) {
+      var c = ck_convolution()
+      (c.in_channels, c.out_channels, c.size, c.stride, c.padding) = (16, 16, 3, stride, 1)
+      var memory = [Float](repeating: 0, count: 1 << 14)
+      unsafe memory.withUnsafeMutableBufferPointer {
+        guard let m = $0.baseAddress else { return }
+        switch self {
+        case .pack: unsafe ck_pack_winograd_float32(c, 4, false, m, m)
+        case .convolution:
+          unsafe ck_winograd_float32(c, 4, false, true, m, m, ck_epilogue(), m, m)
+        case .weightGradient: unsafe ck_winograd_gradient_float32(c, 4, true, m, m, m, m)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: Float32Kernel.allCases)
+  func `a kernel of float32 that the processor lacks ends the process and names itself`(
+    _ kernel: Float32Kernel
+  ) async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { [kernel] in
+      ck_limit_processor(ck_any_processor)
+      kernel.call(stride: 1)
+    }
+    let message = result.map { String(decoding: $0.standardErrorContent, as: UTF8.self) } ?? ""
+    let expected = "\(kernel.rawValue) needs a processor with AVX2 and FMA; this one is "
+    #expect(message.contains(expected), "\(message)")
+  }
+
+  @Test(
+    .enabled(if: WinogradTests.isThere, "this processor has no kernels of float32"),
+    arguments: Float32Kernel.allCases)
+  func `a kernel of float32 ends the process for a convolution that it does not compute`(
+    _ kernel: Float32Kernel
+  ) async {
+    let result = await #expect(
+      processExitsWith: .failure, observing: [\.standardErrorContent]
+    ) { [kernel] in kernel.call(stride: 2) }
+    let message = result.map { String(decoding: $0.standardErrorContent, as: UTF8.self) } ?? ""
+    #expect(message.contains("\(kernel.rawValue) computes no convolution of"), "\(message)")
+  }
+
   @Test func `with the loops of AVX2 alone float32 agrees with the reference`() async {
     await #expect(processExitsWith: .success) {
       ck_limit_processor(ck_avx2)

@@ -72,7 +72,14 @@ import Testing
     let golden = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "Golden/\(file)")
     let expected = try String(contentsOf: golden, encoding: .utf8)
-    #expect(text == expected, "the plan is not that of \(file)")
+    // The workspace of float32's kernels, and so the bytes in all, depend on the sizes of the caches.
+    func comparable(_ plan: String) -> Substring {
+      guard precision == "float32", let total = plan.range(of: "MiB, in all ") else {
+        return plan[...]
+      }
+      return plan[..<total.lowerBound]
+    }
+    #expect(comparable(text) == comparable(expected), "the plan is not that of \(file)")
   }
 
   @Test func `a profile accounts for the whole update`() throws {

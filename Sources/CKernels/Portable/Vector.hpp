@@ -1,10 +1,8 @@
-// Sixteen float32 lanes, and loops over rows of channels: what the tasks are written in. Included once per variant.
+// Sixteen float32 lanes that are stored in either type, and loops over rows of channels: what the tasks are written in.
+// Included once per variant. Where registers are narrower, the compiler takes several for a vector.
 #pragma once
 #include "Tasks.hpp"
-
-// Everything here is inlined, so no vector that is wider than the registers of the base processor is passed
-// in a call, whose two sides could disagree on how.
-#pragma clang diagnostic ignored "-Wpsabi"
+#include "../Vector.hpp"
 
 #define TASK static
 #define INLINE static inline __attribute__((always_inline))
@@ -14,12 +12,12 @@ namespace {
 
 using namespace ck;
 
-typedef float Lanes __attribute__((vector_size(64)));
+typedef Vector<16>::Lanes Lanes;
+typedef Vector<16>::Mask Mask;
 typedef uint32_t Words __attribute__((vector_size(64)));
-typedef int32_t Mask __attribute__((vector_size(64)));
 typedef uint16_t Halves __attribute__((vector_size(32)));
 
-INLINE Lanes splat(float value) { return Lanes{} + value; }
+INLINE Lanes splat(float value) { return Vector<16>::broadcast(value); }
 
 INLINE void narrow(float value, float *out) { *out = value; }
 /// Rounds to nearest, ties to even; a NaN stays a NaN.
@@ -30,18 +28,14 @@ INLINE void narrow(float value, bfloat16 *out) {
   out->bits = value != value ? 0x7FC0 : (uint16_t)rounded;
 }
 
-INLINE Lanes load(const float *from) {
-  Lanes lanes;
-  memcpy(&lanes, from, 64);
-  return lanes;
-}
+INLINE Lanes load(const float *from) { return Vector<16>::load(from); }
 INLINE Lanes load(const bfloat16 *from) {
   Halves halves;
   memcpy(&halves, from, 32);
   Words words = __builtin_convertvector(halves, Words) << 16;
   return (Lanes)words;
 }
-INLINE void store(float *to, Lanes lanes) { memcpy(to, &lanes, 64); }
+INLINE void store(float *to, Lanes lanes) { Vector<16>::store(to, lanes); }
 #if defined(CK_NARROWS_BFLOAT16)
 INLINE void store(bfloat16 *to, Lanes lanes) {
   const __m256bh narrow = _mm512_cvtneps_pbh((__m512)lanes);
@@ -72,8 +66,7 @@ INLINE void store(T *to, Lanes lanes, int64_t width) {
 }
 /// The lanes that the mask selects; the others are 0.
 INLINE Lanes where(Mask mask, Lanes lanes) { return (Lanes)(mask & (Mask)lanes); }
-/// The greater of both; the second one where either is NaN.
-INLINE Lanes maximum(Lanes a, Lanes b) { return a > b ? a : b; }
+INLINE Lanes maximum(Lanes a, Lanes b) { return Vector<16>::maximum(a, b); }
 INLINE float sum(Lanes lanes) {
   float total = 0;
   for (int i = 0; i < 16; i++) total += lanes[i];

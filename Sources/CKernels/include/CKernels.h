@@ -85,17 +85,73 @@ void ck_average_pool(ck_layout layout, const void *x, float *y);
 /// The gradient of ck_average_pool: each row of dy spread evenly over its picture's pixels.
 void ck_average_pool_gradient(ck_layout layout, const float *dy, void *dx);
 
-// MARK: Convolutions in bfloat16
-//
-// For processors that multiply bfloat16; on others every function that computes or packs here ends the process with a
-// message. Sums are float32. Weights are float32 in the order [out][row][column][in], and so are their gradients.
-// Activations are blocked unless the function says otherwise, with channels in multiples of 16.
+// MARK: Convolutions
 
 /// A square convolution: its kernel size (7 at most), stride and padding, and the feature maps before and after it.
 typedef struct {
   int64_t images, in_channels, out_channels, height, width, out_height, out_width, size, stride,
     padding;
 } ck_convolution;
+
+/// What a kernel does to each sum of a convolution before it writes it, in this order.
+typedef struct {
+  /// Added: one per result channel.
+  const float *bias;
+  /// Added unless NULL. It has the result's type and layout, and may be the result itself.
+  const void *residual;
+  /// ReLU.
+  bool relu;
+} ck_epilogue;
+
+/// Whether this processor has a kernel by Winograd's minimal filtering for a convolution in a type: ck_winograd for
+/// bfloat16, ck_winograd_float32 for float32. The kernels compute what they exist for, whether they are fast there or not.
+bool ck_has_winograd(ck_convolution convolution, ck_type type);
+/// The tiles with which such a kernel is expected to be faster than one without filtering, and exact enough: their outputs
+/// in each dimension, or 0 where it is expected to be slower. A function of the geometry; the thresholds were measured.
+int ck_winograd_tile(ck_convolution convolution, ck_type type);
+
+// MARK: Convolutions in float32
+//
+// For processors with AVX2 and FMA or with AVX-512, and for arm64; on others every function that computes or packs here
+// ends the process with a message. By Winograd's minimal filtering, for kernel size 3, stride 1, padding 1, channels in
+// multiples of 16; a convolution of another kind ends the process too. `tile` is 4 (36 multiplications instead of 144) or
+// 2 (16 instead of 36); ck_winograd_tile tells which. Weights are in the order [out][row][column][in], and so are
+// their gradients. Activations are blocked or in NHWC.
+
+/// The bytes of transformed filters that ck_pack_winograd_float32 packs.
+int64_t ck_winograd_float32_filter_bytes(ck_convolution convolution, int tile);
+/// The bytes of workspace that ck_winograd_float32 needs with `threads` threads.
+int64_t ck_winograd_float32_bytes(ck_convolution convolution, int tile, int threads);
+/// Transforms weights for ck_winograd_float32, for the convolution itself or for the gradient of its input. `packed` begins
+/// at a multiple of 64 bytes.
+void ck_pack_winograd_float32(
+  ck_convolution convolution, int tile, bool is_gradient, const float *w, float *packed);
+/// y from x, or dx from dy. The epilogue's bias may be NULL.
+void ck_winograd_float32(
+  ck_convolution convolution, int tile, bool is_gradient, bool blocked, const float *source,
+  const float *packed, ck_epilogue epilogue, float *result, void *workspace);
+
+/// The bytes of workspace that ck_winograd_gradient_float32 needs with `threads` threads.
+int64_t ck_winograd_gradient_float32_bytes(ck_convolution convolution, int tile, int threads);
+/// dw from x and dy.
+void ck_winograd_gradient_float32(
+  ck_convolution convolution, int tile, bool blocked, const float *x, const float *dy, float *dw,
+  void *workspace);
+
+/// The naive twin of ck_winograd_float32: the loops that define a convolution, on one thread and with sums in double
+/// precision, for any geometry and any number of channels (blocked: multiples of 16). `w` is not packed.
+void ck_naive_convolution(
+  ck_convolution convolution, bool is_gradient, bool blocked, const float *source, const float *w,
+  ck_epilogue epilogue, float *result);
+/// The naive twin of ck_winograd_gradient_float32.
+void ck_naive_weight_gradient(
+  ck_convolution convolution, bool blocked, const float *x, const float *dy, float *dw);
+
+// MARK: Convolutions in bfloat16
+//
+// For processors that multiply bfloat16; on others every function that computes or packs here ends the process with a
+// message. Sums are float32. Weights are float32 in the order [out][row][column][in], and so are their gradients.
+// Activations are blocked unless the function says otherwise, with channels in multiples of 16.
 
 /// The bytes of workspace that ck_small_weight_gradient needs.
 int64_t ck_small_weight_gradient_bytes(ck_convolution convolution);
@@ -127,15 +183,6 @@ void ck_winograd(
   ck_convolution convolution, bool is_gradient, const void *source, const void *packed,
   void *result, void *workspace);
 
-/// What a kernel does to each sum of a convolution before it rounds and writes it, in this order.
-typedef struct {
-  /// Added: one per result channel.
-  const float *bias;
-  /// Added unless NULL. It has the result's type and layout, and may be the result itself.
-  const void *residual;
-  /// ReLU.
-  bool relu;
-} ck_epilogue;
 /// y from x as of ck_winograd, but in NHWC and with an epilogue, whose bias is not NULL.
 void ck_winograd_channels_last(
   ck_convolution convolution, const void *source, const void *packed, ck_epilogue epilogue,

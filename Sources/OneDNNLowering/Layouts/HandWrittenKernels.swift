@@ -10,6 +10,8 @@ enum HandWrittenKernel: Hashable {
   case inference(InferenceKernel)
   /// dw.
   case weights(WeightKernel)
+  /// In float32: y, dx or dw by Winograd's filtering with tiles of so many outputs in each dimension.
+  case float32Winograd(tile: Int32)
 
   /// The kernels of a convolution and of the gradient of its input.
   enum DataKernel: String {
@@ -35,11 +37,14 @@ enum HandWrittenKernel: Hashable {
     case .data(let kernel, _): kernel.rawValue
     case .inference(let kernel): kernel.rawValue
     case .weights(let kernel): kernel.rawValue
+    case .float32Winograd(let tile): "winograd \(tile)×\(tile)"
     }
   }
 
-  /// Bytes of workspace that a run needs.
-  func workspaceByteCount(_ geometry: ck_convolution, threads: ThreadBudget) -> Int {
+  /// Bytes of workspace that a run needs to compute a convolution's `result`.
+  func workspaceByteCount(
+    _ result: Convolution.Result, _ geometry: ck_convolution, threads: ThreadBudget
+  ) -> Int {
     let threads = Int32(threads.count)
     return switch self {
     case .data(.winograd, _), .inference(.winograd): Int(ck_winograd_bytes(geometry, threads))
@@ -50,6 +55,10 @@ enum HandWrittenKernel: Hashable {
     case .weights(.pointwise): Int(ck_pointwise_gradient_bytes(geometry, threads))
     case .weights(.smallMaps): Int(ck_small_weight_gradient_bytes(geometry))
     case .weights(.fewChannels): Int(ck_few_channels_gradient_bytes(geometry, threads))
+    case .float32Winograd(let tile):
+      result == .dw
+        ? Int(ck_winograd_gradient_float32_bytes(geometry, tile, threads))
+        : Int(ck_winograd_float32_bytes(geometry, tile, threads))
     }
   }
 
@@ -58,7 +67,7 @@ enum HandWrittenKernel: Hashable {
     switch self {
     case .data(.fewChannels, _), .inference(.fewChannels), .weights(.fewChannels): true
     case .data(.winograd, _), .data(.smallMaps, _), .inference(.winograd), .weights(.winograd),
-      .weights(.pointwise), .weights(.smallMaps):
+      .weights(.pointwise), .weights(.smallMaps), .float32Winograd:
       false
     }
   }
@@ -71,8 +80,6 @@ extension HandWrittenKernel {
   enum Threshold {
     /// Pixels of an output feature map for which products tap by tap pay: for y and dx, for dw, for dw with a stride.
     static let smallMap = (data: 64 as Int64, weights: 256 as Int64, strided: 784 as Int64)
-    /// Pixels of a feature map on which so many taps fall on the padding that skipping them saves as much as Winograd.
-    static let tinyMap: Int64 = 4
     /// Elements of the sums of outer products that each thread keeps, where products tap by tap are an alternative.
     static let outerSums: Int64 = 1 << 20
     /// Kernel sizes and channels for which rows of windows are multiplied. A 3×3 kernel would gain a thousandth of an
@@ -82,9 +89,15 @@ extension HandWrittenKernel {
     static let largestSize: Int64 = 7
   }
 
-  /// The hand-written kernel that is faster than oneDNN's for a convolution, or nil if oneDNN's is. A pure function of the
-  /// geometry; whether the layouts suit the kernel is another question.
-  init?(computing result: Convolution.Result, _ c: ck_convolution) {
+  /// The hand-written kernel that is faster than oneDNN's for a convolution in a type, or nil if oneDNN's is. A pure
+  /// function of type and geometry; whether the layouts suit the kernel and the processor has it are other questions.
+  init?(computing result: Convolution.Result, _ c: ck_convolution, _ type: ck_type) {
+    guard type == ck_bfloat16 else {
+      let tile = ck_winograd_tile(c, type)
+      guard tile > 0 else { return nil }
+      self = .float32Winograd(tile: tile)
+      return
+    }
     let kernel: HandWrittenKernel? =
       switch result {
       case .y: HandWrittenKernel.data(c, isGradient: false).map { .data($0, isGradient: false) }
@@ -125,15 +138,7 @@ extension HandWrittenKernel {
       && c.out_channels % 32 == 0
   }
 
-  /// Whether Winograd's filtering saves multiplications. With stride 2 it saves less, and nothing on small feature maps of
-  /// odd size, where the tiles overlap the border.
   private static func savesByWinograd(_ c: ck_convolution) -> Bool {
-    let fits = c.size == 3 && c.padding == 1 && c.in_channels % 32 == 0 && c.out_channels % 32 == 0
-    guard fits, c.outputPixels > Threshold.tinyMap else { return false }
-    switch c.stride {
-    case 1: return true
-    case 2: return c.outputPixels % 2 == 0 || c.outputPixels > Threshold.smallMap.data
-    default: return false
-    }
+    ck_winograd_tile(c, ck_bfloat16) > 0
   }
 }

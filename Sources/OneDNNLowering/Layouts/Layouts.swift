@@ -20,7 +20,7 @@ struct Layouts {
   struct Processor {
     /// The blocked layout pays.
     var hasAVX512: Bool
-    /// The hand-written convolutions run.
+    /// The hand-written convolutions in bfloat16 run.
     var multipliesBFloat16: Bool
 
     static var current: Processor {
@@ -124,7 +124,10 @@ struct Layouts {
     _ processor: Processor
   ) throws(LoweringError) -> Kernel {
     let mayBeHandWritten = convolution.result != .yWithBias || isConstant
-    if processor.multipliesBFloat16, mayBeHandWritten,
+    let hasKernels =
+      activationType == ck_bfloat16
+      ? processor.multipliesBFloat16 : ck_has_winograd(convolution.geometry, ck_float32)
+    if hasKernels, mayBeHandWritten,
       let kernel = try handWrittenKernel(convolution)
     {
       return .handWritten(kernel)
@@ -171,15 +174,19 @@ struct Layouts {
     -> HandWrittenKernel?
   {
     let isInference = convolution.result == .yWithBias
-    let activations: Storage = isInference ? .channelsLast(ck_bfloat16) : .blocked(ck_bfloat16)
-    guard storage(of: convolution.y) == activations,
-      let kernel = HandWrittenKernel(computing: convolution.result, convolution.geometry)
+    let activations: [Storage] =
+      activationType == ck_float32
+      ? [.blocked(ck_float32), .channelsLast(ck_float32)]
+      : [isInference ? .channelsLast(ck_bfloat16) : .blocked(ck_bfloat16)]
+    guard activations.contains(storage(of: convolution.y)),
+      let kernel = HandWrittenKernel(
+        computing: convolution.result, convolution.geometry, activationType)
     else { return nil }
     let pictures = Storage.channelsLast(ck_bfloat16)
     if kernel.readsPictures {
       guard [nil, pictures].contains(fixedStorage(of: convolution.x)) else { return nil }
     } else {
-      guard storage(of: convolution.x) == activations else { return nil }
+      guard storage(of: convolution.x) == storage(of: convolution.y) else { return nil }
     }
     // Hand-written kernels pack their weights from one layout, and write the gradient of the weights in it.
     let weights = Storage.kernel(

@@ -50,9 +50,11 @@ struct ProgramMemory {
       switch kernel {
       case .oneDNN(let kernel): scratchByteCount = max(scratchByteCount, kernel.scratchByteCount)
       case .handWritten(let kernel):
-        guard let geometry = Convolution(graph, index)?.geometry else { continue }
+        guard let convolution = Convolution(graph, index) else { continue }
         workspaceByteCount = max(
-          workspaceByteCount, kernel.workspaceByteCount(geometry, threads: threads))
+          workspaceByteCount,
+          kernel.workspaceByteCount(
+            convolution.result, convolution.geometry, threads: threads))
       }
     }
     var blocks: [Block] = []

@@ -15,6 +15,10 @@ extension StepBuilder {
     case .inference(let inference):
       return try handWrittenInference(inference, index, convolution)
     case .weights(let weights): return try handWrittenWeights(weights, index, convolution)
+    case .float32Winograd(let tile):
+      return try convolution.result == .dw
+        ? float32WinogradGradient(tile, index, convolution)
+        : float32Winograd(tile, index, convolution)
     }
   }
 
@@ -47,10 +51,6 @@ extension StepBuilder {
   private mutating func handWrittenInference(
     _ kernel: HandWrittenKernel.InferenceKernel, _ index: Int, _ convolution: Convolution
   ) throws(LoweringError) -> [Step] {
-    let node = graph.nodes[index]
-    guard case .convolutionWithBias(_, _, let relu) = node.operation else {
-      preconditionFailure("%\(index) is no convolution with bias.")
-    }
     let packing: HandWrittenKernel.DataKernel =
       switch kernel {
       case .winograd: .winograd
@@ -59,9 +59,7 @@ extension StepBuilder {
     var steps: [Step] = []
     let packed = try packedWeights(
       convolution, for: packing, isGradient: false, isConstant: true, index, &steps)
-    let epilogue = unsafe ck_epilogue(
-      bias: floats(node.inputs[2]).floats,
-      residual: node.inputs.count == 4 ? address(node.inputs[3]).base : nil, relu: relu)
+    let epilogue = unsafe epilogue(of: index)
     let (x, y) = (address(convolution.x), address(convolution.y))
     let (geometry, workspace) = (convolution.geometry, memory.workspaceAddress)
     steps += try step(index, kernel: kernel.rawValue) {
@@ -103,29 +101,41 @@ extension StepBuilder {
     _ convolution: Convolution, for kernel: HandWrittenKernel.DataKernel, isGradient: Bool,
     isConstant: Bool, _ index: Int, _ steps: inout [Step]
   ) throws(LoweringError) -> Address {
-    let (geometry, weights) = (convolution.geometry, aliases.root(convolution.w))
+    let geometry = convolution.geometry
     let byteCount =
       switch kernel {
       case .winograd: Int(ck_winograd_filter_bytes(geometry))
       case .smallMaps: Int(ck_packed_weights_bytes(geometry))
       case .fewChannels: Int(ck_few_channels_filter_bytes(geometry))
       }
-    let form = Copy.Form.packed(kernel, isGradient: isGradient, stride: convolution.stride)
+    return try packedWeights(
+      convolution, as: .packed(kernel, isGradient: isGradient, stride: convolution.stride),
+      by: kernel.rawValue, byteCount: byteCount, isConstant: isConstant, index, &steps
+    ) { w, packed in
+      switch kernel {
+      case .winograd: unsafe ck_pack_winograd(geometry, isGradient, w.floats, packed.base)
+      case .smallMaps: unsafe ck_pack_weights(geometry, isGradient, w.floats, 32, packed.base)
+      case .fewChannels: unsafe ck_pack_few_channels(geometry, w.floats, packed.base)
+      }
+    }
+  }
+
+  /// Weights packed by `pack(weights, packed)`.
+  mutating func packedWeights(
+    _ convolution: Convolution, as form: Copy.Form, by kernel: String, byteCount: Int,
+    isConstant: Bool, _ index: Int, _ steps: inout [Step],
+    pack: @escaping (Address, Address) -> Void
+  ) throws(LoweringError) -> Address {
+    let weights = aliases.root(convolution.w)
     let description = ProgramStep(
-      name: "reorder", kernel: kernel.rawValue, node: index, shape: graph.shape(of: weights),
+      name: "reorder", kernel: kernel, node: index, shape: graph.shape(of: weights),
       byteCount: try layouts.description(of: weights).byteCount + byteCount,
       multiplicationCount: 0)
     let w = floats(weights)
     return try copy(
       Copy(value: weights, form: form), byteCount: byteCount, isConstant: isConstant, to: &steps
     ) { (_, packed) throws(LoweringError) in
-      Step(description: description) { () throws(LoweringError) in
-        switch kernel {
-        case .winograd: unsafe ck_pack_winograd(geometry, isGradient, w.floats, packed.base)
-        case .smallMaps: unsafe ck_pack_weights(geometry, isGradient, w.floats, 32, packed.base)
-        case .fewChannels: unsafe ck_pack_few_channels(geometry, w.floats, packed.base)
-        }
-      }
+      Step(description: description) { () throws(LoweringError) in pack(w, packed) }
     }
   }
 }

@@ -29,6 +29,8 @@ struct StepBuilder {
       case layout(MemoryDescription)
       /// Packed for a hand-written convolution. Winograd's filters differ with the stride.
       case packed(HandWrittenKernel.DataKernel, isGradient: Bool, stride: Int)
+      /// Transformed for Winograd's filtering in float32.
+      case float32Winograd(tile: Int32, isGradient: Bool)
     }
   }
 
