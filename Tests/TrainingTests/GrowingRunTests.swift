@@ -1,6 +1,7 @@
 import Checkpoints
 import Datasets
 import Foundation
+import Images
 import Methods
 import Metrics
 import Recipes
@@ -65,14 +66,17 @@ import Testing
   }
 
   @Test func `a run learns labels, and one without them is ended with a sentence`() throws {
-    let run = try TinyRun(epochs: 12)
+    // 300 updates on 20 whole pictures: the labels are known by heart then, whichever kernels computed them.
+    let run = try TinyRun(epochs: 60)
+    run.recipe.augmentations.first = run.recipe.augmentations.first.scaled(by: 0)
+    run.recipe.augmentations.first.flipProbability = 0
     run.recipe.method = MethodName(Supervised.self)
     run.recipe.classes = run.pack.labels.count
-    (run.recipe.optimizer, run.recipe.baseLearningRate) = (.adamw, 0.3)
+    (run.recipe.optimizer, run.recipe.baseLearningRate) = (.adamw, 0.1)
     let reports = try run.train()
     let told = reports.compactMap { $0.metrics?["label_probability"] }
     let (first, last) = (try #require(told.first), try #require(told.last))
-    #expect(last > first + 0.1, "\(first) … \(last)")
+    #expect(first < 0.3 && last > 0.5, "\(first) … \(last)")
 
     // A recipe that knows fewer labels than the pictures have.
     let other = try TinyRun()
