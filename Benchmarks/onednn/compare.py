@@ -188,7 +188,7 @@ class Table:
         self.cases = [case for case in CASES if any(key[0] == case for key in keys)]
 
     def convolutions(self, case, network):
-        """(shape, result, how often in an update) of those that every version has a time for."""
+        """(shape, result, how often per update) of those that every version has a time for."""
         first = next(iter(NETWORKS[network]))
         for shape, often in NETWORKS[network].items():
             for result, times in TIMES.items():
@@ -226,7 +226,7 @@ class Table:
     def shapes(self, case, least=0.0):
         """The table of one case: the shapes for which some version's time differs from the first one's by `least` of it."""
         base, *others = self.versions
-        yield "| network | in → out, side, kernel/stride | result | in an update | " + " | ".join(
+        yield "| network | in → out, side, kernel/stride | result | per update | " + " | ".join(
             f"{v}, ms" for v in self.versions) + f" | GFLOP/s, {base} | " + " | ".join(
             f"{v} / {base}" for v in others) + " | kernels |"
         yield "|" + "---|" * (6 + len(self.versions) + len(others))
@@ -269,7 +269,7 @@ def write(o):
         f"versions took turns shape by shape; at most {', '.join(sorted({str(n) for n in rounds.values()}))} rounds, "
         f"{counts[0]} to {counts[-1]} timed runs of a convolution.", "",
         *(o.remarks.read_text().rstrip().split("\n") + [""] if o.remarks else []),
-        "## Sums over an update", "", *table.sums(), ""]
+        "## Sums per update", "", *table.sums(), ""]
     missing = list(table.missing())
     if missing:
         text += ["## Without a time, and therefore in no sum", "", *missing, ""]

@@ -76,27 +76,16 @@ dnnl::convolution_forward::primitive_desc forward(const dnnl::engine &engine, co
 #endif
 }
 
-dnnl::convolution_backward_data::primitive_desc inputGradient(
+// The gradient of the input (`dnnl::convolution_backward_data`) or of the weights (`dnnl::convolution_backward_weights`).
+template <class Gradient>
+typename Gradient::primitive_desc gradient(
     const dnnl::engine &engine, const Shape &s, const Layouts &l,
     const dnnl::convolution_forward::primitive_desc &hint) {
   auto algorithm = dnnl::algorithm::convolution_direct;
 #if DNNL_VERSION_MAJOR >= 3
   return {engine, algorithm, l.x, l.w, l.y, s.strides(), s.paddings(), s.paddings(), hint, attributes()};
 #else
-  dnnl::convolution_backward_data::desc operation(algorithm, l.x, l.w, l.y, s.strides(), s.paddings(), s.paddings());
-  return {operation, attributes(), engine, hint};
-#endif
-}
-
-dnnl::convolution_backward_weights::primitive_desc weightGradient(
-    const dnnl::engine &engine, const Shape &s, const Layouts &l,
-    const dnnl::convolution_forward::primitive_desc &hint) {
-  auto algorithm = dnnl::algorithm::convolution_direct;
-#if DNNL_VERSION_MAJOR >= 3
-  return {engine, algorithm, l.x, l.w, l.y, s.strides(), s.paddings(), s.paddings(), hint, attributes()};
-#else
-  dnnl::convolution_backward_weights::desc operation(algorithm, l.x, l.w, l.y, s.strides(), s.paddings(),
-                                                     s.paddings());
+  typename Gradient::desc operation(algorithm, l.x, l.w, l.y, s.strides(), s.paddings(), s.paddings());
   return {operation, attributes(), engine, hint};
 #endif
 }
@@ -204,7 +193,7 @@ void measureAll(const Shape &s, memory::data_type type, memory::format_tag tag, 
   }
   try {
     if (s.in < 16) throw dnnl::error(dnnl_unimplemented, "pictures have no gradient");
-    auto description = inputGradient(engine, s, l, hint);
+    auto description = gradient<dnnl::convolution_backward_data>(engine, s, l, hint);
     Buffer dx(description.diff_src_desc(), engine), w(description.weights_desc(), engine),
         dy(description.diff_dst_desc(), engine);
     measure<dnnl::convolution_backward_data>(
@@ -214,7 +203,7 @@ void measureAll(const Shape &s, memory::data_type type, memory::format_tag tag, 
     fail("dx", error);
   }
   try {
-    auto description = weightGradient(engine, s, layouts(s, type, tag, true), hint);
+    auto description = gradient<dnnl::convolution_backward_weights>(engine, s, layouts(s, type, tag, true), hint);
     Buffer x(description.src_desc(), engine), dw(description.diff_weights_desc(), engine),
         dy(description.diff_dst_desc(), engine);
     measure<dnnl::convolution_backward_weights>(

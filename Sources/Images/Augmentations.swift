@@ -140,6 +140,14 @@ public struct Normalization: Hashable, Sendable, Codable {
     deviation = Array(repeating: 0.25, count: channels)
   }
 
+  /// The values 0…1 as they are: subtracts 0 and divides by 1.
+  public static func identity(channels: Int) -> Normalization {
+    var identity = Normalization()
+    identity.mean = Array(repeating: 0, count: channels)
+    identity.deviation = Array(repeating: 1, count: channels)
+    return identity
+  }
+
   /// How many channels pictures have that are normalised so.
   public var channels: Int { mean.count }
 }

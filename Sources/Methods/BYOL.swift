@@ -41,17 +41,20 @@ public struct BYOL: Method {
 
   /// The loss, and the cosine of predictions and projections.
   public var metrics: [Metric] {
-    [
-      terms.isEmpty
-        ? .loss(
-          "BYOL's symmetrised loss; 4 means that the views do not agree at all. Falling is good; near 0 at once is a collapse.",
-          minimum: 0, maximum: 8)
-        : .loss(
-          "BYOL's symmetrised loss and the weighted terms that keep projections apart. Falling is good."
-        ),
-      .cosine("Mean cosine of the prediction of one view and the projection of the other."),
-    ]
+    guard !terms.isEmpty else { return BYOL.plainMetrics }
+    let loss = Metric.loss(
+      "BYOL's symmetrised loss and the weighted terms that keep projections apart. Falling is good."
+    )
+    return [loss] + BYOL.plainMetrics.dropFirst()
   }
+
+  /// Those of the loss without terms.
+  static let plainMetrics: [Metric] = [
+    .loss(
+      "BYOL's symmetrised loss; 4 means that the views do not agree at all. Falling is good; near 0 at once is a collapse.",
+      minimum: 0, maximum: 8),
+    .cosine("Mean cosine of the prediction of one view and the projection of the other."),
+  ]
 
   /// The method with the settings of a recipe.
   public init(_ settings: MethodSettings) {

@@ -19,19 +19,12 @@ public struct DirectCopy: Method {
   private let projector: MLP
   private let predictor = CorrelationPredictor()
 
-  /// The loss, and the cosine of predictions and projections.
-  public var metrics: [Metric] {
-    [
-      .loss(
-        "BYOL's symmetrised loss; 4 means that the views do not agree at all. Falling is good; near 0 at once is a collapse.",
-        minimum: 0, maximum: 8),
-      .cosine("Mean cosine of the prediction of one view and the projection of the other."),
-    ]
-  }
+  /// BYOL's.
+  public var metrics: [Metric] { BYOL.plainMetrics }
 
   /// The method with the settings of a recipe.
   public init(_ settings: MethodSettings) {
-    views = Array(settings.views.prefix(2))
+    views = settings.views
     encoder = settings.encoder.network
     projector = MLP(units: [settings.projectorHidden, settings.projectorOutput])
   }
@@ -44,10 +37,10 @@ public struct DirectCopy: Method {
     var unit: [Tensor] = []
     for (view, other) in zip(views, targets.reversed()) {
       let (y, z) = project(view, update.online)
-      unit.append(z.l2Normalized())
-      update.minimize(
-        regressionLoss(predictor.predict(unit[unit.count - 1], in: module), other).mean())
-      if unit.count == 1 { update.represent(y, projection: z) }
+      let normalized = z.l2Normalized()
+      update.minimize(regressionLoss(predictor.predict(normalized, in: module), other).mean())
+      if unit.isEmpty { update.represent(y, projection: z) }
+      unit.append(normalized)
     }
     predictor.follow(unit, in: module)
     update.report("cosine", factor: -0.25, offset: 1)

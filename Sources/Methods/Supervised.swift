@@ -47,7 +47,8 @@ public struct Supervised: Method {
   /// Records −log p(label) of a batch of views `[N, C, S, S]`.
   public func record(_ views: [Tensor], in update: inout UpdateRecording) {
     let y = encoder.record(views[0], in: update.online.module("encoder"))
-    let scores = update.online.module(Supervised.classifier).linear(y, outputs: classes)
+    let scores = update.online.module(Supervised.classifier).linear(
+      y, outputs: classes, bias: true)
     let right = (scores * update.labels(views[0].shape[0], classes: classes)).sumOfColumns()
     let surprise = scores.logSumExpOfRows(excludingDiagonal: false) - right
     update.minimize(surprise.mean())

@@ -10,7 +10,7 @@ import Tensors
 public struct CorrelationPredictor: Hashable, Sendable {
   /// ε: the share of the identity, which keeps directions alive in which projections hardly vary.
   static let identity: Float = 0.3
-  /// How far C moves toward a batch's correlation in an update.
+  /// How far C moves toward a batch's correlation per update.
   static let rate: Float = 0.5
   /// Added to ‖C‖, which is 0 before the first update.
   static let least: Float = 1e-4

@@ -4,15 +4,6 @@ import Tensors
 // Layers are functions that record nodes. Names and shapes of parameters are PyTorch's.
 
 extension Module {
-  /// `x·Wᵀ + b`, `[N, inputs]` to `[N, outputs]`, as all that this module is; `weight` `[outputs, inputs]` and `bias`.
-  public func linear(_ x: Tensor, outputs: Int) -> Tensor {
-    let inputs = x.shape[1]
-    let initializer = Initializer.linear(inputs: inputs)
-    let weight = variable("weight", [outputs, inputs], initializer, .weight)
-    return x.multiplied(by: weight, transposeSecond: true)
-      .adding(bias: variable("bias", [outputs], initializer, .biasOrNormalization))
-  }
-
   /// A square convolution without bias; weight `[outputs, inputs, size, size]`.
   func convolution(
     _ name: String, _ x: Tensor, outputs: Int, size: Int, stride: Int = 1, padding: Int = 0
@@ -54,14 +45,18 @@ extension Module {
     return batch.output
   }
 
-  /// `x·Wᵀ (+ b)`; weight `[outputs, inputs]`.
+  /// The module of that name as a linear layer.
   func linear(_ name: String, _ x: Tensor, outputs: Int, bias: Bool) -> Tensor {
+    module(name).linear(x, outputs: outputs, bias: bias)
+  }
+
+  /// `x·Wᵀ (+ b)`, `[N, inputs]` to `[N, outputs]`, as all that this module is; weight `[outputs, inputs]`.
+  public func linear(_ x: Tensor, outputs: Int, bias: Bool) -> Tensor {
     let inputs = x.shape[1]
     let initializer = Initializer.linear(inputs: inputs)
-    let weight = variable("\(name).weight", [outputs, inputs], initializer, .weight)
+    let weight = variable("weight", [outputs, inputs], initializer, .weight)
     let product = x.multiplied(by: weight, transposeSecond: true)
     guard bias else { return product }
-    return product.adding(
-      bias: variable("\(name).bias", [outputs], initializer, .biasOrNormalization))
+    return product.adding(bias: variable("bias", [outputs], initializer, .biasOrNormalization))
   }
 }

@@ -45,11 +45,7 @@ struct PictureSymmetry {
     guard let channels = pictures.first?.channels,
       pictures.allSatisfy({ $0.channels == channels }), pictures.count >= 16
     else { (normalization, hasUpright) = (nil, nil); return }
-    // The values 0…1 as they are: the transform subtracts 0 and divides by 1.
-    var plain = Normalization(channels: channels)
-    plain.mean = Array(repeating: 0, count: channels)
-    plain.deviation = Array(repeating: 1, count: channels)
-    let transform = EvaluationTransform(side: side, normalization: plain)
+    let transform = EvaluationTransform(side: side, normalization: .identity(channels: channels))
     var (sums, squares) = (
       Array(repeating: 0.0, count: channels), Array(repeating: 0.0, count: channels)
     )

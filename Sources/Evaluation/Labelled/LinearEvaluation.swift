@@ -207,7 +207,11 @@ private struct Problem {
     algebra.product(
       block.features, weights, rows: count, columns: classCount, inner: columns, into: &scores)
     var part = Part(gradient: [Double](repeating: 0, count: weights.count))
-    for row in 0..<count { part.loss += softmaxLoss(&scores, row, block.labels[row]) }
+    for row in 0..<count {
+      part.loss += scores.replaceScoresByGradient(
+        row * classCount..<(row + 1) * classCount, label: block.labels[row],
+        share: 1 / Double(labels.count))
+    }
     algebra.product(
       block.features, transposed: true, scores, rows: columns, columns: classCount, inner: count,
       into: &part.gradient)
@@ -228,22 +232,5 @@ private struct Problem {
       gradient[i] += strength * weights[i]
     }
     return loss + 0.5 * strength * penalty
-  }
-
-  /// Replaces a row's scores by the gradient of the mean cross entropy; returns the row's share of it.
-  private func softmaxLoss(_ scores: inout [Double], _ row: Int, _ label: Int) -> Double {
-    let range = row * classCount..<(row + 1) * classCount
-    let largest = range.reduce(-Double.infinity) { max($0, scores[$1]) }
-    let right = range.lowerBound + label
-    let rightScore = scores[right]
-    var sum = 0.0
-    for i in range {
-      scores[i] = exp(scores[i] - largest)
-      sum += scores[i]
-    }
-    let share = 1 / Double(labels.count)
-    for i in range { scores[i] *= share / sum }
-    scores[right] -= share
-    return (log(sum) + largest - rightScore) * share
   }
 }

@@ -220,7 +220,10 @@ extension SGDProbe {
       }
       algebra.product(
         batch.features, weights, rows: rows, columns: classes, inner: inputs, into: &scores)
-      for row in 0..<rows { differentiate(row, batch.labels[row], rows) }
+      for row in 0..<rows {
+        scores.replaceScoresByGradient(
+          row * classes..<(row + 1) * classes, label: batch.labels[row], share: 1 / Double(rows))
+      }
       algebra.product(
         batch.features, transposed: true, scores, rows: inputs, columns: classes, inner: rows,
         into: &gradient)
@@ -228,19 +231,6 @@ extension SGDProbe {
         velocity[i] = momentum * velocity[i] + gradient[i]
         weights[i] -= rate * (gradient[i] + momentum * velocity[i])
       }
-    }
-
-    /// Replaces a row's scores by the gradient of the batch's mean cross entropy.
-    private mutating func differentiate(_ row: Int, _ label: Int, _ rows: Int) {
-      let range = row * classes..<(row + 1) * classes
-      var (largest, sum) = (-Double.infinity, 0.0)
-      for i in range { largest = max(largest, scores[i]) }
-      for i in range {
-        scores[i] = exp(scores[i] - largest)
-        sum += scores[i]
-      }
-      for i in range { scores[i] /= sum * Double(rows) }
-      scores[range.lowerBound + label] -= 1 / Double(rows)
     }
 
     /// The class of the greatest score of a row; of equals the lowest.

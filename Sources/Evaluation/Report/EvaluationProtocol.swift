@@ -13,7 +13,13 @@ public enum EvaluationProtocol: Sendable, Hashable {
   public static let usual: [EvaluationProtocol] = [.neighbours(20), .neighbours(200), .linear]
 
   /// The names there are, in words.
-  public static let names = "knn-K with K of 1…10000, linear, sgd, finetune-P with P of 1…100"
+  public static let names =
+    "knn-K with K of \(inWords(EvaluationLimits.neighbours)), linear, sgd, finetune-P with P of "
+    + inWords(EvaluationLimits.fineTuning)
+
+  private static func inWords(_ range: ClosedRange<Int>) -> String {
+    "\(range.lowerBound)…\(range.upperBound)"
+  }
 
   /// The name in requests and reports: `knn-20`, `linear`, `sgd`, `finetune-10`.
   public var name: String {

@@ -100,12 +100,7 @@ extension ModelEvaluation {
   private static let (projectionPictures, projectionDimension) = (2048, 256)
 
   /// The values 0…1 as they are.
-  private var identity: Normalization {
-    var identity = Normalization()
-    identity.mean = Array(repeating: 0, count: pack.channels)
-    identity.deviation = Array(repeating: 1, count: pack.channels)
-    return identity
-  }
+  private var identity: Normalization { .identity(channels: pack.channels) }
 
   /// A picture as baselines see it, `[side, side, channels]`, values 0…1.
   private func square(of picture: Int) throws -> [Float] {

@@ -107,10 +107,11 @@ public struct ModelEvaluation {
     let all = pictures.split.judged.count + pictures.split.reference.count
     let views = viewed.count * viewsPerPicture
     let ofNetwork = views + (pictures.classes == nil ? viewed.count : all)
-    let ofModel = ofNetwork + cropTotal(model.dimension) + fineTuningTotal
+    let fineTuning = fineTuningTotal
+    let ofModel = ofNetwork + cropTotal(model.dimension) + fineTuning
     guard hasBaselines else { return ofModel }
     let ofRandom =
-      ofNetwork + cropTotal(model.encoder.representationDimension) + fineTuningTotal
+      ofNetwork + cropTotal(model.encoder.representationDimension) + fineTuning
     // Both baselines that are no network read a picture once.
     return ofModel + ofRandom
       + (pictures.classes == nil ? 0 : all + cropTotal(Self.patchDimension))
