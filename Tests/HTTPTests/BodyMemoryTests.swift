@@ -34,6 +34,19 @@ import Testing
     #expect(queue.free == 10)
   }
 
+  @Test func `bytes for speed alone leave half of the memory to those who need it`() {
+    var queue = MemoryQueue(capacity: 100)
+    let (spare, tooMuch) = (queue.takeSpare(50), queue.takeSpare(1))
+    #expect(spare && !tooMuch)
+    let needed = queue.take(50)
+    #expect(needed && queue.free == 0)
+    queue.wait(1, for: 60)
+    let served = queue.giveBack(50)
+    #expect(served.isEmpty)
+    let overtook = queue.takeSpare(0)
+    #expect(!overtook)
+  }
+
   private static let size = 200_000
 
   private static let keep = Route("POST", "/keep", bodyLimit: 1 << 20) { request in
@@ -82,6 +95,30 @@ import Testing
           }
         }
         #expect(statuses.count == 2)
+      }
+    }
+  }
+
+  @Test func `a quick upload does not take for its buffer what the next body needs`() async throws {
+    try await withServer(
+      [Self.keep],
+      configure: {
+        $0.limits.bodyMemoryBytes = 2 * Self.size
+        $0.limits.memoryWait = .milliseconds(100)
+      }
+    ) { server, port in
+      try await blocking {
+        let first = try unfinished(port, 1)[0]
+        // Once all but the last byte was received, larger buffers would have been asked for.
+        while server.freeBodyMemory == 2 * Self.size { usleep(1000) }
+        usleep(200_000)
+        #expect(server.freeBodyMemory == Self.size)
+        let second = try RawClient(port)
+        try second.send(head(Self.size))
+        try second.send([UInt8](repeating: 0x78, count: Self.size))
+        #expect(try second.readResponse().status == 200)
+        try first.send("x")
+        #expect(try first.readResponse().status == 200)
       }
     }
   }

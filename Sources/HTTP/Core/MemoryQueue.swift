@@ -26,6 +26,15 @@ struct MemoryQueue {
     return true
   }
 
+  /// Takes bytes that are wanted for speed alone: only while at least half of the capacity stays free.
+  ///
+  /// A body that must be held is never made to wait by bytes that another connection could do without.
+  mutating func takeSpare(_ bytes: Int) -> Bool {
+    guard waiting.isEmpty, free - bytes >= (capacity + 1) / 2 else { return false }
+    free -= bytes
+    return true
+  }
+
   /// Queues a request that `take` has not granted.
   mutating func wait(_ ticket: Ticket, for bytes: Int) { waiting.append((ticket, bytes)) }
 

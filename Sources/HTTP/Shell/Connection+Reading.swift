@@ -162,10 +162,10 @@ extension Connection {
     return received
   }
 
-  /// Receives more at once from a client that fills what is received, as far as there is memory.
+  /// Receives more at once from a client that fills what is received, while there is plenty of memory.
   private func growChunk(from count: Int) {
     let larger = min(4 * count, Connection.largestChunk)
-    guard larger > count, (try? holdAtOnce(larger)) != nil else { return }
+    guard larger > count, holdSpare(larger) else { return }
     exchange?.chunkBytes = larger
   }
 

@@ -70,6 +70,13 @@ extension Connection {
     memory.add(bytes)
   }
 
+  /// Takes a share that is wanted for speed alone; whether there was plenty.
+  func holdSpare(_ bytes: Int) -> Bool {
+    guard let memory = memory(exchanges), site.memory.takeSpare(bytes) else { return false }
+    memory.add(bytes)
+    return true
+  }
+
   /// Gives a part of the share back.
   func giveBack(_ bytes: Int, _ serial: Int) {
     if serial == exchanges { exchange?.memory?.giveBack(bytes) }

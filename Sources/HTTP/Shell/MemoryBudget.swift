@@ -46,6 +46,9 @@ final class MemoryBudget: Sendable {
     return taken
   }
 
+  /// Takes bytes that are wanted for speed alone, if there is plenty; a refusal is no shortage and alarms nobody.
+  func takeSpare(_ bytes: Int) -> Bool { state.withLock { $0.queue.takeSpare(bytes) } }
+
   private func soundAlarm(_ state: inout State, _ now: UInt64) -> [@Sendable () -> Void] {
     state.shortUntil = now + patience
     guard now >= state.lastAlarm + 1_000_000_000 || state.lastAlarm == 0 else { return [] }
