@@ -34,7 +34,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("gomp")]),
 
     // The ground: what every floor above may use.
-    .target(name: "Durability", dependencies: ["CDigest"]),
+    .target(name: "Durability", dependencies: ["CDigest", "CSystem"]),
     .target(name: "Threads"),
     .target(name: "Identifiers"),
     .target(name: "Randomness"),
@@ -86,6 +86,12 @@ let package = Package(
       name: "EmbeddingService",
       dependencies: ["Encoders", "Threads", "TensorGraph", "Tensors", "Images"]),
     .target(
+      name: "Retrieval",
+      dependencies: [
+        "EmbeddingService", "Datasets", "Images", "Durability", "Threads", "Tensors", "Identifiers",
+        "JSONTree", "CKernels",
+      ]),
+    .target(
       name: "DatasetLibrary",
       dependencies: [
         "Recipes", "Datasets", "Images", "Durability", "Threads", "Identifiers", "JSONTree",
@@ -112,7 +118,7 @@ let package = Package(
       dependencies: [
         "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService", "Datasets",
         "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability", "Threads",
-        "Identifiers", "NeuralNetworks", "TensorGraph", "Encoders",
+        "Identifiers", "NeuralNetworks", "TensorGraph", "Encoders", "Retrieval",
         .product(name: "Logging", package: "swift-log"),
       ]),
     // Its product is called `byol`; no folder differs from another's name in case only.
@@ -122,7 +128,7 @@ let package = Package(
         "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService", "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
         "TensorGraph", "Tensors", "Engines", "JSONTree", "Metrics", "Durability", "Threads",
-        "Identifiers",
+        "Identifiers", "Retrieval",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -180,6 +186,12 @@ let package = Package(
       dependencies: [
         "Encoders", "EmbeddingService", "Checkpoints", "Recipes", "Training", "NeuralNetworks",
         "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Datasets", "Images",
+      ]),
+    .testTarget(
+      name: "RetrievalTests",
+      dependencies: [
+        "Retrieval", "EmbeddingService", "Datasets", "Images", "Randomness", "Durability", "Identifiers",
+        "FaultyDisk", "CKernels",
       ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "MetricsTests", dependencies: ["Metrics", "JSONTree"]),

@@ -381,3 +381,7 @@ int byol_start_thread(void (*body)(void *), void *context, const char *name) {
 }
 
 uint64_t byol_thread_id(void) { return (uint64_t)pthread_self(); }
+
+int byol_exchange(const char *path, const char *other) {
+  return renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_EXCHANGE) == 0 ? 0 : -errno;
+}

@@ -1,3 +1,4 @@
+import CSystem
 import Glibc
 
 /// The machine's own file system.
@@ -54,6 +55,14 @@ public struct DiskFileSystem: FileSystem {
   public func rename(_ path: String, to newPath: String) throws(FileSystemError) {
     guard unsafe Glibc.rename(path, newPath) == 0 else {
       throw FileSystemError(operation: "rename to \(newPath)", path: path, code: errno)
+    }
+  }
+
+  /// Swaps the names of two files or folders (Linux renameat2(2), `RENAME_EXCHANGE`).
+  public func exchange(_ path: String, _ other: String) throws(FileSystemError) {
+    let code = unsafe byol_exchange(path, other)
+    guard code == 0 else {
+      throw FileSystemError(operation: "exchange with \(other)", path: path, code: -code)
     }
   }
 

@@ -14,6 +14,8 @@ public protocol FileSystem: Sendable {
   func synchronizeDirectory(_ path: String) throws(FileSystemError)
   /// Gives a file or folder another name; replaces a file of that name.
   func rename(_ path: String, to newPath: String) throws(FileSystemError)
+  /// Lets two files or folders, which both exist, swap their names in one step.
+  func exchange(_ path: String, _ other: String) throws(FileSystemError)
   /// Removes a file or an empty folder; nothing happens if there is none.
   func remove(_ path: String) throws(FileSystemError)
   /// The names in a folder, sorted; empty if there is no such folder.

@@ -198,6 +198,9 @@ private struct PinningFileSystem: FileSystem {
   func synchronizeDirectory(_ path: String) throws(FileSystemError) {
     try disk.synchronizeDirectory(path)
   }
+  func exchange(_ path: String, _ other: String) throws(FileSystemError) {
+    try disk.exchange(path, other)
+  }
   func remove(_ path: String) throws(FileSystemError) { try disk.remove(path) }
   func names(in path: String) throws(FileSystemError) -> [String] { try disk.names(in: path) }
   func isDirectory(_ path: String) -> Bool { disk.isDirectory(path) }

@@ -71,6 +71,12 @@ public final class FaultyFileSystem: FileSystem {
     try disk.rename(path, to: newPath)
   }
 
+  /// Exchanges two names, if it is not its turn to fail.
+  public func exchange(_ path: String, _ other: String) throws(FileSystemError) {
+    try count("exchange", path)
+    try disk.exchange(path, other)
+  }
+
   /// Removes, if it is not its turn to fail.
   public func remove(_ path: String) throws(FileSystemError) {
     try count("remove", path)

@@ -48,12 +48,3 @@ func littleEndian(_ vector: [Float]) -> [UInt8] {
   }
   return bytes
 }
-
-/// The head of a NumPy file of version 1.0 with `[rows, columns]` little-endian float32.
-func npyHeader(rows: Int, columns: Int) -> [UInt8] {
-  let text = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(rows), \(columns)), }"
-  let length = (10 + text.utf8.count + 1 + 63) / 64 * 64 - 10
-  let padding = String(repeating: " ", count: length - text.utf8.count - 1)
-  let magic: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0]
-  return magic + [UInt8(length & 0xFF), UInt8(length >> 8)] + Array((text + padding + "\n").utf8)
-}

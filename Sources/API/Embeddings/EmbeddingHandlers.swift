@@ -2,6 +2,7 @@ import EmbeddingService
 import HTTP
 import Images
 import JSONTree
+import Retrieval
 import TensorGraph
 
 /// `/v1/embeddings`
@@ -76,7 +77,7 @@ struct EmbeddingHandlers: Sendable {
     let shape = (reply.vectors.count, reply.vectors.first?.count ?? 0)
     switch type {
     case "application/octet-stream", "application/x-npy":
-      var bytes = type == "application/x-npy" ? npyHeader(rows: shape.0, columns: shape.1) : []
+      var bytes = type == "application/x-npy" ? NPY.header(rows: shape.0, columns: shape.1) : []
       for vector in reply.vectors { bytes += littleEndian(vector) }
       var response = Response(contentType: type, bytes: bytes)
       response.headers.set("X-Embedding-Shape", "\(shape.0),\(shape.1)")

@@ -301,6 +301,41 @@ void ck_adamw_update(
   const float *const *gradients, int64_t gradient_count, ck_adamw constants,
   const float *const *scalars, float *new_parameter, float *new_first, float *new_second);
 
+// MARK: Search
+//
+// A vector of length 1 at most as codes of eight bits: x ≈ scale·(code − 128), and the norm of what that leaves out. With
+// them the inner product of a query and every row is known within a bound, which is enough to leave out all rows but a few.
+// Codes of sixteen rows are interleaved by groups of four components, [block][group][row][4]; a code that stands for no
+// component is 128. These functions run on the calling thread alone.
+
+/// A query as codes: its scale, the norms of what the codes leave out and of the query itself, the sum of its codes.
+typedef struct {
+  float scale, error, norm;
+  int32_t sum;
+} ck_query;
+
+/// The bytes of the codes of some rows, whole blocks of 16.
+int64_t ck_code_bytes(int64_t rows, int64_t dimension);
+/// Codes of vectors [rows, dimension], whose norms are 1 at most, with the scales and errors of each row.
+void ck_encode_rows(
+  const float *vectors, int64_t rows, int64_t dimension, uint8_t *codes, float *scales, float *errors);
+/// Codes of a query: as many as components, rounded up to a multiple of 4. How fine they are depends on the processor.
+void ck_encode_query(const float *query, int64_t dimension, int8_t *codes, ck_query *encoded);
+/// The products [count, 16·blocks] of the codes of `count` queries with those of `blocks` blocks, which begin at a multiple
+/// of 64 bytes.
+void ck_scan_codes(
+  const uint8_t *codes, int64_t blocks, int64_t dimension, const int8_t *queries, int64_t count,
+  int32_t *products);
+/// The naive twin of ck_scan_codes.
+void ck_naive_scan_codes(
+  const uint8_t *codes, int64_t blocks, int64_t dimension, const int8_t *queries, int64_t count,
+  int32_t *products);
+/// Writes the rows whose inner product with a query may reach `threshold` to `found`, which has room for all, and returns
+/// how many there are. `products` are of one query.
+int64_t ck_find_above(
+  const int32_t *products, int64_t rows, const float *scales, const float *errors, ck_query query,
+  float threshold, int32_t *found);
+
 #ifdef __cplusplus
 }
 #endif

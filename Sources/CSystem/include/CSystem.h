@@ -1,4 +1,4 @@
-// What Swift's import of Glibc leaves out or cannot express: epoll, eventfd, accept4, openat2-like opening.
+// What Swift's import of Glibc leaves out or cannot express: epoll, eventfd, accept4, openat2-like opening, renameat2.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +18,9 @@ typedef struct {
 } byol_event;
 
 // All functions below return -errno on failure.
+
+// Lets two files or folders, which both exist, swap their names in one step (renameat2(2), RENAME_EXCHANGE). Returns 0.
+int byol_exchange(const char *path, const char *other);
 
 int byol_epoll_create(void);
 // Edge-triggered on everything, once for the descriptor's life.

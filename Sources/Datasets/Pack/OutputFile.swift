@@ -1,4 +1,5 @@
 import Durability
+import Glibc
 
 /// A file being written: buffered, flushed to the disk by `finish`, closed when let go.
 struct OutputFile: ~Copyable {
@@ -65,5 +66,17 @@ func naming<Result>(
     return try body()
   } catch {
     throw .system(call: error.operation, file: name, errno: error.code)
+  }
+}
+
+/// A file of a pack, mapped into memory.
+///
+/// - Throws: `notAPack` where the path names no file.
+func mapped(_ path: String, name: String) throws(PackError) -> MappedFile {
+  do throws(FileSystemError) {
+    return try MappedFile(path: path)
+  } catch {
+    throw error.code == EINVAL
+      ? .notAPack(file: name) : .system(call: error.operation, file: name, errno: error.code)
   }
 }

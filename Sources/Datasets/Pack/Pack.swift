@@ -1,4 +1,5 @@
 public import Images
+import Durability
 import Synchronization
 
 /// What the index says of one picture.
@@ -40,7 +41,7 @@ public final class Pack: Sendable {
   /// - Throws: `PackError`, whatever is wrong with the index or the size of the pack.
   public init(directory: String) throws(PackError) {
     let index = try PackIndex(path: directory + "/index")
-    file = try MappedFile(path: directory + "/pack", name: "pack")
+    file = try mapped(directory + "/pack", name: "pack")
     guard file.byteCount == index.packByteCount else {
       throw .wrongSize(file: "pack", expected: index.packByteCount, found: file.byteCount)
     }

@@ -1,3 +1,4 @@
+import Durability
 import Images
 
 /// The parsed and checked index of a pack.
@@ -10,7 +11,7 @@ struct PackIndex {
   let identity: UInt64
 
   init(path: String) throws(PackError) {
-    let file = try MappedFile(path: path, name: "index")
+    let file = try mapped(path, name: "index")
     try self.init(bytes: file.bytes(at: 0, count: file.byteCount))
   }
 

@@ -59,7 +59,7 @@ struct PackWriter: ~Copyable {
   static func continuing(
     _ directory: String, pictures: [PackedPicture], byteCount: Int, _ fileSystem: any FileSystem
   ) throws(PackError) -> PackWriter {
-    let mapped = try MappedFile(path: directory + "/pack", name: "pack")
+    let mapped = try mapped(directory + "/pack", name: "pack")
     guard mapped.byteCount >= byteCount else {
       throw .wrongSize(file: "pack", expected: byteCount, found: mapped.byteCount)
     }

@@ -1,0 +1,172 @@
+import Datasets
+import Durability
+import Images
+import JSONTree
+
+/// What an interrupted build must have in common with the one that goes on with it.
+struct BuildNote: Codable, Hashable {
+  var fingerprint: String
+  var precision: String
+  var dimension: Int
+  var source: String
+}
+
+/// One picture that a build has dealt with, in the source's order.
+struct BuildEntry: Codable, Hashable {
+  struct Rejection: Codable, Hashable {
+    var code: String
+    var detail: String
+  }
+
+  var name: String
+  var label: String?
+  var split: Split
+  /// The halves of the hash of the picture's bytes, in hexadecimal; nil where it was rejected.
+  var hash: [String]?
+  var isReused: Bool?
+  var rejection: Rejection?
+
+  var content: ContentHash {
+    ContentHash(words: (hash ?? ["0", "0"]).map { UInt64($0, radix: 16) ?? 0 })
+  }
+}
+
+/// The files of a build that is under way: vectors, and a line for each picture.
+///
+/// Vectors are flushed before the lines that tell of them, so that after a crash each line has its vector.
+final class BuildJournal {
+  let directory: String
+  private let dimension: Int
+  private let fileSystem: any FileSystem
+  private(set) var entries: [BuildEntry] = []
+  private(set) var rows = 0
+  private(set) var rejected = 0
+  private(set) var reused = 0
+  private(set) var unflushed = 0
+  private var vectors: any WritableFile
+  private var lines: any WritableFile
+  private var pendingVectors: [Float] = []
+  private var pendingLines: [UInt8] = []
+
+  private static let (notePath, linesPath) = ("/build.json", "/build.ndjson")
+
+  /// Goes on with what is in a folder, where its note is the same; else makes the folder anew.
+  ///
+  /// - Throws: `IndexError.files`.
+  init(directory: String, note: BuildNote, fileSystem: any FileSystem) throws(IndexError) {
+    self.directory = directory
+    self.fileSystem = fileSystem
+    dimension = note.dimension
+    do throws(FileSystemError) {
+      let vectorsPath = directory + "/" + IndexFile.vectors
+      let before = (try? fileSystem.read(directory + Self.notePath)).flatMap {
+        try? JSONCoding.decode(BuildNote.self, from: $0)
+      }
+      if before == note, let written = try? fileSystem.read(directory + Self.linesPath) {
+        let (found, byteCount) = Self.entries(in: written)
+        let rows = found.count { $0.rejection == nil }
+        lines = try fileSystem.openFile(directory + Self.linesPath, keeping: byteCount)
+        vectors = try fileSystem.openFile(
+          vectorsPath, keeping: NPY.headerByteCount + 4 * rows * dimension)
+        entries = found
+        self.rows = rows
+        rejected = found.count - rows
+        reused = found.count { $0.isReused == true }
+        return
+      }
+      try fileSystem.removeAll(directory)
+      try fileSystem.createDirectory(directory)
+      lines = try fileSystem.createFile(directory + Self.linesPath)
+      vectors = try fileSystem.createFile(vectorsPath)
+      try vectors.append(NPY.header(rows: 0, columns: dimension))
+      try vectors.synchronize()
+      try fileSystem.writeFile(directory + Self.notePath, (try? JSONCoding.encode(note)) ?? [])
+      try fileSystem.synchronizeDirectory(directory)
+    } catch { throw .files(error) }
+  }
+
+  /// The whole lines that read back, up to the first that does not, and their bytes.
+  private static func entries(in bytes: [UInt8]) -> ([BuildEntry], Int) {
+    var (entries, end): ([BuildEntry], Int) = ([], 0)
+    while let newline = bytes[end...].firstIndex(of: 0x0A),
+      let entry = try? JSONCoding.decode(BuildEntry.self, from: Array(bytes[end..<newline]))
+    {
+      entries.append(entry)
+      end = newline + 1
+    }
+    return (entries, end)
+  }
+
+  /// Adds what became of the next picture; on the disk after the next `flush`.
+  func append(_ outcome: PictureOutcome) throws(IndexError) {
+    var entry = BuildEntry(
+      name: outcome.picture.name, label: outcome.picture.label, split: outcome.picture.split)
+    switch outcome.result {
+    case .success(let found):
+      entry.hash = found.content.words.map { String($0, radix: 16) }
+      if found.isReused { entry.isReused = true }
+      pendingVectors += found.vector
+      rows += 1
+      reused += found.isReused ? 1 : 0
+    case .failure(let reason):
+      entry.rejection = BuildEntry.Rejection(code: reason.code, detail: reason.detail)
+      rejected += 1
+    }
+    pendingLines += ((try? JSONCoding.encode(entry)) ?? []) + [0x0A]
+    entries.append(entry)
+    unflushed += 1
+  }
+
+  /// Brings everything to the disk.
+  ///
+  /// - Throws: `IndexError.files`.
+  func flush() throws(IndexError) {
+    guard unflushed > 0 else { return }
+    do throws(FileSystemError) {
+      try vectors.append(elements: pendingVectors)
+      try vectors.synchronize()
+      try lines.append(pendingLines)
+      try lines.synchronize()
+    } catch { throw .files(error) }
+    (pendingVectors, pendingLines, unflushed) = ([], [], 0)
+  }
+
+  /// Forgets the pictures from a place on, of which the source has none any more.
+  ///
+  /// - Throws: `IndexError.files`.
+  func keep(_ count: Int) throws(IndexError) {
+    entries.removeSubrange(count...)
+    rows = entries.count { $0.rejection == nil }
+    rejected = entries.count - rows
+    reused = entries.count { $0.isReused == true }
+    let kept = entries.reduce(into: [UInt8]()) {
+      $0 += ((try? JSONCoding.encode($1)) ?? []) + [0x0A]
+    }
+    do throws(FileSystemError) {
+      try lines.close()
+      try vectors.close()
+      lines = try fileSystem.createFile(directory + Self.linesPath)
+      try lines.append(kept)
+      vectors = try fileSystem.openFile(
+        directory + "/" + IndexFile.vectors, keeping: NPY.headerByteCount + 4 * rows * dimension)
+    } catch { throw .files(error) }
+  }
+
+  /// Writes the number of rows into the head of the vectors and closes them.
+  ///
+  /// - Throws: `IndexError.files`.
+  func finishVectors() throws(IndexError) {
+    do throws(FileSystemError) {
+      try vectors.overwriteStart(NPY.header(rows: rows, columns: dimension))
+      try vectors.synchronize()
+      try vectors.close()
+    } catch { throw .files(error) }
+  }
+
+  /// Removes what only a build needs.
+  func removeNotes() throws(FileSystemError) {
+    try lines.close()
+    try fileSystem.remove(directory + Self.linesPath)
+    try fileSystem.remove(directory + Self.notePath)
+  }
+}

@@ -1,0 +1,257 @@
+import TensorGraph
+public import Durability
+public import EmbeddingService
+public import Identifiers
+import Images
+import JSONTree
+import Tensors
+import Threads
+
+/// How far the making of an index has come.
+public struct IndexProgress: Codable, Hashable, Sendable {
+  /// Pictures dealt with, those of an interrupted build among them.
+  public var done = 0
+  /// Pictures in all, where that is known.
+  public var total: Int?
+  /// Pictures that could not be embedded.
+  public var rejected = 0
+  /// Vectors that were taken over from an earlier index.
+  public var reused = 0
+
+  /// Nothing yet.
+  public init() {}
+}
+
+/// Makes an index of pictures, into a folder that appears as a whole.
+///
+/// It is written in a folder beside it, `DIRECTORY.partial`. Where the process is killed, the same build goes on with what is
+/// there; where the model or the source has changed meanwhile, it begins anew. Vectors of pictures that an earlier index of
+/// the same model has are taken from it. An index that stands in the folder already is replaced in one step.
+public struct IndexBuild {
+  /// The folder of the index.
+  public var directory: String
+  /// The model's file; the index keeps a copy.
+  public var modelFile: String
+  /// The model's name for people.
+  public var modelName: String
+  /// Where the pictures come from, for people and programs.
+  public var sourceName: String
+  /// Threads that decode and compute, each with an encoder of its own.
+  public var workers = 1
+  /// Indexes whose vectors may be taken over.
+  public var earlier: [VectorIndex] = []
+  /// Where it is written.
+  public var fileSystem: any FileSystem = DiskFileSystem()
+  /// The clock.
+  public var now: @Sendable () -> Timestamp = { Timestamp.now() }
+  /// Told after each part of the work, from the thread that builds.
+  public var progress: (IndexProgress) -> Void = { _ in }
+  /// Asked after each part of the work.
+  public var isAskedToStop: () -> Bool = { false }
+
+  /// Rows after which what was computed is flushed to the disk: what a killed build loses at most.
+  static let rowsPerFlush = 1024
+  /// Rows of earlier indexes that are looked at for pictures that are there already; those beyond are computed anew.
+  static let rowsLookedAt = 4_000_000
+
+  /// The index of `modelFile` in `directory`.
+  public init(directory: String, modelFile: String, modelName: String, sourceName: String) {
+    self.directory = directory
+    self.modelFile = modelFile
+    self.modelName = modelName
+    self.sourceName = sourceName
+  }
+
+  /// The folder in which an index is written until it is whole.
+  public static func partial(of directory: String) -> String { directory + ".partial" }
+
+  /// Embeds the pictures of a source and publishes the index.
+  ///
+  /// - Throws: `IndexError`. What was written stays for the next time where it was `interrupted`, or the files or the source
+  ///   failed; an index that was in the folder is still there.
+  @discardableResult
+  public func run(
+    _ source: any PictureSource, loader: EncoderLoader
+  ) throws(IndexError) -> IndexManifest {
+    let model = try opened(loader)
+    let journal = try BuildJournal(
+      directory: Self.partial(of: directory),
+      note: BuildNote(
+        fingerprint: model.fingerprint, precision: model.precision.rawValue,
+        dimension: model.dimension, source: source.identity),
+      fileSystem: fileSystem)
+    let vectorsTakenOver = VectorsByPicture(
+      earlier, fingerprint: model.fingerprint, precision: model.precision.rawValue,
+      limit: Self.rowsLookedAt)
+    try embed(source, with: model, vectorsTakenOver, into: journal)
+    return try publish(journal, model, source)
+  }
+
+  private func opened(_ loader: EncoderLoader) throws(IndexError) -> OpenedModel {
+    do { return try loader.open(modelFile) } catch { throw .model("\(error)") }
+  }
+
+  // MARK: Vectors
+
+  private func embed(
+    _ source: any PictureSource, with model: OpenedModel, _ known: VectorsByPicture,
+    into journal: BuildJournal
+  ) throws(IndexError) {
+    var told = IndexProgress()
+    told.total = source.expectedCount
+    var next = try pass(journal, in: source)
+    if next == nil { next = try source.next() }
+    func tell() {
+      (told.done, told.rejected) = (journal.entries.count, journal.rejected)
+      told.reused = journal.reused
+      progress(told)
+    }
+    tell()
+    let queue = PictureQueue()
+    let group = ThreadGroup(count: workers) { _ in queue.work(model, known) }
+    defer {
+      queue.stop()
+      group.join()
+    }
+    while true {
+      // Few at a time: those of an archive are held in memory.
+      while let picture = next, queue.underWay < 4 * workers {
+        queue.give(picture)
+        next = try source.next()
+      }
+      guard queue.underWay > 0, let outcome = try queue.takeOutcome() else { break }
+      guard journal.rows < SearchLimits.items else {
+        throw .tooManyItems(limit: SearchLimits.items)
+      }
+      try journal.append(outcome)
+      if journal.unflushed >= Self.rowsPerFlush { try journal.flush() }
+      if journal.entries.count % 64 == 0 { tell() }
+      if isAskedToStop() {
+        try journal.flush()
+        throw .interrupted
+      }
+    }
+    try journal.flush()
+    tell()
+  }
+
+  /// Passes over the pictures that an interrupted build has dealt with. From the first place on where the source has another
+  /// picture now, what was built is forgotten.
+  ///
+  /// - Returns: that other picture.
+  private func pass(
+    _ journal: BuildJournal, in source: any PictureSource
+  ) throws(IndexError) -> SourcePicture? {
+    for (place, entry) in journal.entries.enumerated() {
+      let picture = try source.next()
+      guard picture?.name == entry.name else {
+        try journal.keep(place)
+        return picture
+      }
+    }
+    return nil
+  }
+
+  // MARK: The whole
+
+  private func publish(
+    _ journal: BuildJournal, _ model: OpenedModel, _ source: any PictureSource
+  ) throws(IndexError) -> IndexManifest {
+    guard journal.rows > 0 else {
+      discard(journal)
+      throw .nothingToIndex(rejected: journal.rejected)
+    }
+    let manifest = IndexManifest(
+      items: journal.rows, rejected: journal.rejected, reused: journal.reused,
+      dimension: model.dimension, fingerprint: model.fingerprint,
+      precision: model.precision.rawValue, model: modelName, source: sourceName,
+      completedAt: now())
+    try journal.finishVectors()
+    do throws(FileSystemError) {
+      try writeTables(journal, source)
+    } catch { throw .files(error) }
+    let vectors = try VectorFile(
+      path: journal.directory + "/" + IndexFile.vectors, rows: journal.rows,
+      dimension: model.dimension)
+    do throws(FileSystemError) {
+      let codes = try fileSystem.createFile(journal.directory + "/" + IndexFile.codes)
+      try CodeFile.write(vectors, to: codes)
+      try codes.synchronize()
+      try codes.close()
+      let bytes = (try? JSONCoding.encode(manifest)) ?? []
+      try fileSystem.writeFile(journal.directory + "/" + IndexFile.manifest, bytes)
+      try journal.removeNotes()
+      try fileSystem.synchronizeDirectory(journal.directory)
+      try install(journal.directory)
+    } catch { throw .files(error) }
+    return manifest
+  }
+
+  private func writeTables(
+    _ journal: BuildJournal, _ source: any PictureSource
+  ) throws(FileSystemError) {
+    let kept = journal.entries.enumerated().filter { $0.element.rejection == nil }
+    let places = source.places(of: kept.map(\.element.name))
+    let items = kept.enumerated().map { row, entry in
+      let place = places?[row]
+      return IndexItem(
+        name: entry.element.name, label: place == nil ? entry.element.label : place?.label,
+        split: place?.split ?? entry.element.split, picture: entry.offset)
+    }
+    let hashes = kept.map { $0.element.content }
+    let table = try fileSystem.createFile(journal.directory + "/" + IndexFile.items)
+    for bytes in ItemTable.bytes(items, contents: hashes) { try table.append(bytes) }
+    try table.synchronize()
+    try table.close()
+    var lines: [UInt8] = []
+    for entry in journal.entries {
+      guard let rejection = entry.rejection else { continue }
+      let picture = RejectedPicture(
+        name: entry.name, code: rejection.code, detail: rejection.detail)
+      lines += ((try? JSONCoding.encode(picture)) ?? []) + [0x0A]
+    }
+    try fileSystem.writeFile(journal.directory + "/" + IndexFile.rejected, lines)
+    try fileSystem.writeFile(
+      journal.directory + "/" + IndexFile.model, try fileSystem.read(modelFile))
+  }
+
+  /// Gives the whole index its name, in one step also where an older one has it.
+  private func install(_ partial: String) throws(FileSystemError) {
+    if fileSystem.isDirectory(directory) {
+      try fileSystem.exchange(partial, directory)
+      try fileSystem.removeAll(partial)
+    } else {
+      try fileSystem.rename(partial, to: directory)
+    }
+    let parent = directory.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+    let folder = parent.joined(separator: "/")
+    try fileSystem.synchronizeDirectory(folder.isEmpty ? (directory.hasPrefix("/") ? "/" : ".") : folder)
+  }
+
+  private func discard(_ journal: BuildJournal) {
+    // The first error is the one to tell.
+    try? fileSystem.removeAll(journal.directory)
+  }
+}
+
+/// Vectors of earlier indexes by the bytes of their pictures.
+struct VectorsByPicture: Sendable {
+  private var places: [ContentHash: (index: Int, row: Int)] = [:]
+  private let indexes: [VectorIndex]
+
+  init(_ indexes: [VectorIndex], fingerprint: String, precision: String, limit: Int) {
+    self.indexes = indexes.filter {
+      $0.manifest.fingerprint == fingerprint && $0.manifest.precision == precision
+    }
+    for (number, index) in self.indexes.enumerated() {
+      for row in 0..<index.count {
+        guard places.count < limit else { return }
+        places[index.items.content(row)] = (number, row)
+      }
+    }
+  }
+
+  subscript(content: ContentHash) -> [Float]? {
+    places[content].map { indexes[$0.index].vector($0.row) }
+  }
+}

@@ -1,0 +1,48 @@
+public import Durability
+
+/// Why an index cannot be made, opened or asked.
+public enum IndexError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The folder holds no index, or one of which a file is missing, cut off or altered.
+  case damaged(String)
+  /// The index was written by a newer version.
+  case newerVersion(found: Int, supported: Int)
+  /// A vector has another number of components than those of the index.
+  case otherDimension(given: Int, expected: Int)
+  /// A vector has no direction: it is 0, or a component is infinite or no number.
+  case noDirection
+  /// There is no such item.
+  case noSuchItem(Int, count: Int)
+  /// There was no picture that could be embedded.
+  case nothingToIndex(rejected: Int)
+  /// More pictures than an index can hold.
+  case tooManyItems(limit: Int)
+  /// The source of the pictures cannot be read.
+  case source(String)
+  /// The model cannot be used.
+  case model(String)
+  /// The files cannot be written or read.
+  case files(FileSystemError)
+  /// It was asked to end before it was done; asked again it goes on from there.
+  case interrupted
+
+  /// A sentence for people.
+  public var description: String {
+    switch self {
+    case .damaged(let what): "The index cannot be used: \(what)."
+    case .newerVersion(let found, let supported):
+      "The index has format \(found); this program reads up to \(supported)."
+    case .otherDimension(let given, let expected):
+      "The vector has \(given) components; those of the index have \(expected)."
+    case .noDirection: "The vector has no direction: it is 0, or not all of it are finite numbers."
+    case .noSuchItem(let item, let count):
+      "There is no item \(item); the index has \(count), which count from 0."
+    case .nothingToIndex(let rejected):
+      "No picture could be embedded; \(rejected) were rejected."
+    case .tooManyItems(let limit): "An index holds at most \(limit) pictures."
+    case .source(let what): "The pictures cannot be read: \(what)"
+    case .model(let what): "The model cannot be used: \(what)"
+    case .files(let error): "\(error.operation) failed: \(error.reason)."
+    case .interrupted: "It was interrupted; asked for again, it goes on from there."
+    }
+  }
+}

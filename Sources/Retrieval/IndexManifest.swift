@@ -1,0 +1,61 @@
+public import Identifiers
+
+/// What an index is of: `index.json` in its folder, published with the rest.
+public struct IndexManifest: Codable, Hashable, Sendable {
+  /// The version of the files that this program writes, and the newest that it reads.
+  public static let newestFormat = 1
+
+  /// The version of the files.
+  public var format = IndexManifest.newestFormat
+  /// Pictures that have a vector.
+  public var items: Int
+  /// Pictures that could not be embedded; `rejected.ndjson` lists them.
+  public var rejected: Int
+  /// Vectors that were taken over from an earlier index of the same model.
+  public var reused: Int
+  /// Components of a vector.
+  public var dimension: Int
+  /// The digest of the model's weights and preprocessing.
+  public var fingerprint: String
+  /// What was computed in.
+  public var precision: String
+  /// The model under the name by which it was asked for.
+  public var model: String
+  /// Where the pictures came from: a path, or a dataset's id.
+  public var source: String
+  /// When the index was whole.
+  public var completedAt: Timestamp
+}
+
+/// A picture that could not be embedded, and why.
+public struct RejectedPicture: Codable, Hashable, Sendable {
+  /// Its name in the source.
+  public var name: String
+  /// A word for programs.
+  public var code: String
+  /// A sentence.
+  public var detail: String
+
+  /// A picture of its name and what is wrong with it.
+  public init(name: String, code: String, detail: String) {
+    self.name = name
+    self.code = code
+    self.detail = detail
+  }
+}
+
+/// The files of an index in its folder.
+public enum IndexFile {
+  /// What the index is of.
+  public static let manifest = "index.json"
+  /// The vectors, `[items, dimension]` float32 of length 1, as NumPy reads them.
+  public static let vectors = "vectors.npy"
+  /// The same in eight bits, with scales and errors: what a search reads.
+  public static let codes = "codes"
+  /// Names, labels and parts of the pictures.
+  public static let items = "items"
+  /// Pictures without a vector, a JSON line each.
+  public static let rejected = "rejected.ndjson"
+  /// The model, so that pictures can be asked about however long the run's checkpoint lives.
+  public static let model = "model.safetensors"
+}

@@ -1,0 +1,270 @@
+import TensorGraph
+import Datasets
+import Durability
+import EmbeddingService
+import FaultyDisk
+import Foundation
+import Images
+import Synchronization
+import Testing
+
+@testable import Retrieval
+
+/// Pictures of one colour each, whose vector is drawn from their pixels.
+final class PaintedPictures: PictureSource {
+  private let pictures: [(name: String, label: String?, split: Split, value: UInt8?)]
+  private var index = 0
+  let identity: String
+
+  init(_ count: Int, bad: Set<Int> = [], identity: String = "painted") {
+    pictures = (0..<count).map { number in
+      (
+        "\(number % 3)/\(number).png", "label\(number % 3)", number % 4 == 0 ? .test : .train,
+        bad.contains(number) ? nil : UInt8(truncatingIfNeeded: number)
+      )
+    }
+    self.identity = identity
+  }
+
+  var expectedCount: Int? { pictures.count }
+
+  func next() -> SourcePicture? {
+    guard index < pictures.count else { return nil }
+    defer { index += 1 }
+    let (picture, number) = (pictures[index], index)
+    return SourcePicture(name: picture.name, label: picture.label, split: picture.split) {
+      () throws(UnreadablePicture) in
+      guard let value = picture.value else {
+        throw UnreadablePicture(code: "corrupt", detail: "It is broken.")
+      }
+      let pixels = [value, UInt8(number >> 8), 0]
+      return (Raster(width: 1, height: 1, channels: 3, pixels: pixels), ContentHash(pixels))
+    }
+  }
+
+  func places(of names: [String]) -> [(label: String?, split: Split)]? { nil }
+}
+
+/// An encoder of which the vector tells the picture: slow ones would hide nothing here.
+struct PaintEncoder: PictureEncoder {
+  static let dimension = 24
+  let counter: Counter?
+
+  func embed(_ image: Raster) -> [Float] {
+    counter?.count()
+    let seed = UInt64(image.pixels[0]) + 256 * UInt64(image.pixels[1])
+    return `Search in codes`.vectors(6, Self.dimension, seed: 1000 + seed)[Int(seed % 5)].map { 3 * $0 }
+  }
+}
+
+final class Counter: Sendable {
+  private let value = Mutex(0)
+  var total: Int { value.withLock { $0 } }
+  func count() { value.withLock { $0 += 1 } }
+}
+
+@Suite struct Indexes {
+  private let folder: URL
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory.appending(path: "index-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try Data("weights".utf8).write(to: folder.appending(path: "model"))
+  }
+
+  private func loader(_ counter: Counter? = nil, fingerprint: String = "f00d") -> EncoderLoader {
+    EncoderLoader { _ in
+      OpenedModel(
+        dimension: PaintEncoder.dimension, inputSize: 1, fingerprint: fingerprint, precision: .float32
+      ) { PaintEncoder(counter: counter) }
+    }
+  }
+
+  private func build(_ name: String = "index") -> IndexBuild {
+    var build = IndexBuild(
+      directory: folder.path + "/" + name, modelFile: folder.path + "/model", modelName: "run@5",
+      sourceName: "painted")
+    build.workers = 3
+    return build
+  }
+
+  @Test func `has a row for each picture in the source's order, and lists what it could not read`()
+    throws
+  {
+    let manifest = try build().run(PaintedPictures(300, bad: [7, 299]), loader: loader())
+    #expect(manifest.items == 298 && manifest.rejected == 2 && manifest.reused == 0)
+    let index = try VectorIndex(directory: folder.path + "/index")
+    #expect(index.manifest == manifest && index.labels == ["label0", "label1", "label2"])
+    #expect(index.item(6) == IndexItem(name: "0/6.png", label: "label0", split: .train, picture: 6))
+    #expect(index.item(7) == IndexItem(name: "2/8.png", label: "label2", split: .test, picture: 8))
+    #expect(index.rejectedPictures().map(\.name) == ["1/7.png", "2/299.png"])
+    let drawn = PaintEncoder(counter: nil).embed(
+      Raster(width: 1, height: 1, channels: 3, pixels: [8, 0, 0]))
+    #expect(zip(index.vector(7), drawn).allSatisfy { abs(3 * $0 - $1) < 1e-5 })
+    #expect(
+      try DiskFileSystem().names(in: folder.path + "/index").sorted()
+        == ["codes", "index.json", "items", "model.safetensors", "rejected.ndjson", "vectors.npy"])
+  }
+
+  @Test(arguments: [1, 2, 3], [1, 5, 100])
+  func `a search gives what comparing every vector gives`(threads: Int, count: Int) throws {
+    try build().run(PaintedPictures(2500), loader: loader())
+    let index = try VectorIndex(directory: folder.path + "/index")
+    let queries = (0..<70).map { index.vector(31 * $0) } + [index.vector(3).map { -1e-30 * $0 }]
+    var filter = ItemFilter()
+    (filter.labels, filter.splits) = (["label0", "label2", "none"], [.test])
+    for filter in [ItemFilter(), filter] {
+      let answers = try index.nearest(to: queries, count: count, filter: filter, threads: threads)
+      for (query, answer) in zip(queries, answers) {
+        let length = query.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+        let unit = length > 1e-20 ? query : query.map { Float(Double($0) / length) }
+        let all = (0..<index.count).filter { row in
+          let item = index.item(row)
+          return filter.splits == nil
+            || (item.split == .test && ["label0", "label2"].contains(item.label))
+        }.map { Neighbour(row: $0, score: index.vectors.product($0, unit)) }
+        let sorted = all.sorted { ($1.score, $0.row) < ($0.score, $1.row) }.prefix(count)
+        #expect(answer.map(\.row) == sorted.map(\.row))
+        #expect(zip(answer, sorted).allSatisfy { abs($0.score - $1.score) < 1e-6 })
+      }
+    }
+  }
+
+  @Test func `equal vectors come in the order of their rows, each query without what it leaves out`()
+    throws
+  {
+    // 256 · 8 pictures of which every 256th has the same colour, with another second byte: so few are equal.
+    try build().run(PaintedPictures(20), loader: loader())
+    let index = try VectorIndex(directory: folder.path + "/index")
+    let answers = try index.nearest(
+      to: [index.vector(4), index.vector(5)], count: 3, without: [[4], []], threads: 1)
+    #expect(!answers[0].map(\.row).contains(4) && answers[1][0].row == 5)
+    #expect(abs(answers[1][0].score - 1) < 1e-6)
+  }
+
+  @Test func `vectors that cannot be compared are refused`() throws {
+    try build().run(PaintedPictures(5), loader: loader())
+    let index = try VectorIndex(directory: folder.path + "/index")
+    #expect(throws: IndexError.otherDimension(given: 2, expected: 24)) {
+      try index.nearest(to: [[1, 2]], count: 1, threads: 1)
+    }
+    for bad in [0, Float.nan, .infinity] {
+      #expect(throws: IndexError.noDirection) {
+        try index.nearest(to: [[Float](repeating: bad, count: 24)], count: 1, threads: 1)
+      }
+    }
+  }
+
+  @Test func `an interrupted build goes on and gives the same files`() throws {
+    let counter = Counter()
+    var interrupted = build()
+    var asked = 0
+    interrupted.isAskedToStop = {
+      asked += 1
+      return asked > 1100
+    }
+    #expect(throws: IndexError.interrupted) {
+      try interrupted.run(PaintedPictures(2000, bad: [3, 1900]), loader: loader(counter))
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.path + "/index"))
+    let before = counter.total
+    let manifest = try build().run(PaintedPictures(2000, bad: [3, 1900]), loader: loader(counter))
+    #expect(manifest.items == 1998 && manifest.rejected == 2)
+    #expect(counter.total - before < 1000)
+    try build("whole").run(PaintedPictures(2000, bad: [3, 1900]), loader: loader())
+    for file in [IndexFile.vectors, IndexFile.codes, IndexFile.items, IndexFile.rejected] {
+      let pair = ["/index/", "/whole/"].map { FileManager.default.contents(atPath: folder.path + $0 + file) }
+      #expect(pair[0] == pair[1] && pair[0] != nil, "\(file)")
+    }
+  }
+
+  @Test func `a killed build's torn lines and vectors without a line are cut off`() throws {
+    var interrupted = build()
+    interrupted.isAskedToStop = { true }
+    #expect(throws: IndexError.interrupted) {
+      try interrupted.run(PaintedPictures(40), loader: loader())
+    }
+    for file in ["build.ndjson", IndexFile.vectors] {
+      let handle = try FileHandle(
+        forWritingTo: folder.appending(path: "index.partial").appending(path: file))
+      try handle.seekToEnd()
+      try handle.write(contentsOf: Data("{\"name\":\"torn".utf8))
+      try handle.close()
+    }
+    #expect(try build().run(PaintedPictures(40), loader: loader()).items == 40)
+    let index = try VectorIndex(directory: folder.path + "/index")
+    #expect(try index.nearest(to: [index.vector(39)], count: 1, threads: 1)[0][0].row == 39)
+  }
+
+  @Test func `what changed meanwhile is computed anew`() throws {
+    var interrupted = build()
+    interrupted.isAskedToStop = { true }
+    #expect(throws: IndexError.interrupted) {
+      try interrupted.run(PaintedPictures(40), loader: loader())
+    }
+    let counter = Counter()
+    let other = loader(counter, fingerprint: "beef")
+    #expect(try build().run(PaintedPictures(40), loader: other).items == 40)
+    #expect(counter.total == 40)
+  }
+
+  @Test func `vectors of pictures that an earlier index has are taken over, of the same model only`()
+    throws
+  {
+    try build().run(PaintedPictures(100), loader: loader())
+    let earlier = try VectorIndex(directory: folder.path + "/index")
+    for (fingerprint, reused) in [("f00d", 100), ("beef", 0)] {
+      let counter = Counter()
+      var grown = build("grown-\(fingerprint)")
+      grown.earlier = [earlier]
+      let manifest = try grown.run(
+        PaintedPictures(130), loader: loader(counter, fingerprint: fingerprint))
+      #expect(manifest.reused == reused && counter.total == 130 - reused)
+    }
+    var again = build()
+    again.earlier = [earlier]
+    #expect(try again.run(PaintedPictures(101), loader: loader()).items == 101)
+    #expect(try VectorIndex(directory: folder.path + "/index").count == 101)
+    // Who holds the old one still reads it.
+    #expect(earlier.vector(99).count == 24)
+  }
+
+  @Test func `a disk that fails at any change leaves no index, or the whole one`() throws {
+    var failures = 0
+    for change in 1... {
+      let disk = FaultyFileSystem(failing: change)
+      var build = build("faulty-\(change)")
+      build.fileSystem = disk
+      do {
+        try build.run(PaintedPictures(20), loader: loader())
+      } catch IndexError.files {
+        failures += 1
+      }
+      guard disk.hasFailed else { break }
+      let path = folder.path + "/faulty-\(change)"
+      if FileManager.default.fileExists(atPath: path) {
+        #expect(try VectorIndex(directory: path).count == 20)
+      }
+      #expect(try self.build("faulty-\(change)").run(PaintedPictures(20), loader: loader()).items == 20)
+    }
+    #expect(failures > 15)
+  }
+
+  @Test func `nothing that can be embedded is an error, and leaves nothing`() {
+    #expect(throws: IndexError.nothingToIndex(rejected: 2)) {
+      try build().run(PaintedPictures(2, bad: [0, 1]), loader: loader())
+    }
+    #expect((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) == ["model"])
+  }
+
+  @Test(arguments: [IndexFile.vectors, IndexFile.codes, IndexFile.items, IndexFile.manifest])
+  func `a file that is cut off or missing is told by its name`(file: String) throws {
+    try build().run(PaintedPictures(30), loader: loader())
+    let path = folder.path + "/index/" + file
+    let bytes = try #require(FileManager.default.contents(atPath: path))
+    try bytes.dropLast(9).write(to: URL(filePath: path))
+    #expect { try VectorIndex(directory: folder.path + "/index") } throws: { "\($0)".contains(file) }
+    try FileManager.default.removeItem(atPath: path)
+    #expect(throws: IndexError.self) { try VectorIndex(directory: folder.path + "/index") }
+  }
+}
