@@ -221,7 +221,7 @@ let package = Package(
         "API", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService",
         "Encoders",
         "Datasets", "Images", "Recipes", "JSONTree", "Metrics", "Durability", "Identifiers",
-        "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
+        "Retrieval", "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),
     .testTarget(

@@ -31,7 +31,8 @@ struct Byol: AsyncParsableCommand {
       "Train BYOL image encoders on your own unlabelled pictures and serve their embeddings.",
     version: byolVersion,
     subcommands: [
-      ServeCommand.self, TrainCommand.self, EmbedCommand.self, EvaluateCommand.self,
+      ServeCommand.self, TrainCommand.self, EmbedCommand.self, IndexCommand.self, SearchCommand.self,
+      EvaluateCommand.self,
       ViewsCommand.self, BackupCommand.self, BenchmarkCommand.self, PlanCommand.self,
       ProfileCommand.self,
     ])

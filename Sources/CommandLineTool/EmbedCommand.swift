@@ -11,10 +11,15 @@ struct EmbedCommand: ParsableCommand {
     commandName: "embed", abstract: "Print the embeddings of pictures as JSON lines.",
     discussion: """
       byol embed --model FOLDER/checkpoints/STEP/model.safetensors cat.jpg dog.png
+      byol embed --model FOLDER/best/model.safetensors PICTURES --output vectors.npy
 
       Each line is {"file": …, "embedding": […]}: the online encoder's output before the projector, of length 1 \
       unless --no-normalize. The same picture, model and precision give the same bits as over HTTP. A file that cannot be \
       read or decoded gives {"file": …, "error": {"code": …, "detail": …}}, and the exit code 1 at the end.
+
+      With --output, PICTURES is a folder or an archive. vectors.npy has a row of float32 for each picture that can be read, \
+      and vectors.items.csv the rows' names, labels and parts; a .csv has all in one. Pictures that cannot be read are listed in \
+      vectors.rejected.ndjson, and the exit code is 2. An interrupted command goes on when it is given again.
       """)
 
   @Option(help: "A model file.")
@@ -25,10 +30,32 @@ struct EmbedCommand: ParsableCommand {
 
   @OptionGroup var engine: EngineOptions
 
-  @Argument(help: "Picture files.")
+  @Option(
+    name: .shortAndLong,
+    help: "A file for the vectors of all pictures of a folder or an archive: .npy or .csv.")
+  var output: String?
+
+  @Argument(help: "Picture files; with --output one folder or archive.")
   var files: [String]
 
+  mutating func validate() throws {
+    guard let output else { return }
+    guard files.count == 1 else {
+      throw ValidationError("With --output, give one folder or archive of pictures.")
+    }
+    guard BulkEmbedding.form(of: output) != nil else {
+      throw ValidationError(
+        "--output \(output): the name must end in .npy or .csv. Parquet is not written: pandas and DuckDB make it of either.")
+    }
+    guard normalize else {
+      throw ValidationError("--no-normalize is for single pictures; with --output vectors have length 1.")
+    }
+  }
+
   func run() throws {
+    if let output {
+      return try BulkEmbedding(pictures: files[0], output: output).run(model: model, engine)
+    }
     let encoder = try EmbeddingEncoder(modelFile: model, lowering: engine.lowering())
     var failed = false
     for file in files {

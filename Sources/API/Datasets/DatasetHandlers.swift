@@ -4,6 +4,7 @@ import Durability
 import HTTP
 import Images
 import JSONTree
+import Retrieval
 import Runs
 
 /// `/v1/datasets`
@@ -11,6 +12,7 @@ struct DatasetHandlers: Sendable {
   let library: DatasetLibrary
   let runs: any RunControl
   let evaluations: any EvaluationControl
+  let indexes: IndexLibrary
   let log: ServiceLog
 
   func list(_ request: Request) async throws -> Response {
@@ -87,7 +89,8 @@ struct DatasetHandlers: Sendable {
     let id = try request.datasetID()
     try await library.remove(id) {
       if try await runs.isInUse(dataset: id) { return true }
-      return await evaluations.isInUse(dataset: id)
+      if await evaluations.isInUse(dataset: id) { return true }
+      return await indexes.isInUse(dataset: id)
     }
     return Response(status: 204)
   }

@@ -66,11 +66,6 @@ struct EmbeddingHandlers: Sendable {
     }
   }
 
-  private func milliseconds(_ duration: Duration) -> String {
-    let value = (duration / .milliseconds(1) * 1000).rounded() / 1000
-    return "\(value)"
-  }
-
   private func body(
     _ reply: EmbeddingReply, _ model: String, _ type: String, _ format: EncodingFormat
   ) -> Response {

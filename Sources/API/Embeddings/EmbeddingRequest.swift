@@ -51,7 +51,7 @@ extension EmbeddingOrder {
   }
 
   /// What is wrong with a media type and what to send instead; nil for those that may hold a picture or JSON.
-  private static func mistake(_ type: String) -> String? {
+  static func mistake(_ type: String) -> String? {
     let cure =
       "Send the picture's bytes themselves (curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg'), or JSON with "
       + "data: URLs as Content-Type: application/json."

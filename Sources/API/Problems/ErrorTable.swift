@@ -6,6 +6,7 @@ import Identifiers
 import Images
 import JSONTree
 import Recipes
+import Retrieval
 import Runs
 
 /// Every error that a handler can meet, as the problem that the client reads: the one place where
@@ -15,6 +16,8 @@ func problem(for error: any Error) -> APIError? {
   case let error as APIError: error
   case let error as RunControlError: runProblem(error)
   case let error as EvaluationControlError: evaluationProblem(error)
+  case let error as IndexLibraryError: indexProblem(error)
+  case let error as IndexError: indexProblem(error)
   case let error as FileSystemError: storageProblem(error)
   case let error as RecipeProblems: recipeProblem(error)
   case let error as EmbeddingServiceError: embeddingProblem(error)
@@ -47,6 +50,31 @@ private func evaluationProblem(_ error: EvaluationControlError) -> APIError {
   case .queueFull(let limit):
     APIError(.tooManyRequests, "\(limit) evaluations are waiting already.", retryAfter: 120)
   case .shuttingDown: APIError(.draining, "The service is shutting down.", retryAfter: 10)
+  }
+}
+
+private func indexProblem(_ error: IndexLibraryError) -> APIError {
+  switch error {
+  case .notFound(let id): .notFound("index", id)
+  case .notReady(let id, let state):
+    APIError(
+      .indexNotReady,
+      state.isOver
+        ? "The index \(id) has \(state.rawValue == "failed" ? "failed" : "been cancelled"); make another one."
+        : "The index \(id) is \(state.rawValue); it can be searched when it is whole.")
+  case .queueFull(let limit):
+    APIError(.tooManyRequests, "\(limit) indexes are waiting already.", retryAfter: 120)
+  case .shuttingDown: APIError(.draining, "The service is shutting down.", retryAfter: 10)
+  }
+}
+
+/// nil for a fault of ours, such as an index whose files are damaged.
+private func indexProblem(_ error: IndexError) -> APIError? {
+  switch error {
+  case .otherDimension, .noDirection:
+    .invalid([.field("vector", "out_of_range", error.description)])
+  case .files(let error): storageProblem(error)
+  default: nil
   }
 }
 
@@ -119,7 +147,7 @@ private func datasetProblem(_ error: DatasetLibraryError) -> APIError {
   case .notReady(let id):
     APIError(.datasetNotReady, "The dataset \(id) is still being admitted.")
   case .inUse(let id):
-    APIError(.datasetInUse, "A run or an evaluation that is not over reads the dataset \(id).")
+    APIError(.datasetInUse, "A run, an evaluation or an index that is not over reads the dataset \(id).")
   case .pathNotAllowed(let path):
     APIError(
       .pathNotAllowed, "\(clipped(path)) is not under a folder that the operator allowed.",

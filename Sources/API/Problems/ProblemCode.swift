@@ -20,6 +20,10 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   case runNotStoppable = "run_not_stoppable"
   case lengthRequired = "length_required"
   case preconditionFailed = "precondition_failed"
+  case fingerprintConflict = "fingerprint_conflict"
+  case datasetConflict = "dataset_conflict"
+  case indexNotReady = "index_not_ready"
+  case indexTooLarge = "index_too_large"
   case fingerprintMismatch = "fingerprint_mismatch"
   case payloadTooLarge = "payload_too_large"
   case uriTooLong = "uri_too_long"
@@ -52,7 +56,9 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case .methodNotAllowed: 405
     case .notAcceptable: 406
     case .requestTimeout: 408
-    case .datasetInUse, .datasetNotReady, .runActive, .runNotStartable, .runNotStoppable: 409
+    case .datasetInUse, .datasetNotReady, .runActive, .runNotStartable, .runNotStoppable,
+      .fingerprintConflict, .datasetConflict, .indexNotReady:
+      409
     case .lengthRequired: 411
     case .preconditionFailed, .fingerprintMismatch: 412
     case .payloadTooLarge: 413
@@ -61,7 +67,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case .rangeNotSatisfiable: 416
     case .expectationFailed: 417
     case .invalidField, .imageNotDecodable, .datasetRejected, .datasetTooSmall,
-      .memoryInsufficient, .idempotencyConflict:
+      .memoryInsufficient, .idempotencyConflict, .indexTooLarge:
       422
     case .hostNotAllowed: 421
     case .tooManyRequests: 429

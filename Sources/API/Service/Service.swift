@@ -3,6 +3,7 @@ public import EmbeddingService
 public import HTTP
 public import Logging
 public import Recipes
+public import Retrieval
 public import Runs
 
 /// Everything behind the routes, and the routes themselves.
@@ -15,6 +16,10 @@ public struct Service: Sendable {
   public var embeddings: EmbeddingService
   /// The evaluations.
   public var evaluations: any EvaluationControl
+  /// The indexes.
+  public var indexes: IndexLibrary
+  /// Where indexes are searched.
+  public var searches: SearchDesk
   /// The counters.
   public var metrics: ServiceMetrics
   /// What `/readyz` says.
@@ -43,7 +48,8 @@ public struct Service: Sendable {
   /// A service of its parts.
   public init(
     runs: any RunControl, library: DatasetLibrary, embeddings: EmbeddingService,
-    evaluations: any EvaluationControl, metrics: ServiceMetrics, readiness: Readiness,
+    evaluations: any EvaluationControl, indexes: IndexLibrary, searches: SearchDesk,
+    metrics: ServiceMetrics, readiness: Readiness,
     facts: ServiceFacts, machine: MachineSize,
     contract: [UInt8], files: StaticFiles, logger: Logger
   ) {
@@ -52,6 +58,8 @@ public struct Service: Sendable {
     self.library = library
     self.embeddings = embeddings
     self.evaluations = evaluations
+    self.indexes = indexes
+    self.searches = searches
     self.metrics = metrics
     self.readiness = readiness
     self.facts = facts
@@ -67,12 +75,13 @@ public struct Service: Sendable {
 extension Service {
   /// One route for each operation of `openapi.yaml`.
   public var routes: [Route] {
-    datasetRoutes + runRoutes + evaluationRoutes + embeddingRoutes + serviceRoutes
+    datasetRoutes + runRoutes + evaluationRoutes + embeddingRoutes + indexRoutes + serviceRoutes
   }
 
   private var datasetRoutes: [Route] {
     let handlers = DatasetHandlers(
-      library: library, runs: runs, evaluations: evaluations, log: ServiceLog(logger))
+      library: library, runs: runs, evaluations: evaluations, indexes: indexes,
+      log: ServiceLog(logger))
     let views = ViewHandlers(library: library, machine: machine)
     return [
       route("GET", "/v1/datasets", handlers.list),
@@ -132,6 +141,24 @@ extension Service {
     ]
   }
 
+  private var indexRoutes: [Route] {
+    let handlers = IndexHandlers(
+      indexes: indexes, desk: searches, catalog: catalog, library: library,
+      embeddings: embeddings, limits: embeddingLimits)
+    return [
+      route("GET", "/v1/indexes", handlers.list),
+      route("POST", "/v1/indexes", handlers.create),
+      route("GET", "/v1/indexes/{id}", handlers.get),
+      route("DELETE", "/v1/indexes/{id}", handlers.cancel),
+      route(
+        "POST", "/v1/indexes/{id}/search", bodyLimit: embeddingLimits.bodyByteCount,
+        handlers.search),
+      route("POST", "/v1/indexes/{id}/compare", handlers.compare),
+      route("GET", "/v1/indexes/{id}/duplicates", handlers.duplicates),
+      route("GET", "/v1/indexes/{id}/export", handlers.export),
+    ]
+  }
+
   private var serviceRoutes: [Route] {
     let handlers = ServiceHandlers(
       runs: runs, embeddings: embeddings, metrics: metrics, readiness: readiness, facts: facts,
@@ -150,7 +177,7 @@ extension Service {
   /// Whether a refusal is worth a line: where something was to change. Embeddings may be refused by the thousand.
   private static func isLogged(_ method: String, _ pattern: String) -> Bool {
     method != "GET"
-      && ["/v1/runs", "/v1/datasets", "/v1/evaluations"].contains(where: pattern.hasPrefix)
+      && ["/v1/runs", "/v1/datasets", "/v1/evaluations", "/v1/indexes"].contains(where: pattern.hasPrefix)
   }
 
   /// A route whose errors become problems; what is in no table is logged and told as 500.

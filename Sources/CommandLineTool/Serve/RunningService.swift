@@ -8,6 +8,7 @@ import Identifiers
 import Images
 import Logging
 import Recipes
+import Retrieval
 import RunDatabase
 import Runs
 import TensorGraph
@@ -23,6 +24,7 @@ final class RunningService: Sendable {
   let coordinator: RunCoordinator
   let library: DatasetLibrary
   private let evaluations: EvaluationQueue
+  private let indexes: IndexLibrary
   let machine: MachineSize
   let logger: Logger
   private let server: Server
@@ -42,6 +44,12 @@ final class RunningService: Sendable {
         "--engine", engine.name, "--precision", command.precision.rawValue, "--threads",
         "\(threads)", "--niceness", "\(command.niceness ?? 10)",
       ])
+    let loader = encoderLoader(
+      engine: engine, threads: threads, precision: try command.precision.resolved(on: engine))
+    let workers = embeddingWorkers(threads: threads)
+    indexes = try IndexLibrary(
+      directory: folder.path + "/indexes", packDirectory: { [library] in library.path(of: $0) },
+      loader: loader, workers: workers)
     let metrics = ServiceMetrics()
     let facts = ServiceFacts(
       version: byolVersion, startedAt: .now(), threads: threads, limits: limitTable())
@@ -49,11 +57,8 @@ final class RunningService: Sendable {
       publicFolder: command.publicFolder, contract: command.contract)
     let service = Service(
       runs: coordinator, library: library,
-      embeddings: EmbeddingService(
-        loader: encoderLoader(
-          engine: engine, threads: threads, precision: try command.precision.resolved(on: engine)),
-        workerCount: embeddingWorkers(threads: threads)), evaluations: evaluations,
-      metrics: metrics,
+      embeddings: EmbeddingService(loader: loader, workerCount: workers),
+      evaluations: evaluations, indexes: indexes, searches: SearchDesk(threads: threads), metrics: metrics,
       readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
       files: resources.files, logger: logger)
     server = Server(
@@ -61,6 +66,7 @@ final class RunningService: Sendable {
       router: Router(routes: service.routes, files: resources.files), logger: logger,
       errorResponse: problemResponse)
     try await coordinator.begin()
+    await indexes.begin()
     do {
       port = try await server.start()
     } catch let error as HTTPError {
@@ -90,9 +96,11 @@ final class RunningService: Sendable {
     // then is done for nothing where the service is killed meanwhile.
     async let ended: Void = coordinator.end(within: limit)
     async let evaluated: Void = evaluations.end()
+    async let indexed: Void = indexes.end()
     await server.drain(deadline: min(limit / 3, Limits().drainTimeout))
     await ended
     await evaluated
+    await indexed
   }
 }
 

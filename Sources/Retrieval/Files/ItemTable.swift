@@ -84,6 +84,9 @@ struct ItemTable: Sendable {
   /// The number of a row's label in `labels`; −1 for none.
   func label(_ row: Int) -> Int { record(row).label }
 
+  /// The number of a row's picture in its source.
+  func picture(_ row: Int) -> Int { record(row).picture }
+
   /// The part that a row's picture belongs to.
   func split(_ row: Int) -> Split { Split(rawValue: record(row).split) ?? .train }
 

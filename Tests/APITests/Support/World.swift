@@ -7,6 +7,7 @@ import Identifiers
 import JSONTree
 import Logging
 import Recipes
+import Retrieval
 import Runs
 import Testing
 
@@ -17,6 +18,7 @@ final class World: Sendable {
   let library: DatasetLibrary
   let embeddings: EmbeddingService
   let evaluations: FakeEvaluations
+  let indexes: IndexLibrary
   let service: Service
 
   init(
@@ -38,9 +40,13 @@ final class World: Sendable {
       directory: folder + "/datasets", settings: settings, admission: admission)
     embeddings = EmbeddingService(loader: loader, limits: queue)
     evaluations = FakeEvaluations()
+    indexes = try IndexLibrary(
+      directory: folder + "/indexes", packDirectory: { [library] in library.path(of: $0) },
+      loader: loader, workers: 1)
     var service = Service(
       runs: runs, library: library, embeddings: embeddings,
-      evaluations: evaluations.queue(runDirectory: folder + "/runs"), metrics: ServiceMetrics(),
+      evaluations: evaluations.queue(runDirectory: folder + "/runs"), indexes: indexes,
+      searches: SearchDesk(threads: 2), metrics: ServiceMetrics(),
       readiness: Readiness(),
       facts: ServiceFacts(version: "0", startedAt: .now(), threads: 2, limits: ["pictures": 64]),
       machine: MachineSize(cores: 2, memoryByteCount: 8 << 30),
