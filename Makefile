@@ -16,7 +16,7 @@ BYOL = $$(swift build -c release --show-bin-path)/byol
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9]*:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: packages
 packages: ## install the Debian packages that are missing
@@ -64,6 +64,10 @@ processors: packages ## the engine's cases on emulated processors with AVX2 and 
 	    --testing-library swift-testing --filter 'float32 agrees|naive twins|bfloat16 is refused|the same bits in less' \
 	    2>&1 | grep -v "TCG doesn't support"; \
 	done
+
+.PHONY: arm64
+arm64: ## the kernels compared with their naive twins on an emulated arm64 (g++-aarch64-linux-gnu, qemu-user)
+	@Scripts/arm64.sh
 
 .PHONY: fuzz
 fuzz: packages ## decoders, archives, packs and the HTTP core under random bytes, FUZZ_SECONDS each

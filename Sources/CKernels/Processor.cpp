@@ -21,8 +21,12 @@ ck_processor detected() {
 ck_processor limit = ck_avx512_bf16;
 
 const char *const names[] = {
-  "of no family that has kernels of its own", "an x86-64-v3 (AVX2)", "an x86-64-v4 (AVX-512)",
-  "an x86-64-v4 with bfloat16"};
+#if defined(__aarch64__)
+  "an arm64 (NEON)",  // Every arm64 has NEON, so there is one family of them.
+#else
+  "of no family that has kernels of its own",
+#endif
+  "an x86-64-v3 (AVX2)", "an x86-64-v4 (AVX-512)", "an x86-64-v4 with bfloat16"};
 
 }  // namespace
 
