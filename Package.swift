@@ -48,6 +48,7 @@ let package = Package(
     .target(
       name: "OneDNNLowering", dependencies: ["TensorGraph", "Tensors", "COneDNN", "CKernels"]),
     .target(name: "Engines", dependencies: ["TensorGraph", "ReferenceLowering", "OneDNNLowering"]),
+    .target(name: "ONNX", dependencies: ["TensorGraph", "Tensors", "Durability"]),
 
     // Networks and pictures.
     .target(name: "NeuralNetworks", dependencies: ["TensorGraph", "Tensors", "Randomness"]),
@@ -72,7 +73,7 @@ let package = Package(
       name: "Encoders",
       dependencies: [
         "Recipes", "Checkpoints", "Durability", "NeuralNetworks", "TensorGraph", "Tensors",
-        "Images", "Randomness",
+        "Images", "Randomness", "ONNX",
       ]),
     .target(
       name: "Training",
@@ -118,7 +119,7 @@ let package = Package(
       dependencies: [
         "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService", "Datasets",
         "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability", "Threads",
-        "Identifiers", "NeuralNetworks", "TensorGraph", "Encoders", "Retrieval",
+        "Identifiers", "NeuralNetworks", "TensorGraph", "Encoders", "Retrieval", "ONNX",
         .product(name: "Logging", package: "swift-log"),
       ]),
     // Its product is called `byol`; no folder differs from another's name in case only.
@@ -128,7 +129,7 @@ let package = Package(
         "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService", "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
         "TensorGraph", "Tensors", "Engines", "JSONTree", "Metrics", "Durability", "Threads",
-        "Identifiers", "Retrieval",
+        "Identifiers", "Retrieval", "ONNX",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -193,6 +194,12 @@ let package = Package(
         "Retrieval", "EmbeddingService", "Datasets", "Images", "Randomness", "Durability", "Identifiers",
         "FaultyDisk", "CKernels",
       ]),
+    .testTarget(
+      name: "ONNXTests",
+      dependencies: [
+        "ONNX", "Encoders", "Checkpoints", "NeuralNetworks", "TensorGraph", "Tensors",
+        "OneDNNLowering", "Images", "Randomness", "Durability", "FaultyDisk",
+      ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "MetricsTests", dependencies: ["Metrics", "JSONTree"]),
     // A file system whose changes fail, for the tests of whoever writes files.
@@ -219,7 +226,7 @@ let package = Package(
       name: "APITests",
       dependencies: [
         "API", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService",
-        "Encoders",
+        "Encoders", "Checkpoints", "ONNX",
         "Datasets", "Images", "Recipes", "JSONTree", "Metrics", "Durability", "Identifiers",
         "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),

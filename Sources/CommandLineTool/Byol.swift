@@ -31,8 +31,8 @@ struct Byol: AsyncParsableCommand {
       "Train BYOL image encoders on your own unlabelled pictures and serve their embeddings.",
     version: byolVersion,
     subcommands: [
-      ServeCommand.self, TrainCommand.self, EmbedCommand.self, EvaluateCommand.self,
-      ViewsCommand.self, BackupCommand.self, BenchmarkCommand.self, PlanCommand.self,
-      ProfileCommand.self,
+      ServeCommand.self, TrainCommand.self, EmbedCommand.self, ExportCommand.self,
+      EvaluateCommand.self, ViewsCommand.self, BackupCommand.self, BenchmarkCommand.self,
+      PlanCommand.self, ProfileCommand.self,
     ])
 }

@@ -30,6 +30,7 @@ public struct Service: Sendable {
   private let eventPlaces = StreamPlaces()
   private let replies = ReplyCache()
   private let digests = FileDigests()
+  private let onnx = ONNXFiles()
   private let catalog: ModelCatalog
   /// The longest upload of a dataset, in bytes.
   public var uploadByteCount = 16 << 30
@@ -87,7 +88,7 @@ extension Service {
   private var runRoutes: [Route] {
     let handlers = RunHandlers(
       runs: runs, library: library, catalog: catalog, machine: machine, cache: replies)
-    let checkpoints = CheckpointHandlers(runs: runs, digests: digests)
+    let checkpoints = CheckpointHandlers(runs: runs, digests: digests, onnx: onnx)
     let events = EventHandlers(runs: runs, places: eventPlaces, limits: eventStreamLimits)
     let metrics = MetricsHandlers(runs: runs, cache: replies)
     return [
