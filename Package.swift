@@ -48,6 +48,7 @@ let package = Package(
     .target(
       name: "OneDNNLowering", dependencies: ["TensorGraph", "Tensors", "COneDNN", "CKernels"]),
     .target(name: "Engines", dependencies: ["TensorGraph", "ReferenceLowering", "OneDNNLowering"]),
+    .target(name: "ONNX", dependencies: ["TensorGraph", "Tensors", "Durability"]),
 
     // Networks and pictures.
     .target(name: "NeuralNetworks", dependencies: ["TensorGraph", "Tensors", "Randomness"]),
@@ -72,7 +73,7 @@ let package = Package(
       name: "Encoders",
       dependencies: [
         "Recipes", "Checkpoints", "Durability", "NeuralNetworks", "TensorGraph", "Tensors",
-        "Images", "Randomness",
+        "Images", "Randomness", "ONNX",
       ]),
     .target(
       name: "Training",
@@ -88,8 +89,8 @@ let package = Package(
     .target(
       name: "Retrieval",
       dependencies: [
-        "EmbeddingService", "Datasets", "Images", "Durability", "Threads", "Tensors", "Identifiers",
-        "JSONTree", "CKernels",
+        "EmbeddingService", "Datasets", "Images", "Durability", "Threads", "Tensors", "TensorGraph",
+        "Identifiers", "JSONTree", "CKernels",
       ]),
     .target(
       name: "DatasetLibrary",
@@ -118,7 +119,7 @@ let package = Package(
       dependencies: [
         "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService", "Datasets",
         "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability", "Threads",
-        "Identifiers", "NeuralNetworks", "TensorGraph", "Encoders", "Retrieval",
+        "Identifiers", "NeuralNetworks", "TensorGraph", "Encoders", "Retrieval", "ONNX",
         .product(name: "Logging", package: "swift-log"),
       ]),
     // Its product is called `byol`; no folder differs from another's name in case only.
@@ -128,7 +129,7 @@ let package = Package(
         "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService", "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
         "TensorGraph", "Tensors", "Engines", "JSONTree", "Metrics", "Durability", "Threads",
-        "Identifiers", "Retrieval",
+        "Identifiers", "Retrieval", "ONNX",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -190,8 +191,15 @@ let package = Package(
     .testTarget(
       name: "RetrievalTests",
       dependencies: [
-        "Retrieval", "EmbeddingService", "Datasets", "Images", "Randomness", "Durability", "Identifiers",
+        "Retrieval", "EmbeddingService", "Datasets", "Images", "Randomness", "Durability",
+        "Identifiers",
         "FaultyDisk", "CKernels",
+      ]),
+    .testTarget(
+      name: "ONNXTests",
+      dependencies: [
+        "ONNX", "Encoders", "Checkpoints", "NeuralNetworks", "TensorGraph", "Tensors",
+        "OneDNNLowering", "Images", "Randomness", "Durability", "FaultyDisk",
       ]),
     .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree"]),
     .testTarget(name: "MetricsTests", dependencies: ["Metrics", "JSONTree"]),
@@ -219,9 +227,10 @@ let package = Package(
       name: "APITests",
       dependencies: [
         "API", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService",
-        "Encoders",
+        "Encoders", "Checkpoints", "ONNX",
         "Datasets", "Images", "Recipes", "JSONTree", "Metrics", "Durability", "Identifiers",
-        "Retrieval", "NeuralNetworks", "TensorGraph", .product(name: "Logging", package: "swift-log"),
+        "Retrieval", "NeuralNetworks", "TensorGraph",
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "Yams", package: "Yams"),
       ]),
     .testTarget(

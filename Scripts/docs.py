@@ -112,6 +112,7 @@ LIMITS = {
     "Settings": "Sources/DatasetLibrary/DatasetLibrary.swift",
     "JSONValue": "Sources/JSONTree/JSONParser.swift",
     "Safetensors": "Sources/Checkpoints/Safetensors.swift",
+    "ONNXModel": "Sources/ONNX/ONNXModel.swift",
 }
 LIMIT = re.compile(
     r"^ *public (?:static let|var) (\w+)(?:: [\w<>]+)? = ([-\d._e<* ]+|\.seconds\(\d+\)|\S+\.\.\..+)$",

@@ -36,8 +36,8 @@ struct BulkEmbedding {
     let stem = (output as NSString).deletingPathExtension
     do {
       let index = try VectorIndex(directory: working)
-      try write(index, form, to: output)
-      if form == .npy { try write(index, .items, to: stem + ".items.csv") }
+      try index.write(form, to: output)
+      if form == .npy { try index.write(.items, to: stem + ".items.csv") }
       if manifest.rejected > 0 {
         try fileSystem.replaceFile(
           stem + ".rejected.ndjson",
@@ -50,13 +50,5 @@ struct BulkEmbedding {
     }
     say("\(output): \(manifest.items) vectors of \(manifest.dimension) components.")
     if manifest.rejected > 0 { throw ExitCode(2) }
-  }
-
-  private func write(_ index: VectorIndex, _ form: IndexExport, to path: String) throws {
-    let file = try fileSystem.createFile(path + ".writing")
-    for piece in index.pieces(form) { try file.append(piece) }
-    try file.synchronize()
-    try file.close()
-    try fileSystem.rename(path + ".writing", to: path)
   }
 }

@@ -31,9 +31,9 @@ struct Byol: AsyncParsableCommand {
       "Train BYOL image encoders on your own unlabelled pictures and serve their embeddings.",
     version: byolVersion,
     subcommands: [
-      ServeCommand.self, TrainCommand.self, EmbedCommand.self, IndexCommand.self, SearchCommand.self,
-      EvaluateCommand.self,
-      ViewsCommand.self, BackupCommand.self, BenchmarkCommand.self, PlanCommand.self,
-      ProfileCommand.self,
+      ServeCommand.self, TrainCommand.self, EmbedCommand.self, IndexCommand.self,
+      SearchCommand.self,
+      ExportCommand.self, EvaluateCommand.self, ViewsCommand.self, BackupCommand.self,
+      BenchmarkCommand.self, PlanCommand.self, ProfileCommand.self,
     ])
 }

@@ -45,10 +45,12 @@ struct EmbedCommand: ParsableCommand {
     }
     guard BulkEmbedding.form(of: output) != nil else {
       throw ValidationError(
-        "--output \(output): the name must end in .npy or .csv. Parquet is not written: pandas and DuckDB make it of either.")
+        "--output \(output): the name must end in .npy or .csv. Parquet is not written: pandas and DuckDB make it of either."
+      )
     }
     guard normalize else {
-      throw ValidationError("--no-normalize is for single pictures; with --output vectors have length 1.")
+      throw ValidationError(
+        "--no-normalize is for single pictures; with --output vectors have length 1.")
     }
   }
 

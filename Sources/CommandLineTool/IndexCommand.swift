@@ -108,7 +108,9 @@ struct IndexTarget {
     let rejected = try VectorIndex(directory: path).rejectedPictures()
     guard !rejected.isEmpty else { return }
     say("\(rejected.count) \(rejected.count == 1 ? "picture" : "pictures") could not be embedded:")
-    for picture in rejected.prefix(10) { say("  \(picture.name): \(picture.code): \(picture.detail)") }
+    for picture in rejected.prefix(10) {
+      say("  \(picture.name): \(picture.code): \(picture.detail)")
+    }
     if rejected.count > 10 { say("  … and \(rejected.count - 10) more.") }
   }
 }

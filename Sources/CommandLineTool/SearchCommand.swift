@@ -33,7 +33,9 @@ struct SearchCommand: ParsableCommand {
   @Option(name: .customLong("label"), help: "Only pictures of this label; may be repeated.")
   var labels: [String] = []
 
-  @Option(name: .customLong("split"), help: "Only pictures of this part (train, val, test); may be repeated.")
+  @Option(
+    name: .customLong("split"),
+    help: "Only pictures of this part (train, val, test); may be repeated.")
   var splits: [String] = []
 
   @Flag(help: "Print a JSON line for each picture instead of text.")
@@ -96,13 +98,16 @@ struct SearchCommand: ParsableCommand {
       if engine.engine.precisions.contains(made) {
         precision = made
       } else {
-        say("The index was computed in \(made.rawValue), which this machine does not have; scores differ in the third digit.")
+        say(
+          "The index was computed in \(made.rawValue), which this machine does not have; scores differ in the third digit."
+        )
       }
     }
     let path = index.directory + "/" + IndexFile.model
     do {
       return try EmbeddingEncoder(
-        modelFile: path, lowering: engine.engine.lowering(threads: engine.budget, precision: precision))
+        modelFile: path,
+        lowering: engine.engine.lowering(threads: engine.budget, precision: precision))
     } catch {
       throw refusal("\(path): \(error)", code: .failure)
     }

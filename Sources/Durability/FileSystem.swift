@@ -82,9 +82,27 @@ extension FileSystem {
   ///
   /// - Throws: `FileSystemError`; the old file is untouched then, unless only the last flush failed.
   public func replaceFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+    try replaceFile(path) { (file) throws(FileSystemError) in try file.append(bytes) }
+  }
+
+  /// Writes a file piece by piece so that a reader sees the old bytes or the new ones, never a part; durable on return.
+  ///
+  /// - Throws: `FileSystemError`; the old file is untouched then, unless only the last flush failed, and what was written
+  ///   is removed, since it may be what filled the disk.
+  public func replaceFile(
+    _ path: String, writing write: (any WritableFile) throws(FileSystemError) -> Void
+  ) throws(FileSystemError) {
     let beside = path + ".writing"
-    try writeFile(beside, bytes)
-    try rename(beside, to: path)
+    do throws(FileSystemError) {
+      let file = try createFile(beside)
+      try write(file)
+      try file.synchronize()
+      try file.close()
+      try rename(beside, to: path)
+    } catch {
+      try? remove(beside)
+      throw error
+    }
     try synchronizeDirectory(parent(of: path))
   }
 

@@ -30,14 +30,7 @@ public final class EmbeddingEncoder {
     transform = EvaluationTransform(side: model.imageSize, normalization: model.normalization)
     hasHead = model.head != nil
     let recording = EncoderRecording(model, batchSize: batchSize)
-    if let head = model.head {
-      let features = EmbeddingHead.recordFeatures(
-        stages: recording.stages, quadrants: recording.quadrants(),
-        filterShape: head.filters.shape)
-      recording.recorder.output("representation", head.record(features))
-    } else {
-      recording.recorder.output("representation", recording.representation)
-    }
+    recording.recorder.output("representation", recording.embedding())
     program = try recording.compile(lowering, head: model.head?.tensors ?? [])
   }
 

@@ -40,6 +40,12 @@ public struct EmbeddingHead: Sendable, Equatable {
   /// The side of the quadrants of a picture of `side` pixels. Where the side is odd, they leave out its middle.
   static func quadrantSide(_ side: Int) -> Int { side / 2 }
 
+  /// The upper left corner of each quadrant: upper left, upper right, lower left, lower right.
+  static func quadrantCorners(_ side: Int) -> [(top: Int, left: Int)] {
+    let far = side - quadrantSide(side)
+    return [(0, 0), (0, far), (far, 0), (far, far)]
+  }
+
   /// The variance that each block brings to the fit, as a multiple of the others'.
   ///
   /// Measured on hold-outs of the training pictures of EuroSAT and CIFAR-10 (decision 0026): the stages of a network of
@@ -141,7 +147,7 @@ extension EmbeddingHead {
     let count = pictures.count / (side * row)
     var result: [Float] = []
     result.reserveCapacity(count * quadrants * half * half * channels)
-    for (top, left) in [(0, 0), (0, side - half), (side - half, 0), (side - half, side - half)] {
+    for (top, left) in quadrantCorners(side) {
       for picture in 0..<count {
         for y in top..<top + half {
           let first = (picture * side + y) * row + left * channels

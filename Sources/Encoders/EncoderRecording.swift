@@ -24,10 +24,17 @@ struct EncoderRecording {
     stages = model.encoder.network.recordStages(pictures, in: scope.module("encoder"))
   }
 
-  /// y = f(x), `[N, D]`.
-  var representation: Tensor {
-    guard let last = stages.last else { preconditionFailure("An encoder has at least one stage.") }
-    return last.globalAveragePooled()
+  /// Records what is served, `[N, dimension]`: the head's map of the features, or y = f(x) where the model has no head.
+  func embedding() -> Tensor {
+    guard let head = model.head else {
+      guard let last = stages.last else {
+        preconditionFailure("An encoder has at least one stage.")
+      }
+      return last.globalAveragePooled()
+    }
+    return head.record(
+      EmbeddingHead.recordFeatures(
+        stages: stages, quadrants: quadrants(), filterShape: head.filters.shape))
   }
 
   /// The input of the pictures' quadrants, `[4N, C, S/2, S/2]`.
@@ -51,6 +58,21 @@ struct EncoderRecording {
   ///
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if the graph does not compile.
   func compile(_ lowering: any Lowering, head: [NamedTensor]) throws -> any Program {
+    let (graph, values) = try folded(head: head)
+    let program = try lowering.compile(graph)
+    for variable in graph.variables {
+      program.write(values[variable.name] ?? [], to: variable.name)
+    }
+    return program
+  }
+
+  /// What was recorded with its normalisations folded, and the values of its variables: the model's weights, and the
+  /// tensors `head` under their names.
+  ///
+  /// - Throws: `EncoderModelError.tensor` if a tensor does not fit.
+  func folded(
+    head: [NamedTensor]
+  ) throws(EncoderModelError) -> (graph: Graph, values: [String: [Float]]) {
     // Inference needs no statistics of its batch: each normalisation is one scale and one shift per channel, which the
     // convolution before it can have in its weights and bias. `fold` computes those from the values below.
     let folded = recorder.graph.folded()
@@ -58,16 +80,12 @@ struct EncoderRecording {
     let tensors = Dictionary(model.tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     for parameter in scope.parameters {
       guard let tensor = tensors[parameter.path], tensor.shape == parameter.shape else {
-        throw EncoderModelError.tensor(name: parameter.path)
+        throw .tensor(name: parameter.path)
       }
       values[parameter.name] = tensor.values
     }
     folded.fold(&values)
     for tensor in head { values[tensor.name] = tensor.values }
-    let program = try lowering.compile(folded.graph)
-    for variable in folded.graph.variables {
-      program.write(values[variable.name] ?? [], to: variable.name)
-    }
-    return program
+    return (folded.graph, values)
   }
 }

@@ -35,8 +35,11 @@ extension SearchDesk {
   /// Asks two indexes of the same dataset about the same pictures, which both have.
   ///
   /// - Parameters:
+  ///   - one: The first index.
+  ///   - other: The second index.
   ///   - pictures: The pictures' numbers in the dataset; those that an index lacks are left out.
   ///   - count: Neighbours of each picture.
+  /// - Returns: the answers, and what they say together.
   /// - Throws: `IndexError`.
   public func compare(
     _ one: VectorIndex, _ other: VectorIndex, pictures: [Int], count: Int

@@ -108,8 +108,10 @@ extension VectorIndex {
   /// - Parameters:
   ///   - queries: Vectors of any length but 0.
   ///   - count: `SearchLimits.neighbours`.
-  ///   - filter: Which items count; `without` may be given for each query.
+  ///   - filter: Which items count.
+  ///   - without: For each query the rows that are left out; empty for none.
   ///   - threads: Threads to search on.
+  /// - Returns: for each query its items.
   /// - Throws: `IndexError.otherDimension`, `.noDirection`.
   public func nearest(
     to queries: [[Float]], count: Int, filter: ItemFilter = ItemFilter(), without: [Set<Int>] = [],

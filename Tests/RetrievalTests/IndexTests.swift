@@ -1,4 +1,3 @@
-import TensorGraph
 import Datasets
 import Durability
 import EmbeddingService
@@ -6,6 +5,7 @@ import FaultyDisk
 import Foundation
 import Images
 import Synchronization
+import TensorGraph
 import Testing
 
 @testable import Retrieval
@@ -53,7 +53,9 @@ struct PaintEncoder: PictureEncoder {
   func embed(_ image: Raster) -> [Float] {
     counter?.count()
     let seed = UInt64(image.pixels[0]) + 256 * UInt64(image.pixels[1])
-    return `Search in codes`.vectors(6, Self.dimension, seed: 1000 + seed)[Int(seed % 5)].map { 3 * $0 }
+    return `Search in codes`.vectors(6, Self.dimension, seed: 1000 + seed)[Int(seed % 5)].map {
+      3 * $0
+    }
   }
 }
 
@@ -75,7 +77,8 @@ final class Counter: Sendable {
   private func loader(_ counter: Counter? = nil, fingerprint: String = "f00d") -> EncoderLoader {
     EncoderLoader { _ in
       OpenedModel(
-        dimension: PaintEncoder.dimension, inputSize: 1, fingerprint: fingerprint, precision: .float32
+        dimension: PaintEncoder.dimension, inputSize: 1, fingerprint: fingerprint,
+        precision: .float32
       ) { PaintEncoder(counter: counter) }
     }
   }
@@ -130,7 +133,8 @@ final class Counter: Sendable {
     }
   }
 
-  @Test func `equal vectors come in the order of their rows, each query without what it leaves out`()
+  @Test
+  func `equal vectors come in the order of their rows, each query without what it leaves out`()
     throws
   {
     // 256 · 8 pictures of which every 256th has the same colour, with another second byte: so few are equal.
@@ -173,7 +177,9 @@ final class Counter: Sendable {
     #expect(counter.total - before < 1000)
     try build("whole").run(PaintedPictures(2000, bad: [3, 1900]), loader: loader())
     for file in [IndexFile.vectors, IndexFile.codes, IndexFile.items, IndexFile.rejected] {
-      let pair = ["/index/", "/whole/"].map { FileManager.default.contents(atPath: folder.path + $0 + file) }
+      let pair = ["/index/", "/whole/"].map {
+        FileManager.default.contents(atPath: folder.path + $0 + file)
+      }
       #expect(pair[0] == pair[1] && pair[0] != nil, "\(file)")
     }
   }
@@ -208,7 +214,8 @@ final class Counter: Sendable {
     #expect(counter.total == 40)
   }
 
-  @Test func `vectors of pictures that an earlier index has are taken over, of the same model only`()
+  @Test
+  func `vectors of pictures that an earlier index has are taken over, of the same model only`()
     throws
   {
     try build().run(PaintedPictures(100), loader: loader())
@@ -245,7 +252,8 @@ final class Counter: Sendable {
       if FileManager.default.fileExists(atPath: path) {
         #expect(try VectorIndex(directory: path).count == 20)
       }
-      #expect(try self.build("faulty-\(change)").run(PaintedPictures(20), loader: loader()).items == 20)
+      #expect(
+        try self.build("faulty-\(change)").run(PaintedPictures(20), loader: loader()).items == 20)
     }
     #expect(failures > 15)
   }
@@ -263,7 +271,9 @@ final class Counter: Sendable {
     let path = folder.path + "/index/" + file
     let bytes = try #require(FileManager.default.contents(atPath: path))
     try bytes.dropLast(9).write(to: URL(filePath: path))
-    #expect { try VectorIndex(directory: folder.path + "/index") } throws: { "\($0)".contains(file) }
+    #expect { try VectorIndex(directory: folder.path + "/index") } throws: {
+      "\($0)".contains(file)
+    }
     try FileManager.default.removeItem(atPath: path)
     #expect(throws: IndexError.self) { try VectorIndex(directory: folder.path + "/index") }
   }

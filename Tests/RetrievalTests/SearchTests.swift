@@ -44,7 +44,9 @@ import Testing
     unsafe ck_encode_rows(
       vectors.flatMap(\.self), Int64(rows), Int64(dimension), codes.base, &scales, &errors)
     for query in Self.vectors(20, dimension, seed: 4) {
-      let exact = vectors.map { row in zip(row, query).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } }
+      let exact = vectors.map { row in
+        zip(row, query).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+      }
       let encoded = QueryCodes([query], dimension: dimension)
       var products = [Int32](repeating: 0, count: rows)
       unsafe ck_scan_codes(

@@ -226,6 +226,33 @@ private struct Workbench {
     #expect(lines[1]["error"]?.objectValue?["code"] == "unreadable")
   }
 
+  @Test func `a model is exported as an ONNX file, which is replaced only on request`() throws {
+    let bench = try Workbench()
+    #expect(try bench.train(["--batch-size", "8"]).status == 0)
+    let (model, output) = (try bench.model(), bench.folder.path + "/model.onnx")
+    func export(_ words: [String]) throws -> (status: Int32, text: String) {
+      try ServiceProcess.run(["export", "--model"] + words)
+    }
+    let first = try export([model, "-o", output])
+    #expect(first.status == 0, "\(first.text)")
+    let contents = try Data(contentsOf: URL(filePath: output))
+    #expect(contents.count > 100_000 && first.text.contains("\(contents.count) bytes"))
+    let again = try export([model, "--output", output, "--preprocessing"])
+    #expect(again.status == 64 && again.text.contains("exists; --force replaces it"))
+    #expect(try Data(contentsOf: URL(filePath: output)) == contents)
+    let forced = try export([model, "--output", output, "--preprocessing", "--force"])
+    #expect(forced.status == 0, "\(forced.text)")
+    #expect(try Data(contentsOf: URL(filePath: output)) != contents)
+    let folder = try export([model, "-o", bench.folder.path, "--force"])
+    #expect(folder.status == 64 && folder.text.contains("is a folder"))
+    let nowhere = try export([model, "-o", "/proc/none/model.onnx"])
+    #expect(
+      nowhere.status == 1 && nowhere.text.contains("cannot be written: No such file or directory"))
+    let none = try export([bench.pictures, "-o", bench.folder.path + "/other.onnx"])
+    #expect(none.status == 1 && none.text.contains("is not a safetensors file"), "\(none.text)")
+    #expect(!FileManager.default.fileExists(atPath: bench.folder.path + "/other.onnx"))
+  }
+
   @Test func `evaluation judges by val where there is no test, and names each k as asked`() throws {
     let demo = DemoPictures(seed: 7, side: 32)
     let files = try (0..<48).map { index in

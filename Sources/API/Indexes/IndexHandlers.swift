@@ -197,7 +197,8 @@ struct IndexHandlers: Sendable {
     guard let form = IndexExport(rawValue: text) else {
       throw APIError.parameter(
         "format",
-        "\(clipped(text)) is not one of \(IndexExport.allCases.map(\.rawValue).joined(separator: ", ")).")
+        "\(clipped(text)) is not one of \(IndexExport.allCases.map(\.rawValue).joined(separator: ", "))."
+      )
     }
     let headers: Headers = [
       "Content-Type": form.mediaType,

@@ -58,7 +58,9 @@ extension SearchOrder {
       filter.labels = [label]
     }
     if let split = request.query("split") {
-      guard let part = Split.named(split) else { throw .parameter("split", Self.unknownSplit(split)) }
+      guard let part = Split.named(split) else {
+        throw .parameter("split", Self.unknownSplit(split))
+      }
       filter.splits = [part]
     }
   }
@@ -94,7 +96,8 @@ extension SearchOrder {
     guard [image, vector, item].compactMap(\.self).count == 1 else {
       fields.fault(
         "image", "missing",
-        "Give one of image (a data: URL or base64), vector (\(index.dimension) numbers) and item (a number).")
+        "Give one of image (a data: URL or base64), vector (\(index.dimension) numbers) and item (a number)."
+      )
       return nil
     }
     if let image {

@@ -147,7 +147,8 @@ private func datasetProblem(_ error: DatasetLibraryError) -> APIError {
   case .notReady(let id):
     APIError(.datasetNotReady, "The dataset \(id) is still being admitted.")
   case .inUse(let id):
-    APIError(.datasetInUse, "A run, an evaluation or an index that is not over reads the dataset \(id).")
+    APIError(
+      .datasetInUse, "A run, an evaluation or an index that is not over reads the dataset \(id).")
   case .pathNotAllowed(let path):
     APIError(
       .pathNotAllowed, "\(clipped(path)) is not under a folder that the operator allowed.",

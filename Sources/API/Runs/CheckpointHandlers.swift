@@ -16,13 +16,14 @@ extension RunControl {
 struct CheckpointHandlers: Sendable {
   let runs: any RunControl
   let digests: FileDigests
+  let onnx: ONNXFiles
 
-  /// The files of a checkpoint. Before the first update there is a state to go on from, and no model: its weights are
-  /// random.
+  /// The files that a checkpoint has, or has once they were asked for. Before the first update there is a state to go on
+  /// from, and no model: its weights are random.
   private static func files(step: Int) -> [String] {
     step == 0
       ? [CheckpointFolder.stateFileName]
-      : [CheckpointFolder.modelFileName, CheckpointFolder.stateFileName]
+      : [CheckpointFolder.modelFileName, CheckpointFolder.stateFileName] + ONNXFiles.names
   }
 
   func list(_ request: Request) async throws -> Response {
@@ -77,11 +78,14 @@ struct CheckpointHandlers: Sendable {
     let (step, name) = (request.pathParameters["step"] ?? "", request.pathParameters["file"] ?? "")
     guard let number = Self.step(step), Self.files(step: number).contains(name)
     else { throw APIError.notFound("file", "\(step)/\(name)") }
-    let path = runs.checkpoints(of: id).path(step: number) + "/" + name
+    let folder = runs.checkpoints(of: id).path(step: number)
     let file: OpenFile
-    do throws(HTTPError) {
-      file = try OpenFile(path: path)
-    } catch {
+    do {
+      file =
+        ONNXFiles.names.contains(name)
+        ? try await onnx.file(name, of: "\(id)@\(number)", inCheckpoint: folder)
+        : try OpenFile(path: folder + "/" + name)
+    } catch let error as HTTPError where error.status == 404 {
       throw APIError.notFound("file", "\(step)/\(name)")
     }
     return try Response.file(

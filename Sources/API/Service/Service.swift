@@ -35,6 +35,7 @@ public struct Service: Sendable {
   private let eventPlaces = StreamPlaces()
   private let replies = ReplyCache()
   private let digests = FileDigests()
+  private let onnx = ONNXFiles()
   private let catalog: ModelCatalog
   /// The longest upload of a dataset, in bytes.
   public var uploadByteCount = 16 << 30
@@ -96,7 +97,7 @@ extension Service {
   private var runRoutes: [Route] {
     let handlers = RunHandlers(
       runs: runs, library: library, catalog: catalog, machine: machine, cache: replies)
-    let checkpoints = CheckpointHandlers(runs: runs, digests: digests)
+    let checkpoints = CheckpointHandlers(runs: runs, digests: digests, onnx: onnx)
     let events = EventHandlers(runs: runs, places: eventPlaces, limits: eventStreamLimits)
     let metrics = MetricsHandlers(runs: runs, cache: replies)
     return [
@@ -177,7 +178,8 @@ extension Service {
   /// Whether a refusal is worth a line: where something was to change. Embeddings may be refused by the thousand.
   private static func isLogged(_ method: String, _ pattern: String) -> Bool {
     method != "GET"
-      && ["/v1/runs", "/v1/datasets", "/v1/evaluations", "/v1/indexes"].contains(where: pattern.hasPrefix)
+      && ["/v1/runs", "/v1/datasets", "/v1/evaluations", "/v1/indexes"].contains(
+        where: pattern.hasPrefix)
   }
 
   /// A route whose errors become problems; what is in no table is logged and told as 500.

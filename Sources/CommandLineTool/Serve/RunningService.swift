@@ -58,7 +58,8 @@ final class RunningService: Sendable {
     let service = Service(
       runs: coordinator, library: library,
       embeddings: EmbeddingService(loader: loader, workerCount: workers),
-      evaluations: evaluations, indexes: indexes, searches: SearchDesk(threads: threads), metrics: metrics,
+      evaluations: evaluations, indexes: indexes, searches: SearchDesk(threads: threads),
+      metrics: metrics,
       readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
       files: resources.files, logger: logger)
     server = Server(

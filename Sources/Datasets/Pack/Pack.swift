@@ -1,5 +1,5 @@
-public import Images
 import Durability
+public import Images
 import Synchronization
 
 /// What the index says of one picture.

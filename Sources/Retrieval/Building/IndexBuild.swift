@@ -1,9 +1,9 @@
-import TensorGraph
 public import Durability
 public import EmbeddingService
 public import Identifiers
 import Images
 import JSONTree
+import TensorGraph
 import Tensors
 import Threads
 
@@ -225,7 +225,8 @@ public struct IndexBuild {
     }
     let parent = directory.split(separator: "/", omittingEmptySubsequences: false).dropLast()
     let folder = parent.joined(separator: "/")
-    try fileSystem.synchronizeDirectory(folder.isEmpty ? (directory.hasPrefix("/") ? "/" : ".") : folder)
+    try fileSystem.synchronizeDirectory(
+      folder.isEmpty ? (directory.hasPrefix("/") ? "/" : ".") : folder)
   }
 
   private func discard(_ journal: BuildJournal) {

@@ -57,6 +57,7 @@ public protocol PictureSource: AnyObject {
 public final class PackPictures: PictureSource {
   private let pack: Pack
   private var index = 0
+  /// What tells this source from another.
   public let identity: String
 
   /// The pictures of a pack, in its order.
@@ -65,8 +66,10 @@ public final class PackPictures: PictureSource {
     identity = "pack \(pack.identity)"
   }
 
+  /// The pictures of the pack.
   public var expectedCount: Int? { pack.count }
 
+  /// The next picture; nil at the end.
   public func next() -> SourcePicture? {
     guard index < pack.count else { return nil }
     defer { index += 1 }
@@ -83,6 +86,7 @@ public final class PackPictures: PictureSource {
     }
   }
 
+  /// Nothing: each picture has told its own.
   public func places(of names: [String]) -> [(label: String?, split: Split)]? { nil }
 }
 
@@ -91,12 +95,15 @@ public final class FilePictures: PictureSource {
   private let entries: PictureEntries
   private let limits: ImageLimits
   private let memory: DecodingMemory
+  /// What tells this source from another.
   public let identity: String
 
   /// The pictures of a source.
   ///
   /// - Throws: `IndexError.source`.
-  public init(_ source: DatasetSource, limits: AdmissionLimits = AdmissionLimits()) throws(IndexError) {
+  public init(_ source: DatasetSource, limits: AdmissionLimits = AdmissionLimits())
+    throws(IndexError)
+  {
     do throws(AdmissionError) {
       entries = try PictureEntries(source, limits: limits)
     } catch { throw .source("\(error)") }
@@ -105,8 +112,12 @@ public final class FilePictures: PictureSource {
     identity = entries.identity
   }
 
+  /// Unknown: the source is read once.
   public var expectedCount: Int? { nil }
 
+  /// The next picture; nil at the end.
+  ///
+  /// - Throws: `IndexError.source`.
   public func next() throws(IndexError) -> SourcePicture? {
     do throws(AdmissionError) {
       guard let entry = try entries.next() else { return nil }
@@ -128,6 +139,7 @@ public final class FilePictures: PictureSource {
     } catch { throw .source("\(error)") }
   }
 
+  /// Labels and parts by the folders in all names together.
   public func places(of names: [String]) -> [(label: String?, split: Split)]? {
     labelsAndSplits(of: names)
   }

@@ -1,4 +1,5 @@
 import Datasets
+public import Durability
 import JSONTree
 
 /// A form in which other programs take an index's vectors.
@@ -54,6 +55,17 @@ extension VectorIndex {
       (first..<min(count, first + Self.rowsPerPiece)).reduce(
         into: first == 0 ? head(form) : []
       ) { append($1, form, to: &$0) }
+    }
+  }
+
+  /// Writes an export to a file, which appears as a whole.
+  ///
+  /// - Throws: `FileSystemError`.
+  public func write(
+    _ form: IndexExport, to path: String, fileSystem: any FileSystem = DiskFileSystem()
+  ) throws(FileSystemError) {
+    try fileSystem.replaceFile(path) { (file) throws(FileSystemError) in
+      for piece in pieces(form) { try file.append(piece) }
     }
   }
 
@@ -123,7 +135,8 @@ extension VectorIndex {
   private func quoted(_ text: String) -> String {
     let special: Set<Unicode.Scalar> = [",", "\"", "\n", "\r"]
     guard text.unicodeScalars.contains(where: special.contains) else { return text }
-    return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+    return "\""
+      + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
       + "\""
   }
 
@@ -144,6 +157,8 @@ extension VectorIndex {
 
   /// The projector has no escapes: what would end a field or a line becomes a blank.
   private func tabless(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { "\t\n\r".unicodeScalars.contains($0) ? " " : $0 }))
+    String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { "\t\n\r".unicodeScalars.contains($0) ? " " : $0 }))
   }
 }

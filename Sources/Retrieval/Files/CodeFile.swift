@@ -64,7 +64,8 @@ struct CodeFile: Sendable {
           ck_find_above(
             products.baseAddress.map { unsafe $0 + offset }, Int64(range.count),
             numbers.baseAddress.map { unsafe $0 + range.lowerBound },
-            numbers.baseAddress.map { unsafe $0 + rows + range.lowerBound }, query, threshold, &found))
+            numbers.baseAddress.map { unsafe $0 + rows + range.lowerBound }, query, threshold,
+            &found))
       }
     }
   }
@@ -101,12 +102,15 @@ extension CodeFile {
       let count = min(rowsPerPart, rows - first)
       var codes = [UInt8](
         repeating: 0, count: Int(ck_code_bytes(Int64(count), Int64(dimension))))
-      var (scale, error) = ([Float](repeating: 0, count: count), [Float](repeating: 0, count: count))
+      var (scale, error) = (
+        [Float](repeating: 0, count: count), [Float](repeating: 0, count: count)
+      )
       unsafe vectors.file.withBytes(
         at: NPY.headerByteCount + 4 * first * dimension, count: 4 * count * dimension
       ) {
         unsafe ck_encode_rows(
-          $0.assumingMemoryBound(to: Float.self).baseAddress, Int64(count), Int64(dimension), &codes,
+          $0.assumingMemoryBound(to: Float.self).baseAddress, Int64(count), Int64(dimension),
+          &codes,
           &scale, &error)
       }
       scales.replaceSubrange(first..<first + count, with: scale)

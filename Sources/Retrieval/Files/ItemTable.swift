@@ -1,5 +1,5 @@
-import Durability
 public import Datasets
+import Durability
 import Images
 
 /// What an index knows of a picture besides its vector.
@@ -109,9 +109,11 @@ struct ItemTable: Sendable {
     ) { bytes in
       unsafe (
         offset: Int(clamping: UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))),
-        byteCount: Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))),
+        byteCount: Int(
+          UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))),
         label: Int(Int32(littleEndian: bytes.loadUnaligned(fromByteOffset: 12, as: Int32.self))),
-        picture: Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self))),
+        picture: Int(
+          UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt32.self))),
         split: bytes[20]
       )
     }
@@ -121,7 +123,9 @@ struct ItemTable: Sendable {
 extension ItemTable {
   /// The bytes of a table.
   static func bytes(_ items: [IndexItem], contents: [ContentHash]) -> [[UInt8]] {
-    let labels = Set(items.compactMap(\.label)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    let labels = Set(items.compactMap(\.label)).sorted {
+      $0.utf8.lexicographicallyPrecedes($1.utf8)
+    }
     var numbers: [String: Int] = [:]
     for (number, label) in labels.enumerated() { numbers[label] = number }
     var (records, strings): ([UInt8], [UInt8]) = ([], [])

@@ -46,6 +46,9 @@ public actor IndexLibrary {
   ///   - packDirectory: The folder of a dataset's pack.
   ///   - loader: What opens models.
   ///   - workers: Threads that embed.
+  ///   - limits: What may wait and be open.
+  ///   - fileSystem: Where it is written.
+  ///   - now: The clock.
   /// - Throws: `FileSystemError`. A record that does not read back is left alone.
   public init(
     directory: String, packDirectory: @escaping @Sendable (_ dataset: String) -> String,

@@ -5,6 +5,7 @@ public actor SearchDesk {
   private let executor = ThreadExecutor(name: "search")
   private let threads: Int
 
+  /// The desk's thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor {
     unsafe executor.asUnownedSerialExecutor()
   }
