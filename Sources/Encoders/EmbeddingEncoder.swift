@@ -17,8 +17,15 @@ public final class EmbeddingEncoder {
   /// Pictures in a batch: what one run of the program takes.
   public let batchSize: Int
   private let transform: EvaluationTransform
-  private let program: any Program
-  private let hasHead: Bool
+  private let program: Computation
+
+  /// What computes: an encoder alone, or one with its head.
+  private enum Computation {
+    case representation(any Program)
+    case embedding(FeatureProgram)
+  }
+
+  private static let outputName = "representation"
 
   /// Compiles the encoder of a model.
   ///
@@ -28,14 +35,26 @@ public final class EmbeddingEncoder {
     self.batchSize = batchSize
     dimension = model.dimension
     transform = EvaluationTransform(side: model.imageSize, normalization: model.normalization)
-    hasHead = model.head != nil
-    let recording = EncoderRecording(model, batchSize: batchSize)
-    recording.recorder.output("representation", recording.embedding())
-    program = try recording.compile(lowering, head: model.head?.tensors ?? [])
+    guard let head = model.head else {
+      let recording = EncoderRecording(model, batchSize: batchSize)
+      recording.recorder.output(Self.outputName, recording.embedding())
+      program = .representation(try recording.compile(lowering, head: []))
+      return
+    }
+    program = .embedding(
+      try FeatureProgram(
+        model, batchSize: batchSize, filterShape: head.filters.shape, tensors: head.tensors,
+        lowering: lowering
+      ) { recorder, features in recorder.output(Self.outputName, head.record(features)) })
   }
 
   /// What a run does, in order; nothing if the engine does not show it.
-  public var steps: [ProgramStep] { program.inspection?.steps ?? [] }
+  public var steps: [ProgramStep] {
+    switch program {
+    case .representation(let program): program.inspection?.steps ?? []
+    case .embedding(let program): program.steps
+    }
+  }
 
   /// Opens a model file.
   ///
@@ -89,17 +108,14 @@ public final class EmbeddingEncoder {
   public func represent(_ prepared: [Float], afterEachStep: (Int) -> Void = { _ in }) throws
     -> [Float]
   {
-    if hasHead {
-      EncoderRecording.write(
-        prepared, withQuadrantsTo: program, side: transform.side, channels: transform.channels)
-    } else {
+    switch program {
+    case .representation(let program):
       program.write(channelsLast: prepared.span, to: EncoderRecording.picturesName)
+      try program.run(afterEachStep: afterEachStep)
+      return program.read(Self.outputName)
+    case .embedding(let program):
+      try program.run(prepared, afterEachStep: afterEachStep)
+      return program.read(Self.outputName)
     }
-    if let inspection = program.inspection {
-      try inspection.run(afterEachStep: afterEachStep)
-    } else {
-      try program.run()
-    }
-    return program.read("representation")
   }
 }

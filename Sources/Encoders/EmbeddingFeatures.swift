@@ -9,7 +9,7 @@ public final class EmbeddingFeatures {
   public let names: [String]
   /// Features of each block.
   public let widths: [Int]
-  private let program: any Program
+  private let program: FeatureProgram
   private let transform: EvaluationTransform
   private let batchSize: Int
 
@@ -24,13 +24,16 @@ public final class EmbeddingFeatures {
   ) throws {
     self.batchSize = batchSize
     transform = EvaluationTransform(side: model.imageSize, normalization: model.normalization)
-    let recording = EncoderRecording(model, batchSize: batchSize)
-    let features = EmbeddingHead.recordFeatures(
-      stages: recording.stages, quadrants: recording.quadrants(), filterShape: filters.weight.shape)
-    for block in features { recording.recorder.output(block.name, block.features) }
-    names = features.map(\.name)
-    widths = features.map { $0.features.shape[1] }
-    program = try recording.compile(lowering, head: [filters.weight, filters.bias])
+    var blocks: [(name: String, features: Tensor)] = []
+    program = try FeatureProgram(
+      model, batchSize: batchSize, filterShape: filters.weight.shape,
+      tensors: [filters.weight, filters.bias], lowering: lowering
+    ) { recorder, features in
+      for block in features { recorder.output(block.name, block.features) }
+      blocks = features
+    }
+    names = blocks.map(\.name)
+    widths = blocks.map { $0.features.shape[1] }
   }
 
   /// The filters of an embedding head under the names that it has for them.
@@ -78,9 +81,7 @@ public final class EmbeddingFeatures {
       batch.reserveCapacity(batchSize * transform.elementCount)
       for index in first..<first + rows { batch += transform(try picture(index)) }
       batch += repeatElement(0, count: batchSize * transform.elementCount - batch.count)
-      EncoderRecording.write(
-        batch, withQuadrantsTo: program, side: transform.side, channels: transform.channels)
-      try program.run()
+      try program.run(batch)
       for (block, name) in names.enumerated() {
         blocks[block] += program.read(name).prefix(rows * widths[block])
       }

@@ -109,12 +109,12 @@ extension EmbeddingHead {
   /// Records the features of a picture: for each block the square roots, `[N, width]`.
   ///
   /// - Parameters:
-  ///   - stages: The feature maps of the encoder, each `[N, Cᵢ, Hᵢ, Wᵢ]`.
+  ///   - stageMeans: The means of the encoder's feature maps over their positions, each `[N, Cᵢ]`.
   ///   - quadrants: The quadrants of the pictures, `[4N, C, S/2, S/2]`: first the upper left ones of all pictures.
   ///   - filterShape: `[2K, C, k, k]`.
   /// - Returns: the blocks in the order of `blockNames`.
   static func recordFeatures(
-    stages: [Tensor], quadrants: Tensor, filterShape: Shape
+    stageMeans: [Tensor], quadrants: Tensor, filterShape: Shape
   ) -> [(name: String, features: Tensor)] {
     let recorder = quadrants.recorder
     let filters = recorder.variable(filtersName, filterShape)
@@ -125,8 +125,8 @@ extension EmbeddingHead {
     let parts = (0..<Self.quadrants).map { quarters.rows($0 * count..<($0 + 1) * count) }
     // The whole is the mean of its quarters, but for the positions whose kernel lies in two of them.
     let whole = parts.dropFirst().reduce(parts[0], +) * (1 / Float(Self.quadrants))
-    let means = stages.map { $0.globalAveragePooled() } + [whole] + parts
-    return zip(blockNames(stages: stages.count), means).map { name, mean in
+    let means = stageMeans + [whole] + parts
+    return zip(blockNames(stages: stageMeans.count), means).map { name, mean in
       (name, (mean + epsilon).squareRoot())
     }
   }

@@ -34,24 +34,21 @@ struct EncoderRecording {
     }
     return head.record(
       EmbeddingHead.recordFeatures(
-        stages: stages, quadrants: quadrants(), filterShape: head.filters.shape))
+        stageMeans: stageMeans, quadrants: Self.quadrants(model, batchSize, in: recorder),
+        filterShape: head.filters.shape))
   }
+
+  /// The means of the stages' feature maps over their positions, each `[N, Cᵢ]`.
+  var stageMeans: [Tensor] { stages.map { $0.globalAveragePooled() } }
 
   /// The input of the pictures' quadrants, `[4N, C, S/2, S/2]`.
-  func quadrants() -> Tensor {
+  static func quadrants(
+    _ model: EncoderModel, _ batchSize: Int, in recorder: Recorder
+  ) -> Tensor {
     let side = EmbeddingHead.quadrantSide(model.imageSize)
     return recorder.input(
-      Self.quadrantsName,
+      quadrantsName,
       [EmbeddingHead.quadrants * batchSize, model.normalization.channels, side, side])
-  }
-
-  /// Writes prepared pictures `[N, S, S, C]` to a program that takes their quadrants too.
-  static func write(
-    _ pictures: [Float], withQuadrantsTo program: any Program, side: Int, channels: Int
-  ) {
-    program.write(channelsLast: pictures.span, to: picturesName)
-    let quadrants = EmbeddingHead.quadrants(of: pictures, side: side, channels: channels)
-    program.write(channelsLast: quadrants.span, to: quadrantsName)
   }
 
   /// Compiles what was recorded and writes the model's weights into it, and the tensors `head` under their names.

@@ -24,6 +24,12 @@ public struct OneDNNLowering: Lowering {
     self.memoryLimitByteCount = memoryLimitByteCount
   }
 
+  /// The same budgets in float32.
+  public var inFloat32: any Lowering {
+    OneDNNLowering(
+      threads: threads, precision: .float32, memoryLimitByteCount: memoryLimitByteCount)
+  }
+
   /// Runs the stages: layouts and kernels, aliases, offsets in memory, steps. Each is a value made from those before it.
   ///
   /// - Throws: `outOfMemory` if the plan exceeds the limit, before anything is allocated; `unsupported` if

@@ -7,6 +7,13 @@ public protocol Lowering: Sendable {
   ///
   /// - Throws: `LoweringError` if the graph cannot run here; nothing is left behind.
   func compile(_ graph: Graph) throws(LoweringError) -> any Program
+  /// The same lowering for a graph whose precision matters more than its speed: it stores and multiplies in float32 at least.
+  var inFloat32: any Lowering { get }
+}
+
+extension Lowering {
+  /// Itself, for a lowering that never stores less.
+  public var inFloat32: any Lowering { self }
 }
 
 /// Why a graph cannot be compiled or run.

@@ -1,0 +1,90 @@
+import Images
+import NeuralNetworks
+import TensorGraph
+import Tensors
+
+/// A model's encoder, and on its feature maps what an embedding head reads or computes.
+///
+/// They are two programs. The encoder computes in the lowering's precision. The head computes in float32: its filters and its map are
+/// whitened, so that they magnify what is small in the pictures, and the rounding of pixels and filters to bfloat16 with it. It
+/// takes a few per cent of the encoder's time.
+struct FeatureProgram {
+  private let encoder: any Program
+  private let head: any Program
+  private let means: [String]
+  private let side: Int
+  private let channels: Int
+
+  /// Compiles both.
+  ///
+  /// - Parameters:
+  ///   - model: The encoder; its own head does not matter.
+  ///   - batchSize: Pictures in a batch, N.
+  ///   - filterShape: The shape of the head's filters, `[2K, C, k, k]`.
+  ///   - tensors: The values of the head's variables.
+  ///   - lowering: What compiles.
+  ///   - record: Records the outputs of the blocks of features, each `[N, width]`.
+  /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if a graph does not compile.
+  init(
+    _ model: EncoderModel, batchSize: Int, filterShape: Shape, tensors: [NamedTensor],
+    lowering: any Lowering, record: (Recorder, [(name: String, features: Tensor)]) -> Void
+  ) throws {
+    (side, channels) = (model.imageSize, model.normalization.channels)
+    let recording = EncoderRecording(model, batchSize: batchSize)
+    let recorder = Recorder()
+    var (names, inputs): ([String], [Tensor]) = ([], [])
+    for (stage, mean) in recording.stageMeans.enumerated() {
+      let name = "mean\(stage + 1)"
+      recording.recorder.output(name, mean)
+      names.append(name)
+      inputs.append(recorder.input(name, mean.shape))
+    }
+    means = names
+    encoder = try recording.compile(lowering, head: [])
+    let quadrants = EncoderRecording.quadrants(model, batchSize, in: recorder)
+    record(
+      recorder,
+      EmbeddingHead.recordFeatures(
+        stageMeans: inputs, quadrants: quadrants, filterShape: filterShape))
+    head = try lowering.inFloat32.compile(recorder.graph)
+    let values = Dictionary(tensors.map { ($0.name, $0.values) }, uniquingKeysWith: { $1 })
+    for variable in recorder.graph.variables {
+      guard let values = values[variable.name] else {
+        throw EncoderModelError.tensor(name: variable.name)
+      }
+      head.write(values, to: variable.name)
+    }
+  }
+
+  /// What a run does, in order; nothing if the engine does not show it.
+  var steps: [ProgramStep] {
+    (encoder.inspection?.steps ?? []) + (head.inspection?.steps ?? [])
+  }
+
+  /// Runs both on prepared pictures `[N, S, S, C]`. `afterEachStep` is told each step's index in `steps` when it has ended.
+  ///
+  /// - Throws: `LoweringError` if a kernel fails; the program can be used again.
+  func run(_ pictures: [Float], afterEachStep: (Int) -> Void = { _ in }) throws {
+    encoder.write(channelsLast: pictures.span, to: EncoderRecording.picturesName)
+    try encoder.run(afterEachStep: afterEachStep)
+    for name in means { head.write(encoder.read(name), to: name) }
+    let quadrants = EmbeddingHead.quadrants(of: pictures, side: side, channels: channels)
+    head.write(channelsLast: quadrants.span, to: EncoderRecording.quadrantsName)
+    let before = encoder.inspection?.steps.count ?? 0
+    try head.run { afterEachStep(before + $0) }
+  }
+
+  /// An output that was recorded.
+  func read(_ name: String) -> [Float] { head.read(name) }
+}
+
+extension Program {
+  /// Runs, and tells each step's index when it has ended where the engine shows its steps.
+  func run(afterEachStep: (Int) -> Void) throws {
+    if let inspection {
+      try inspection.run(afterEachStep: afterEachStep)
+    } else {
+      try run()
+    }
+  }
+}
