@@ -129,7 +129,7 @@ let package = Package(
         "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService", "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
         "TensorGraph", "Tensors", "Engines", "JSONTree", "Metrics", "Durability", "Threads",
-        "Identifiers", "Retrieval", "ONNX",
+        "Randomness", "Identifiers", "Retrieval", "ONNX",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),

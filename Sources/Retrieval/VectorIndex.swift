@@ -103,6 +103,9 @@ public struct ItemFilter: Hashable, Sendable {
 // MARK: - Search
 
 extension VectorIndex {
+  /// Reads all codes once and adds them up: the least that a search can take.
+  public func readCodes(threads: Int) -> UInt64 { codes.sum(threads: threads) }
+
   /// The items nearest to each query: at most `count`, the nearest first, of equals the one of the lower row.
   ///
   /// - Parameters:

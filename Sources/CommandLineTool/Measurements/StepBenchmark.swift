@@ -10,6 +10,7 @@ struct BenchmarkCommand: ParsableCommand {
     commandName: "benchmark", abstract: "Measure one thing on this machine.",
     subcommands: [
       StepBenchmark.self, EncoderBenchmark.self, ViewsBenchmark.self, AdmissionBenchmark.self,
+      SearchBenchmark.self,
     ])
 }
 

@@ -62,8 +62,11 @@ final class BuildJournal {
       let before = (try? fileSystem.read(directory + Self.notePath)).flatMap {
         try? JSONCoding.decode(BuildNote.self, from: $0)
       }
-      if before == note, let written = try? fileSystem.read(directory + Self.linesPath) {
-        let (found, byteCount) = Self.entries(in: written)
+      // The vectors are cut off only, never made longer: bytes that were not written would be vectors of zeros.
+      if before == note, let written = try? fileSystem.read(directory + Self.linesPath),
+        case let (found, byteCount) = Self.entries(in: written),
+        Self.holds(found, dimension, vectorsPath)
+      {
         let rows = found.count { $0.rejection == nil }
         lines = try fileSystem.openFile(directory + Self.linesPath, keeping: byteCount)
         vectors = try fileSystem.openFile(
@@ -83,6 +86,12 @@ final class BuildJournal {
       try fileSystem.writeFile(directory + Self.notePath, (try? JSONCoding.encode(note)) ?? [])
       try fileSystem.synchronizeDirectory(directory)
     } catch { throw .files(error) }
+  }
+
+  /// Whether a file has the vectors of all entries.
+  private static func holds(_ entries: [BuildEntry], _ dimension: Int, _ path: String) -> Bool {
+    let needed = NPY.headerByteCount + 4 * dimension * entries.count { $0.rejection == nil }
+    return ((try? MappedFile(path: path))?.byteCount ?? 0) >= needed
   }
 
   /// The whole lines that read back, up to the first that does not, and their bytes.

@@ -1,5 +1,7 @@
 import CKernels
 import Durability
+import Synchronization
+import Threads
 
 /// The codes of an index's vectors, mapped into memory: the codes in blocks of 16 rows, then a scale and an error for each
 /// row, float32. A quarter of the bytes of the vectors, which is what a search has to read.
@@ -30,6 +32,20 @@ struct CodeFile: Sendable {
   /// The rows of a part.
   func rows(of part: Int) -> Range<Int> {
     part * Self.rowsPerPart..<min(rows, (part + 1) * Self.rowsPerPart)
+  }
+
+  /// The sum of all codes as words, read by `threads` threads; for measuring what reading takes.
+  func sum(threads: Int) -> UInt64 {
+    let total = Mutex(UInt64(0))
+    let words = codeByteCount / 8
+    ThreadGroup(count: threads) { [self] thread in
+      let range = words * thread / threads..<words * (thread + 1) / threads
+      let sum = unsafe file.withBytes(at: 8 * range.lowerBound, count: 8 * range.count) { bytes in
+        unsafe bytes.assumingMemoryBound(to: UInt64.self).reduce(0, &+)
+      }
+      total.withLock { $0 &+= sum }
+    }.join()
+    return total.withLock { $0 }
   }
 
   /// Writes the products of a part's rows with queries into `products`, `[queries, blocks · 16]`.

@@ -61,18 +61,20 @@ public struct DataFolderBackup {
 
   private func make() throws {
     try copyRuns(of: copyDatabase(source + "/byol.sqlite", target + "/byol.sqlite"))
-    for name in ["datasets", "models"] where DiskFileSystem().isDirectory("\(source)/\(name)") {
+    for name in ["datasets", "models", "indexes"]
+    where DiskFileSystem().isDirectory("\(source)/\(name)") {
       try copyFinished(in: "\(source)/\(name)", to: "\(target)/\(name)")
     }
     // One flush of everything instead of one for each file, before the copy gets its name.
     sync()
   }
 
-  /// Copies what is finished: names that begin with a dot are on their way in or out. What is removed while it is
+  /// Copies what is finished: names that begin with a dot, or end in `.partial`, are on their way in or out. What is removed while it is
   /// copied is left out of the copy.
   private func copyFinished(in folder: String, to copy: String) throws {
     try DiskFileSystem().createDirectory(copy)
-    for name in try DiskFileSystem().names(in: folder) where !name.hasPrefix(".") {
+    for name in try DiskFileSystem().names(in: folder)
+    where !name.hasPrefix(".") && !name.hasSuffix(".partial") {
       let (from, to) = ("\(folder)/\(name)", "\(copy)/\(name)")
       do {
         try FileManager.default.copyItem(atPath: from, toPath: to)

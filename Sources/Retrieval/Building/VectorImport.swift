@@ -1,0 +1,57 @@
+import Datasets
+public import Durability
+public import Identifiers
+import Images
+import JSONTree
+import Tensors
+
+extension IndexBuild {
+  /// Makes an index of vectors that are there already, without pictures or a model: for measurements, and for vectors of other
+  /// programs. Items are named by their numbers.
+  ///
+  /// - Parameters:
+  ///   - directory: The folder; it must not exist.
+  ///   - rows: Vectors, 1…`SearchLimits.items`.
+  ///   - dimension: Components of each.
+  ///   - fingerprint: What tells their model from others.
+  ///   - fileSystem: Where it is written.
+  ///   - now: The time that the index tells.
+  ///   - vector: The vector of a row, of any length; asked for in order.
+  /// - Throws: `IndexError.files`; what was written stays in the folder.
+  public static func importVectors(
+    into directory: String, rows: Int, dimension: Int, fingerprint: String,
+    fileSystem: any FileSystem = DiskFileSystem(), now: Timestamp, vector: (Int) -> [Float]
+  ) throws(IndexError) {
+    precondition(
+      (1...SearchLimits.items).contains(rows) && dimension > 0, "\(rows) × \(dimension).")
+    func path(_ name: String) -> String { directory + "/" + name }
+    do throws(FileSystemError) {
+      try fileSystem.createDirectory(directory)
+      let file = try fileSystem.createFile(path(IndexFile.vectors))
+      try file.append(NPY.header(rows: rows, columns: dimension))
+      for first in stride(from: 0, to: rows, by: rowsPerFlush) {
+        let values = (first..<min(rows, first + rowsPerFlush)).flatMap(vector)
+        try file.append(elements: l2Normalized(values, dimension: dimension))
+      }
+      try file.close()
+      let table = try fileSystem.createFile(path(IndexFile.items))
+      let items = (0..<rows).map {
+        IndexItem(name: "\($0)", label: nil, split: .train, picture: $0)
+      }
+      let contents = (0..<rows).map { ContentHash(words: [0, UInt64($0)]) }
+      for bytes in ItemTable.bytes(items, contents: contents) { try table.append(bytes) }
+      try table.close()
+    } catch { throw .files(error) }
+    let vectors = try VectorFile(path: path(IndexFile.vectors), rows: rows, dimension: dimension)
+    let manifest = IndexManifest(
+      items: rows, rejected: 0, reused: 0, dimension: dimension, fingerprint: fingerprint,
+      precision: "float32", model: "none", source: "vectors", completedAt: now)
+    do throws(FileSystemError) {
+      let codes = try fileSystem.createFile(path(IndexFile.codes))
+      try CodeFile.write(vectors, to: codes)
+      try codes.close()
+      try fileSystem.writeFile(path(IndexFile.rejected), [])
+      try fileSystem.writeFile(path(IndexFile.manifest), (try? JSONCoding.encode(manifest)) ?? [])
+    } catch { throw .files(error) }
+  }
+}
