@@ -109,4 +109,59 @@ import Testing
     #expect(wide.status == 400)
     #expect(try wide.object()["detail"]?.stringValue?.contains("UTF-16") == true)
   }
+
+  /// A form of parts: a field's name, a file's name or none, and bytes.
+  private static func form(_ parts: [(name: String, file: String?, bytes: [UInt8])]) -> [UInt8] {
+    parts.flatMap { part in
+      let file = part.file.map { "; filename=\"\($0)\"" } ?? ""
+      let head = "--b0\r\nContent-Disposition: form-data; name=\"\(part.name)\"\(file)\r\n\r\n"
+      return Array(head.utf8) + part.bytes + Array("\r\n".utf8)
+    } + Array("--b0--\r\n".utf8)
+  }
+
+  private func send(
+    _ parts: [(name: String, file: String?, bytes: [UInt8])]
+  ) async throws -> Response {
+    try await world().call(
+      "POST", "/v1/embeddings", headers: ["Content-Type": "multipart/form-data; boundary=b0"],
+      body: Self.form(parts))
+  }
+
+  @Test func `a form's files are pictures in their order, its other parts are what the query is`()
+    async throws
+  {
+    let (first, second) = (try plainBytes(red: 200), try plainBytes(red: 10))
+    let response = try await send([
+      ("image", "a.png", first), ("dimensions", nil, Array("2".utf8)), ("image", "b.png", second),
+      ("normalize", nil, Array("false".utf8)),
+    ])
+    #expect(response.status == 200)
+    let data = try #require(try response.object()["data"]?.arrayValue)
+    let vectors = data.map { $0.objectValue?["embedding"]?.arrayValue?.compactMap(\.doubleValue) }
+    #expect(vectors == [[200, 10], [10, 10]])
+  }
+
+  @Test(
+    arguments: [
+      ([("image", nil, "no file")], 422, "image"), ([], 422, "image"),
+      ([("image", "a.png", "words")], 422, nil),
+      ([("image", "a.png", ""), ("model", nil, "none")], 404, nil),
+      ([("image", "a.png", ""), ("size", nil, "3")], 400, "size"),
+      ([("image", "a.png", ""), ("model", nil, "a"), ("model", nil, "b")], 400, "model"),
+      ([("image", "a.png", ""), ("dimensions", nil, "x")], 400, "dimensions"),
+      (
+        [("image", "a.png", ""), ("model", nil, String(repeating: "m", count: 1025))], 400, "model"
+      ),
+      ([(String, String?, String)](repeating: ("image", "a.png", ""), count: 65), 422, "image"),
+    ] as [([(String, String?, String)], Int, String?)])
+  func `what is wrong with a form is told by its field`(
+    parts: [(String, String?, String)], status: Int, field: String?
+  ) async throws {
+    let picture = try plainBytes(red: 1)
+    let response = try await send(
+      parts.map { ($0.0, $0.1, $0.1 != nil && $0.2.isEmpty ? picture : Array($0.2.utf8)) })
+    #expect(response.status == status)
+    let told = try response.object()["errors"]?.arrayValue?.first?.objectValue?["field"]
+    #expect(field == nil || told?.stringValue == field, "\(String(describing: told))")
+  }
 }

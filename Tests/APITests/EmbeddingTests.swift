@@ -145,7 +145,7 @@ import Testing
     let world = try await world()
     let body = try plain(red: 1).png()
     let form = try await world.call(
-      "POST", "/v1/embeddings", headers: ["Content-Type": "multipart/form-data; boundary=x"],
+      "POST", "/v1/embeddings", headers: ["Content-Type": "multipart/mixed; boundary=x"],
       body: body)
     #expect(form.status == 415)
     let format = try await world.call(
@@ -206,7 +206,7 @@ import Testing
 
   @Test(
     arguments: [
-      ("multipart/form-data; boundary=x", "curl -F"), ("text/plain", "no picture"),
+      ("multipart/mixed; boundary=x", "curl -F"), ("text/plain", "no picture"),
       ("video/mp4", "no picture"),
     ])
   func `a body that cannot be a picture is told what to be`(type: String, words: String)

@@ -32,7 +32,7 @@ public struct EmbeddingLimits: Sendable {
 }
 
 extension EmbeddingOrder {
-  /// Reads a request: one picture's bytes, or OpenAI's JSON.
+  /// Reads a request: one picture's bytes, a form with pictures, or OpenAI's JSON.
   ///
   /// - Throws: `APIError`; what reading the body throws.
   init(_ request: Request, limits: EmbeddingLimits) async throws {
@@ -44,6 +44,10 @@ extension EmbeddingOrder {
     if isJSON || (!request.hasTelling && request.looksLikeJSON(bytes)) {
       try request.allowQuery()
       try self.init(try Request.jsonObject(bytes), limits)
+    } else if type == Self.formType {
+      var request = request
+      request.body = RequestBody(bytes)
+      try await self.init(form: request, limits)
     } else {
       try self.init(picture: bytes, request)
     }
@@ -53,14 +57,57 @@ extension EmbeddingOrder {
   /// What is wrong with a media type and what to send instead; nil for those that may hold a picture or JSON.
   static func mistake(_ type: String) -> String? {
     let cure =
-      "Send the picture's bytes themselves (curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg'), or JSON with "
-      + "data: URLs as Content-Type: application/json."
-    if type.hasPrefix("multipart/") {
-      return
-        "\(type) is a form, as HTML pages and curl -F send it; forms are not read here. \(cure)"
-    }
+      "Send the picture's bytes themselves (curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg'), a form (curl -F "
+      + "image=@cat.jpg), or JSON with data: URLs as Content-Type: application/json."
+    if type == formType { return nil }
+    if type.hasPrefix("multipart/") { return "\(clipped(type)) is no multipart/form-data. \(cure)" }
     let isOther = ["text/", "audio/", "video/"].contains { type.hasPrefix($0) }
     return isOther ? "\(clipped(type)) is no picture. \(cure)" : nil
+  }
+
+  private static let formType = "multipart/form-data"
+  /// The longest value of a form's field that is no file, in bytes.
+  static let formFieldByteCount = 1024
+
+  /// A form as HTML pages and `curl -F` send it (RFC 7578): each part with a file's name is a picture, in their order; the
+  /// other parts are `model`, `dimensions`, `normalize` and `encoding_format`.
+  private init(form request: Request, _ limits: EmbeddingLimits) async throws {
+    try request.allowQuery()
+    var reader = try MultipartReader(request)
+    var pictures: [[UInt8]] = []
+    var fields: [(name: String, value: [UInt8])] = []
+    var isFile = false
+    while let event = try await reader.next() {
+      switch event {
+      case .part(let part):
+        isFile = part.filename != nil
+        if isFile { pictures.append([]) } else { fields.append((part.name, [])) }
+      case .data(let bytes):
+        if isFile {
+          pictures[pictures.count - 1] += bytes
+        } else {
+          fields[fields.count - 1].value += bytes
+          guard fields[fields.count - 1].value.count <= Self.formFieldByteCount else {
+            throw APIError.parameter(
+              fields[fields.count - 1].name,
+              "A field that is no file has at most \(Self.formFieldByteCount) bytes.")
+          }
+        }
+      }
+    }
+    guard (1...limits.picturesInJSON).contains(pictures.count) else {
+      throw APIError.invalid([
+        .field(
+          "image", pictures.isEmpty ? "missing" : "out_of_range",
+          "The form has \(pictures.count) files; it must have 1…\(limits.picturesInJSON), each a picture."
+        )
+      ])
+    }
+    // The fields are those of the query: read by the same rules.
+    var asked = request
+    asked.query = fields.map { ($0.name, String(decoding: $0.value, as: UTF8.self)) }
+    try self.init(picture: [], asked)
+    self.pictures = pictures
   }
 
   private init(picture: [UInt8], _ request: Request) throws(APIError) {

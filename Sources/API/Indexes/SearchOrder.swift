@@ -40,6 +40,12 @@ extension SearchOrder {
       try request.allowQuery()
       try self.init(try Request.jsonObject(bytes), index)
     } else {
+      if type.hasPrefix("multipart/") {
+        throw APIError(
+          .unsupportedMediaType,
+          "A form is not read here. Send the picture's bytes themselves, or JSON with image, vector or item."
+        )
+      }
       if let detail = EmbeddingOrder.mistake(type) {
         throw APIError(.unsupportedMediaType, detail)
       }
