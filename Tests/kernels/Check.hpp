@@ -115,6 +115,7 @@ void comparePooling(Report &);
 void compareElementwise(Report &);
 void compareRows(Report &);
 void compareUpdates(Report &);
+void compareSearches(Report &);
 /// Asks the processor's family, and calls what this processor lacks, each in a process of its own.
 void compareProcessor(Report &);
 

@@ -19,6 +19,7 @@ int main(int argc, char **argv) {
   check::compareElementwise(report);
   check::compareRows(report);
   check::compareUpdates(report);
+  check::compareSearches(report);
   check::comparePooling(report);
   check::compareNormalization(report);
   check::compareConvolutions(report);
