@@ -90,6 +90,10 @@ judges: build ## independent judges of the HTTP server, from PyPI and Debian
 	swift build -c release --product http-echo
 	Scripts/judges.sh
 
+.PHONY: clients
+clients: packages ## exports and answers in the programs that they are for, from PyPI: pandas, Qdrant, pgvector, openai
+	Scripts/clients.sh
+
 .PHONY: connections
 connections: ## 100,000 connections with resets, half-closes and aborted uploads: nothing may leak
 	swift build -c release --product http-echo

@@ -26,6 +26,14 @@ final class PaintedPictures: PictureSource {
     self.identity = identity
   }
 
+  /// Pictures of these names and labels.
+  init(_ named: [(name: String, label: String?)]) {
+    pictures = named.enumerated().map {
+      ($1.name, $1.label, $0 % 4 == 0 ? .test : .train, UInt8(truncatingIfNeeded: $0))
+    }
+    identity = "named"
+  }
+
   var expectedCount: Int? { pictures.count }
 
   func next() -> SourcePicture? {

@@ -8,28 +8,6 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct TourTests {
   private static let picture = DemoPictures(seed: 9).picture(at: 3)
 
-  /// Uploads pictures and starts a run that is small enough for a test.
-  private func start(
-    _ service: ServiceProcess, epochs: Int, width: JSONValue = 0.25, resources: JSONValue = [:]
-  ) async throws -> String {
-    let upload = try await service.call(
-      "POST", "/v1/datasets", type: "application/x-tar", body: try pictureArchive(count: 64))
-    #expect(upload.status == 201)
-    let dataset = try upload.object()
-    #expect(dataset["pictures"] == 64)
-    let body: JSONValue = [
-      "dataset": dataset["id"] ?? .null, "epochs": .integer(Int64(epochs)), "batch_size": 16,
-      "image_size": 16, "stem": "cifar", "width": width, "projector_hidden": 32,
-      "projector_output": 16, "predictor_hidden": 32, "checkpoint_every_steps": 4,
-      "resources": resources,
-    ]
-    let created = try await service.call("POST", "/v1/runs", body: body.encoded)
-    #expect(created.status == 201)
-    let run = try created.object()
-    #expect(created.headers["location"] == "/v1/runs/\(run["id"]?.stringValue ?? "")")
-    return try #require(run["id"]?.stringValue)
-  }
-
   private func embedding(_ service: ServiceProcess, model: String) async throws -> Answer {
     try await service.call(
       "POST", "/v1/embeddings?model=\(model)", type: "image/png",
@@ -39,7 +17,7 @@ import Testing
   @Test func `upload, train, stop, start, embed`() async throws {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path)
-    let run = try await start(service, epochs: 1000)
+    let run = try await service.start(epochs: 1000)
     try await service.wait(for: run, step: 6)
     let stopping = try await service.call("POST", "/v1/runs/\(run)/stop")
     #expect(stopping.status == 202)
@@ -74,7 +52,7 @@ import Testing
   @Test func `a run succeeds, and its model gives the same bits after a restart`() async throws {
     let folder = try FreshFolder()
     let first = try await ServiceProcess(data: folder.path)
-    let run = try await start(first, epochs: 2)
+    let run = try await first.start(epochs: 2)
     let done = try await first.wait(for: run, state: "succeeded")
     #expect(done["progress"]?.objectValue?["step"] == 8)
     let before = try await embedding(first, model: run)
@@ -90,7 +68,7 @@ import Testing
   @Test func `a run begins with the best model of another, and takes its encoder`() async throws {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path)
-    let run = try await start(service, epochs: 2)
+    let run = try await service.start(epochs: 2)
     let done = try await service.wait(for: run, state: "succeeded")
     let best = try #require(done["best_step"]?.integerValue)
     #expect([4, 8].contains(best))
@@ -127,7 +105,7 @@ import Testing
   @Test func `a plan is measured on the real pictures, and beside a run it says so`() async throws {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path)
-    let run = try await start(service, epochs: 1000)
+    let run = try await service.start(epochs: 1000)
     let dataset = try #require(try await service.run(run)["dataset"]?.stringValue)
     _ = try await service.call("POST", "/v1/runs/\(run)/stop?now=true")
     try await service.wait(for: run, state: "stopped")
@@ -151,7 +129,7 @@ import Testing
   @Test func `events come as they happen, and the end of the service ends them`() async throws {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path)
-    let run = try await start(service, epochs: 2)
+    let run = try await service.start(epochs: 2)
     async let stream = service.call(
       "GET", "/v1/runs/\(run)/events", accept: "text/event-stream")
     try await service.wait(for: run, state: "succeeded")
@@ -165,7 +143,7 @@ import Testing
   @Test func `a launcher's worker keeps to its niceness and its memory by itself`() async throws {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path, arguments: ["--launcher", "env A=b"])
-    let polite = try await start(service, epochs: 1000, resources: ["niceness": 7])
+    let polite = try await service.start(epochs: 1000, resources: ["niceness": 7])
     try await service.wait(for: polite, step: 2)
     let lock = try String(
       contentsOfFile: "\(folder.path)/runs/\(polite)/worker.lock", encoding: .utf8)
@@ -182,8 +160,8 @@ import Testing
     }
     _ = try await service.call("POST", "/v1/runs/\(polite)/stop")
     // The weights of a whole ResNet-18, their momentum, the target's and the gradients: 171 MiB.
-    let large = try await start(
-      service, epochs: 1000, width: 1, resources: ["memory_bytes": .integer(64 << 20)])
+    let large = try await service.start(
+      epochs: 1000, width: 1, resources: ["memory_bytes": .integer(64 << 20)])
     let code = try await eventually("the end") {
       try await service.run(large)["reason"]?.objectValue?["code"]
     }
@@ -194,7 +172,7 @@ import Testing
   @Test func `a worker waits for one that a launcher left behind`() async throws {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path)
-    let run = try await start(service, epochs: 1000)
+    let run = try await service.start(epochs: 1000)
     try await service.wait(for: run, step: 2)
     _ = try await service.call("POST", "/v1/runs/\(run)/stop")
     let stopped = try await service.wait(for: run, state: "stopped")
@@ -220,7 +198,7 @@ import Testing
   func `a run goes on after the service ended`(signal: Int32) async throws {
     let folder = try FreshFolder()
     let first = try await ServiceProcess(data: folder.path)
-    let run = try await start(first, epochs: 1000)
+    let run = try await first.start(epochs: 1000)
     try await first.wait(for: run, step: 6)
     #expect(first.end(signal) == (signal == SIGTERM ? 0 : -SIGKILL))
     let second = try await ServiceProcess(data: folder.path)

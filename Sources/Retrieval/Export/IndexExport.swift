@@ -135,9 +135,13 @@ extension VectorIndex {
   private func quoted(_ text: String) -> String {
     let special: Set<Unicode.Scalar> = [",", "\"", "\n", "\r"]
     guard text.unicodeScalars.contains(where: special.contains) else { return text }
-    return "\""
-      + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
-      + "\""
+    // By scalars: a quote with a combining accent after it is one character, and no quote.
+    var result = "\"".unicodeScalars
+    for scalar in text.unicodeScalars {
+      if scalar == "\"" { result.append(scalar) }
+      result.append(scalar)
+    }
+    return String(result) + "\""
   }
 
   /// A field of PostgreSQL's text format: backslash, tab and the ends of lines are escaped.

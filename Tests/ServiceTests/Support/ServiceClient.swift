@@ -104,6 +104,28 @@ extension ServiceProcess {
     return try Answer(parsing: exchange(Array((head + "\r\n").utf8) + (body ?? []), port: port))
   }
 
+  /// Uploads pictures and starts a run that is small enough for a test.
+  func start(
+    epochs: Int, width: JSONValue = 0.25, resources: JSONValue = [:]
+  ) async throws -> String {
+    let upload = try await call(
+      "POST", "/v1/datasets", type: "application/x-tar", body: try pictureArchive(count: 64))
+    #expect(upload.status == 201)
+    let dataset = try upload.object()
+    #expect(dataset["pictures"] == 64)
+    let body: JSONValue = [
+      "dataset": dataset["id"] ?? .null, "epochs": .integer(Int64(epochs)), "batch_size": 16,
+      "image_size": 16, "stem": "cifar", "width": width, "projector_hidden": 32,
+      "projector_output": 16, "predictor_hidden": 32, "checkpoint_every_steps": 4,
+      "resources": resources,
+    ]
+    let created = try await call("POST", "/v1/runs", body: body.encoded)
+    #expect(created.status == 201)
+    let run = try created.object()
+    #expect(created.headers["location"] == "/v1/runs/\(run["id"]?.stringValue ?? "")")
+    return try #require(run["id"]?.stringValue)
+  }
+
   /// A run's status.
   func run(_ id: String) async throws -> JSONObject {
     try await call("GET", "/v1/runs/\(id)").object()
