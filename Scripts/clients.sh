@@ -1,6 +1,6 @@
 #!/bin/bash
-# The programs that our files and answers are for, from PyPI, in the tests that ask them: NumPy, pandas, qdrant-client,
-# PostgreSQL with pgvector, and OpenAI's client in its newest version and in an old one. Virtual environments are made in
+# The programs that our files and answers are for, from PyPI, in the tests that ask them: NumPy, FAISS, pandas, DuckDB,
+# qdrant-client, PostgreSQL with pgvector, and OpenAI's client in its newest version and in an old one. Virtual environments are made in
 # CLIENTS (by default ~/.cache/byol-clients).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ environment() {
   "$folder/$name/bin/pip" install --quiet "$@"
   touch "$folder/$name/complete"
 }
-environment newest numpy pandas qdrant-client pgserver openai
+environment newest numpy faiss-cpu pandas duckdb qdrant-client pgserver openai
 # The versions before 1.55.3 pass httpx an argument that 0.28 no longer has.
 environment openai-1.40 numpy 'openai==1.40.0' 'httpx<0.28'
 

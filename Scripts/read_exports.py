@@ -7,10 +7,10 @@ FOLDER has what `byol export --index` writes, under the names vectors.npy, items
 vectors.copy, vectors.tsv and metadata.tsv. They are compared with FILE, where it is given (JSON: a list of
 {"name", "label", "split", "picture", "vector"}, row by row), else with vectors.npy and items.csv.
 
-Each format has a line: read, wrong or skipped, with the client and its version. NumPy and pandas read all but two.
-qdrant-client takes the points into its local mode. A PostgreSQL server of its own, in a temporary folder, on a Unix socket,
-takes COPY's text: into pgvector's type where the server has it (`pip install pgserver` brings one that has), else into
-real[]. Both answer searches, which are compared with NumPy's.
+Each format has a line: read, wrong or skipped, with the client and its version. NumPy and pandas read all but two, FAISS
+and DuckDB one each. qdrant-client takes the points into its local mode. A PostgreSQL server of its own, in a temporary
+folder, on a Unix socket, takes COPY's text: into pgvector's type where the server has it (`pip install pgserver` brings one
+that has), else into real[]. FAISS and the latter two answer searches, which are compared with NumPy's.
 
 Exit status: 0 all read, 77 some skipped because a client is missing, 1 something is wrong. With --selftest one number and
 one name of each format are altered in a copy, each of which must be found: 0 then, 1 where one is overlooked.
@@ -29,7 +29,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 QUERIES, NEIGHBOURS = 5, 10
@@ -63,6 +63,8 @@ class Truth:
     splits: list[str]
     pictures: list[int]
     vectors: "numpy.ndarray"
+    # Whether no label and an empty one are told apart: items.csv cannot.
+    has_null: bool
 
     @classmethod
     def of(cls, folder: Path, expected: str | None) -> "Truth":
@@ -70,15 +72,15 @@ class Truth:
         if expected is not None:
             rows = json.loads(Path(expected).read_text(encoding="utf-8"))
             columns = ([row.get(key) for row in rows] for key in ("name", "label", "split", "picture"))
-            return cls(*columns, numpy.array([row["vector"] for row in rows], numpy.float32))
+            return cls(*columns, numpy.array([row["vector"] for row in rows], numpy.float32), True)
         with open(folder / "items.csv", encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
         columns = ([row[key] for row in rows] for key in ("name", "label", "split"))
-        return cls(*columns, [int(row["picture"]) for row in rows], numpy.load(folder / "vectors.npy"))
+        return cls(*columns, [int(row["picture"]) for row in rows], numpy.load(folder / "vectors.npy"), False)
 
     def without_null(self) -> "Truth":
         """As formats have it that know no null."""
-        return Truth(self.names, [label or "" for label in self.labels], self.splits, self.pictures, self.vectors)
+        return replace(self, labels=[label or "" for label in self.labels])
 
     def in_one_line(self) -> "Truth":
         """As the projector has it, which knows no escapes: what ends a field or a line is a blank."""
@@ -104,8 +106,7 @@ class Truth:
                     raise Wrong(f"the vector of row {rows[0]} differs")
                 continue
             for row, (value, other) in enumerate(zip(values, known)):
-                # Where only exports are compared, no label and an empty one are the same.
-                if value != other and not (key == "labels" and {value, other} == {None, ""}):
+                if value != other and not (key == "labels" and not self.has_null and {value, other} == {None, ""}):
                     raise Wrong(f"{key}: row {row} is {value!r}, expected {other!r}")
 
     def queries(self) -> list[int]:
@@ -130,6 +131,18 @@ def read_npy(path: Path, truth: Truth) -> str:
         raise Wrong(f"the array is {vectors.dtype}, expected rows of float32")
     truth.check(vectors=vectors)
     return version("numpy")
+
+
+def read_faiss(path: Path, truth: Truth) -> str:
+    faiss, numpy = module("faiss"), module("numpy")
+    vectors = numpy.load(path)
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    truth.check(vectors=index.reconstruct_n(0, index.ntotal))
+    for query in truth.queries():
+        count = min(NEIGHBOURS, index.ntotal)
+        truth.check_search(query, index.search(vectors[query:query + 1], count)[1][0].tolist())
+    return f"faiss {faiss.__version__}"
 
 
 def table(path: Path, **options):
@@ -157,6 +170,16 @@ def read_csv(path: Path, truth: Truth) -> str:
         rows = list(csv.reader(file, strict=True))[1:]
     truth.without_null().check(names=[row[0] for row in rows], vectors=[row[3:] for row in rows])
     return version("pandas") + ", Python's csv"
+
+
+def read_duckdb(path: Path, truth: Truth) -> str:
+    duckdb = module("duckdb")
+    # Its rows come in the order of the file; an empty field is null.
+    rows = duckdb.connect().read_csv(str(path)).fetchall()
+    truth.without_null().check(
+        names=[row[0] for row in rows], labels=[row[1] or "" for row in rows], splits=[row[2] for row in rows],
+        vectors=[row[3:] for row in rows])
+    return version("duckdb")
 
 
 def read_projector_vectors(path: Path, truth: Truth) -> str:
@@ -298,11 +321,15 @@ class Format:
     number: bytes | None = None
 
 
+CSV_NAME = rb"\A[^\r]*\r\n\"?()"
 NUMBER = rb"-?\d[\d.e+-]*"
+CSV_NUMBER = rb",(" + NUMBER + rb")\r\n\Z"
 FORMATS = {
     "npy": Format("vectors.npy", read_npy),
+    "npy in FAISS": Format("vectors.npy", read_faiss),
     "items": Format("items.csv", read_items, name=rb"\A[^\r]*\r\n0,\"?()"),
-    "csv": Format("vectors.csv", read_csv, name=rb"\A[^\r]*\r\n\"?()", number=rb",(" + NUMBER + rb")\r\n\Z"),
+    "csv": Format("vectors.csv", read_csv, name=CSV_NAME, number=CSV_NUMBER),
+    "csv in DuckDB": Format("vectors.csv", read_duckdb, name=CSV_NAME, number=CSV_NUMBER),
     "qdrant": Format("points.ndjson", read_qdrant, name=rb"\"name\":\"()", number=rb",(" + NUMBER + rb")\],[^\n]*\n\Z"),
     "pgvector": Format("vectors.copy", read_pgvector, name=rb"\A0\t()", number=rb",(" + NUMBER + rb")\]\n\Z"),
     "projector-vectors": Format("vectors.tsv", read_projector_vectors, number=rb"\t(" + NUMBER + rb")\n\Z"),
