@@ -95,6 +95,9 @@ def check_errors(client: openai.OpenAI, model: str, picture: str) -> None:
         ("an address, which is not fetched", openai.BadRequestError, "url_input_disabled", dict(model=model, input="https://example.com/cat.png")),
         ("a model that is not there", openai.NotFoundError, "not_found", dict(model="text-embedding-3-small", input=picture)),
         ("more dimensions than there are", openai.UnprocessableEntityError, "invalid_field", dict(model=model, input=picture, dimensions=10**6)),
+        ("a form of numbers that is not there", openai.UnprocessableEntityError, "invalid_field", dict(model=model, input=picture, encoding_format="hex")),
+        ("no picture", openai.UnprocessableEntityError, "invalid_field", dict(model=model, input=[])),
+        ("more than 64 pictures", openai.UnprocessableEntityError, "invalid_field", dict(model=model, input=[picture] * 65)),
     ]
     for what, kind, code, arguments in cases:
         try:
