@@ -113,6 +113,8 @@ LIMITS = {
     "JSONValue": "Sources/JSONTree/JSONParser.swift",
     "Safetensors": "Sources/Checkpoints/Safetensors.swift",
     "ONNXModel": "Sources/ONNX/ONNXModel.swift",
+    "SearchLimits": "Sources/Retrieval/SearchLimits.swift",
+    "IndexLibraryLimits": "Sources/Retrieval/SearchLimits.swift",
 }
 LIMIT = re.compile(
     r"^ *public (?:static let|var) (\w+)(?:: [\w<>]+)? = ([-\d._e<* ]+|\.seconds\(\d+\)|\S+\.\.\..+)$",

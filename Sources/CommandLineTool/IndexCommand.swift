@@ -43,7 +43,6 @@ struct IndexCommand: ParsableCommand {
 /// The folder that an index is made in.
 struct IndexTarget {
   let path: String
-  private let fileSystem = DiskFileSystem()
 
   /// - Throws: an exit code, after a sentence, where something else is there.
   init(_ path: String) throws {

@@ -10,8 +10,6 @@ public enum IndexError: Error, Hashable, Sendable, CustomStringConvertible {
   case otherDimension(given: Int, expected: Int)
   /// A vector has no direction: it is 0, or a component is infinite or no number.
   case noDirection
-  /// There is no such item.
-  case noSuchItem(Int, count: Int)
   /// There was no picture that could be embedded.
   case nothingToIndex(rejected: Int)
   /// More pictures than an index can hold.
@@ -34,8 +32,6 @@ public enum IndexError: Error, Hashable, Sendable, CustomStringConvertible {
     case .otherDimension(let given, let expected):
       "The vector has \(given) components; those of the index have \(expected)."
     case .noDirection: "The vector has no direction: it is 0, or not all of it are finite numbers."
-    case .noSuchItem(let item, let count):
-      "There is no item \(item); the index has \(count), which count from 0."
     case .nothingToIndex(let rejected):
       "No picture could be embedded; \(rejected) were rejected."
     case .tooManyItems(let limit): "An index holds at most \(limit) pictures."

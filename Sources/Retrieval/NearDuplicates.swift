@@ -1,11 +1,7 @@
-extension SearchLimits {
-  /// Items of the largest index in which all pairs are compared.
-  public static let itemsInPairs = 50_000
-  /// Neighbours of an item that are looked at for a group: of a group of more, some may end up in another one.
-  static let neighboursInGroups = 32
-}
-
 extension VectorIndex {
+  /// Neighbours of an item that are looked at for a group: of a group of more, some may end up in another one.
+  private static let neighboursInGroups = 32
+
   /// Groups of two and more items that are connected by cosines of at least `score`, each in the order of its rows, the
   /// largest group first.
   ///
@@ -22,7 +18,7 @@ extension VectorIndex {
       let kept = rows.indices.filter { vectors[$0].contains { $0 != 0 } }
       let found =
         (try? nearest(
-          to: kept.map { vectors[$0] }, count: SearchLimits.neighboursInGroups,
+          to: kept.map { vectors[$0] }, count: Self.neighboursInGroups,
           without: kept.map { [rows[$0]] }, threads: threads)) ?? []
       for (place, neighbours) in zip(kept, found) {
         for neighbour in neighbours where neighbour.score >= score {

@@ -14,16 +14,6 @@ public struct Neighbour: Hashable, Sendable {
   public var score: Float
 }
 
-/// What a search is held to.
-public enum SearchLimits {
-  /// Neighbours of one query at most.
-  public static let neighbours = 1...1000
-  /// Queries that are looked for in one pass over the index.
-  public static let queriesInOnePass = 64
-  /// Items of one index at most: what a row's number can tell.
-  public static let items = Int(Int32.max)
-}
-
 /// An index in memory's page cache: finds the vectors nearest to a vector, exactly.
 ///
 /// Rows are scanned as codes of eight bits, which bound each cosine; only rows whose bound reaches the best ones found so far
@@ -93,8 +83,6 @@ public struct ItemFilter: Hashable, Sendable {
   public var labels: Set<String>?
   /// Parts of the data set of which an item must be in one; nil for any item.
   public var splits: Set<Split>?
-  /// Rows that are left out.
-  public var without: Set<Int> = []
 
   /// Every item.
   public init() {}
@@ -183,9 +171,6 @@ extension VectorIndex {
 struct WantedItems: Sendable {
   private let labels: Set<Int>?
   private let splits: Set<Split>?
-  private let without: Set<Int>
-  /// Whether every item counts.
-  let isEverything: Bool
   private let items: ItemTable
 
   init(_ filter: ItemFilter, in items: ItemTable) {
@@ -194,15 +179,11 @@ struct WantedItems: Sendable {
       Set(items.labels.indices.filter { wanted.contains(items.labels[$0]) })
     }
     splits = filter.splits
-    without = filter.without
-    isEverything = labels == nil && splits == nil && without.isEmpty
   }
 
   func contains(_ row: Int) -> Bool {
-    if isEverything { return true }
     if let labels, !labels.contains(items.label(row)) { return false }
-    if let splits, !splits.contains(items.split(row)) { return false }
-    return !without.contains(row)
+    return splits?.contains(items.split(row)) ?? true
   }
 }
 

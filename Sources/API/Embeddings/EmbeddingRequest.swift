@@ -24,6 +24,8 @@ public struct EmbeddingLimits: Sendable {
   public var picturesInJSON = 64
   /// The longest body in bytes, as JSON or as a picture's own bytes.
   public var bodyByteCount = 32 << 20
+  /// The longest value of a form's field that is no file, in bytes.
+  public static let formFieldByteCount = 1024
   /// The longest name of a model, in characters: a run's name with a step.
   public static let modelNameLength = 256
 
@@ -66,8 +68,6 @@ extension EmbeddingOrder {
   }
 
   private static let formType = "multipart/form-data"
-  /// The longest value of a form's field that is no file, in bytes.
-  static let formFieldByteCount = 1024
 
   /// A form as HTML pages and `curl -F` send it (RFC 7578): each part with a file's name is a picture, in their order; the
   /// other parts are `model`, `dimensions`, `normalize` and `encoding_format`.
@@ -87,10 +87,10 @@ extension EmbeddingOrder {
           pictures[pictures.count - 1] += bytes
         } else {
           fields[fields.count - 1].value += bytes
-          guard fields[fields.count - 1].value.count <= Self.formFieldByteCount else {
+          guard fields[fields.count - 1].value.count <= EmbeddingLimits.formFieldByteCount else {
             throw APIError.parameter(
               fields[fields.count - 1].name,
-              "A field that is no file has at most \(Self.formFieldByteCount) bytes.")
+              "A field that is no file has at most \(EmbeddingLimits.formFieldByteCount) bytes.")
           }
         }
       }

@@ -13,21 +13,10 @@ import Threads
 /// `indexes/ID.model` the model until then, so that a run's retention does not take it away. Where the service ends, what is
 /// under way goes on at its next start.
 public actor IndexLibrary {
-  /// What the library is held to.
-  public struct Limits: Sendable {
-    /// Indexes that may wait.
-    public var waiting = 16
-    /// Indexes that are kept open; the one used longest ago is closed.
-    public var open = 16
-
-    /// The defaults.
-    public init() {}
-  }
-
   private let directory: String
   private let loader: EncoderLoader
   private let workers: Int
-  private let limits: Limits
+  private let limits: IndexLibraryLimits
   private let fileSystem: any FileSystem
   private let now: @Sendable () -> Timestamp
   private let packDirectory: @Sendable (_ dataset: String) -> String
@@ -52,7 +41,7 @@ public actor IndexLibrary {
   /// - Throws: `FileSystemError`. A record that does not read back is left alone.
   public init(
     directory: String, packDirectory: @escaping @Sendable (_ dataset: String) -> String,
-    loader: EncoderLoader, workers: Int, limits: Limits = Limits(),
+    loader: EncoderLoader, workers: Int, limits: IndexLibraryLimits = IndexLibraryLimits(),
     fileSystem: any FileSystem = DiskFileSystem(),
     now: @escaping @Sendable () -> Timestamp = { Timestamp.now() }
   ) throws(FileSystemError) {
