@@ -9,6 +9,8 @@ public struct EmbeddingOptions: Hashable, Sendable {
   public var dimensions: Int?
   /// Brings vectors to length 1; after truncation.
   public var normalize = true
+  /// Answers the other pictures where some do not decode; otherwise, and where none does, the request fails.
+  public var keepsWhatDecodes = false
   /// Refuses another model than the one of this fingerprint.
   public var requiredFingerprint: String?
 
@@ -18,8 +20,10 @@ public struct EmbeddingOptions: Hashable, Sendable {
 
 /// Vectors and where they come from.
 public struct EmbeddingReply: Sendable {
-  /// One vector per picture, in order.
+  /// One vector per picture, in order; empty for those that failed.
   public var vectors: [[Float]]
+  /// Pictures that do not decode, by their indices in the request.
+  public var failures: [Int: ImageError] = [:]
   /// The digest of weights and preprocessing.
   public var fingerprint: String
   /// What was computed in; another precision gives other bits.
@@ -108,8 +112,12 @@ public final class EmbeddingService: Sendable {
     let decoded = embedded.reduce(.zero) { $0 + $1.decoding }
     let computed = embedded.reduce(.zero) { $0 + $1.computing }
     record(pictures.count, decoded + computed)
+    let (vectors, failures) = divided(embedded)
+    if !failures.isEmpty, !options.keepsWhatDecodes || failures.count == pictures.count {
+      throw EmbeddingServiceError.notDecodable(failures)
+    }
     return EmbeddingReply(
-      vectors: try finished(try vectors(of: embedded), options), fingerprint: model.fingerprint,
+      vectors: try finished(vectors, options), failures: failures, fingerprint: model.fingerprint,
       precision: model.precision, queued: asked.duration(to: began), decoded: decoded,
       computed: computed)
   }
@@ -206,17 +214,21 @@ extension EmbeddingService {
 
 // MARK: - Vectors
 
-private func vectors(of pictures: [EmbeddedPicture]) throws(EmbeddingServiceError) -> [[Float]] {
+/// The vectors, empty for pictures that failed, and why those did.
+private func divided(
+  _ pictures: [EmbeddedPicture]
+) -> (vectors: [[Float]], failures: [Int: ImageError]) {
   var vectors: [[Float]] = []
   var failures: [Int: ImageError] = [:]
   for (index, picture) in pictures.enumerated() {
     switch picture.vector {
     case .success(let vector): vectors.append(vector)
-    case .failure(let error): failures[index] = error
+    case .failure(let error):
+      vectors.append([])
+      failures[index] = error
     }
   }
-  if !failures.isEmpty { throw .notDecodable(failures) }
-  return vectors
+  return (vectors, failures)
 }
 
 private func finished(
@@ -226,7 +238,8 @@ private func finished(
   for (index, vector) in vectors.enumerated() {
     guard vector.allSatisfy(\.isFinite) else { throw .notFinite(index: index) }
     let kept = Array(vector.prefix(options.dimensions ?? vector.count))
-    result.append(options.normalize ? l2Normalized(kept, dimension: kept.count) : kept)
+    let isScaled = options.normalize && !kept.isEmpty
+    result.append(isScaled ? l2Normalized(kept, dimension: kept.count) : kept)
   }
   return result
 }

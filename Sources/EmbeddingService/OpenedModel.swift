@@ -34,6 +34,8 @@ public struct OpenedModel: Sendable {
   public var dimension: Int
   /// Side of the square that pictures are brought to, in pixels.
   public var inputSize: Int
+  /// How a picture is brought to what the encoder sees.
+  public var preprocessing: EvaluationTransform
   /// The digest of weights and preprocessing, in hexadecimal.
   public var fingerprint: String
   /// What is computed in; another precision gives other bits.
@@ -41,13 +43,15 @@ public struct OpenedModel: Sendable {
   /// Compiles an encoder. Called on the thread that will use it.
   public var makeEncoder: @Sendable () throws -> any PictureEncoder
 
-  /// A model of its parts.
+  /// A model of its parts; without a `preprocessing` the usual one of its side.
   public init(
-    dimension: Int, inputSize: Int, fingerprint: String, precision: Precision,
+    dimension: Int, inputSize: Int, preprocessing: EvaluationTransform? = nil,
+    fingerprint: String, precision: Precision,
     makeEncoder: @escaping @Sendable () throws -> any PictureEncoder
   ) {
     self.dimension = dimension
     self.inputSize = inputSize
+    self.preprocessing = preprocessing ?? EvaluationTransform(side: inputSize)
     self.fingerprint = fingerprint
     self.precision = precision
     self.makeEncoder = makeEncoder
@@ -60,6 +64,8 @@ public struct OpenedModel: Sendable {
     let (model, fingerprint) = try EncoderModel.withFingerprint(reading: path)
     self.init(
       dimension: model.dimension, inputSize: model.imageSize,
+      preprocessing: EvaluationTransform(
+        side: model.imageSize, normalization: model.normalization),
       fingerprint: fingerprint, precision: precision
     ) {
       try EmbeddingEncoder(model, lowering: lowering)

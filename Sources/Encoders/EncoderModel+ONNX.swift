@@ -49,7 +49,7 @@ extension EncoderModel {
       onnxOutput(Self.onnxNormalizedName, "The embedding, of length 1."),
     ]
     return try ONNXModel(
-      graph, documentation: "An image encoder trained by byol. \(onnxRule)",
+      graph, documentation: "An image encoder trained by byol. \(onnxTransform.rule)",
       metadata: onnxMetadata(fingerprint: fingerprint, takesPixels: takesPixels))
   }
 }
@@ -118,14 +118,6 @@ extension EncoderModel {
     EvaluationTransform(side: imageSize, normalization: normalization)
   }
 
-  /// How a picture is brought to the encoder's square.
-  private var onnxRule: String {
-    "The picture is turned upright as its EXIF data says and has \(normalization.channels) channels. Its short side is resized to "
-      + "\(onnxTransform.resizedSide) pixels and the long one in proportion, rounded down, by antialiased bicubic "
-      + "resampling (a = -0.5, as Pillow's); the centre square of \(imageSize) pixels is cut out, half of what is left over, rounded half "
-      + "to even, before it."
-  }
-
   private func onnxMetadata(fingerprint: String, takesPixels: Bool) -> [String: String] {
     var metadata = safetensors.metadata
     metadata[Self.frameworkKey] = nil
@@ -134,7 +126,7 @@ extension EncoderModel {
     metadata["byol.resized_short_side"] = String(onnxTransform.resizedSide)
     metadata["byol.crop_side"] = String(imageSize)
     metadata["byol.resampling"] = "bicubic, antialiased, a = -0.5"
-    metadata["byol.resize_and_crop"] = onnxRule
+    metadata["byol.resize_and_crop"] = onnxTransform.rule
     metadata["byol.preprocessing"] =
       takesPixels
       ? "In the graph: of bytes, (value / 255 - mean) / deviation, channels first. Before it: resizing and cropping."

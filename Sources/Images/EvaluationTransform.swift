@@ -22,6 +22,13 @@ public struct EvaluationTransform: Hashable, Sendable {
     self.normalization = normalization
   }
 
+  /// What it does to a picture, in words.
+  public var rule: String {
+    "The picture is turned upright as its EXIF data says and has \(channels) channels. Its short side is resized to "
+      + "\(resizedSide) pixels and the long one in proportion, rounded down, by antialiased bicubic resampling (a = -0.5, as "
+      + "Pillow's); the centre square of \(side) pixels is cut out, half of what is left over, rounded half to even, before it."
+  }
+
   /// Channels of the pictures and of the results.
   public var channels: Int { normalization.channels }
 

@@ -164,4 +164,32 @@ import Testing
     let told = try response.object()["errors"]?.arrayValue?.first?.objectValue?["field"]
     #expect(field == nil || told?.stringValue == field, "\(String(describing: told))")
   }
+
+  @Test func `with partial the others are answered and the failed ones told in their places`()
+    async throws
+  {
+    let world = try await world()
+    let good = "data:image/png;base64," + Data(try plainBytes(red: 50)).base64EncodedString()
+    let bad = "data:image/png;base64," + Data("words".utf8).base64EncodedString()
+    let response = try await world.call(
+      "POST", "/v1/embeddings",
+      json: ["input": [.string(good), .string(bad), .string(good)], "on_error": "partial"])
+    #expect(response.status == 200)
+    let object = try response.object()
+    let data = try #require(object["data"]?.arrayValue).compactMap(\.objectValue)
+    #expect(data.map { $0["object"] } == ["embedding", "error", "embedding"])
+    #expect(data[1]["index"] == 1 && data[1]["code"]?.stringValue?.isEmpty == false)
+    #expect(data[0]["embedding"] == data[2]["embedding"])
+    #expect(object["usage"]?.objectValue?["images"] == 2)
+    let none = try await world.call(
+      "POST", "/v1/embeddings", json: ["input": [.string(bad)], "on_error": "partial"])
+    #expect(none.status == 422)
+    let numbers = try await world.call(
+      "POST", "/v1/embeddings", query: [("on_error", "partial")],
+      headers: ["Accept": "application/octet-stream"], body: try plainBytes(red: 1))
+    #expect(numbers.status == 400)
+    let word = try await world.call(
+      "POST", "/v1/embeddings", query: [("on_error", "skip")], body: try plainBytes(red: 1))
+    #expect(word.status == 400)
+  }
 }

@@ -33,6 +33,15 @@ import Training
     return run
   }
 
+  @Test func `a reply tells which checkpoint answered`() async throws {
+    let run = try await run(3, .running)
+    let response = try await world.call(
+      "POST", "/v1/embeddings", query: [("model", "\(run)")], body: try plain(red: 1).png())
+    #expect(response.headers["X-Model"] == "\(run)@3")
+    #expect(try response.object()["checkpoint"] == .string("\(run)@3"))
+    #expect(try response.object()["model"] == .string("\(run)"))
+  }
+
   @Test func `there is no model before the first update`() async throws {
     let run = try await run(0, .stopped)
     #expect(try await model(nil)?.contains("no model yet") == true)
@@ -181,7 +190,11 @@ import Training
     #expect(try await list().map { $0["fingerprint"] } == [.null])
     let one = try await world.call("GET", "/v1/models/\(run)@2").object()
     #expect(one["fingerprint"] == "print-2" && one["id"]?.stringValue == "\(run)@2")
-    #expect(one["dimension"]?.integerValue == 300)
+    let rule = try #require(one["preprocessing"]?.objectValue)
+    #expect(rule["crop_side"] == 8 && rule["resized_short_side"] == 8 && rule["channels"] == 3)
+    #expect(rule["mean"] == [0.485, 0.456, 0.406] && rule["deviation"] == [0.229, 0.224, 0.225])
+    #expect(one["input_size"] == 8 && one["precision"] == "float32")
+    #expect(one["dimension"] == 4)  // of the file, which a list does not open
     #expect(one["default"] == false && one["pinned"] == false)
     #expect(try await world.call("GET", "/v1/models/nothing").status == 404)
     #expect(try await world.call("GET", "/v1/models/default").object()["step"] == 3)

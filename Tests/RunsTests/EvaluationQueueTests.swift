@@ -62,6 +62,7 @@ final class EvaluationQueueTests {
     let record = try await queue.create(submission)
     let failed = try await reached(record.id, queue) { $0.state == .failed }
     #expect(failed.reason?.contains("exit code 3") == true)
+    #expect(failed.reason?.contains("out of luck") == true)
   }
 
   @Test func `a process that does not leave when it is asked to is killed`() async throws {

@@ -31,7 +31,7 @@ import Testing
     let coordinator = try harness.coordinator(.hangs) { $0.measureLimit = .milliseconds(200) }
     let began = ContinuousClock.now
     let measured = try await measure(coordinator)
-    #expect(ContinuousClock.now - began < .seconds(20))
+    #expect(ContinuousClock.now - began < .seconds(60))  // it would hang for ever
     #expect(measured.imagesPerSecond == nil)
     #expect(measured.failure?.contains("No update was done within") == true)
   }

@@ -1,22 +1,35 @@
 import EmbeddingService
 import Foundation
+import Images
 import JSONTree
 import TensorGraph
 
 /// OpenAI's list of embeddings, written directly: a tree of a million numbers would cost more than the model.
-func openAI(_ reply: EmbeddingReply, _ model: String, _ format: EncodingFormat) -> [UInt8] {
+func openAI(
+  _ reply: EmbeddingReply, _ model: ModelCatalog.Entry, _ format: EncodingFormat
+) -> [UInt8] {
   var text = Array(#"{"object":"list","data":["#.utf8)
   for (index, vector) in reply.vectors.enumerated() {
     if index > 0 { text.append(UInt8(ascii: ",")) }
+    if let failure = reply.failures[index] {
+      let error: JSONValue = [
+        "object": "error", "index": .integer(Int64(index)), "code": .string(failure.code.rawValue),
+        "detail": .string(failure.detail),
+      ]
+      text += error.encoded
+      continue
+    }
     text += Array(#"{"object":"embedding","index":\#(index),"embedding":"#.utf8)
     append(vector, format, to: &text)
     text.append(UInt8(ascii: "}"))
   }
   let rest: JSONValue = [
-    "model": .string(model), "fingerprint": .string(reply.fingerprint),
+    "model": .string(model.name), "checkpoint": .string(model.file.name),
+    "fingerprint": .string(reply.fingerprint),
     "precision": .string(reply.precision.rawValue),
     "usage": [
-      "prompt_tokens": 0, "total_tokens": 0, "images": .integer(Int64(reply.vectors.count)),
+      "prompt_tokens": 0, "total_tokens": 0,
+      "images": .integer(Int64(reply.vectors.count - reply.failures.count)),
     ],
   ]
   return text + Array("],".utf8) + rest.encoded.dropFirst()

@@ -17,12 +17,19 @@ struct EmbeddingHandlers: Sendable {
   func create(_ request: Request) async throws -> Response {
     let type = try request.negotiated(Self.offers)
     let order = try await EmbeddingOrder(request, limits: limits)
-    let model = try await catalog.model(order.model)
-    let reply = try await counted { try await embed(order, with: model) }
+    guard type == Self.offers[0] || !order.options.keepsWhatDecodes else {
+      throw APIError.parameter(
+        "on_error", "partial is answered as JSON, which can tell what failed; not as \(type).")
+    }
+    let asked = try await catalog.model(order.model)
+    let (reply, model) = try await counted { try await embed(order, with: asked) }
+    for error in reply.failures.values { metrics.notDecoded(error.code.rawValue) }
     metrics.embedded(
-      order.pictures.count, decoding: reply.decoded, queued: reply.queued,
+      order.pictures.count - reply.failures.count, decoding: reply.decoded, queued: reply.queued,
       computed: reply.computed)
-    var response = body(reply, model.name, type, order.format)
+    var response = body(reply, model, type, order.format)
+    // Which checkpoint it was: a run's name means another one when the next is written.
+    response.headers.set("X-Model", model.file.name)
     response.headers.set("Cache-Control", "no-store")
     response.headers.set("X-Model-Fingerprint", reply.fingerprint)
     response.headers.set("X-Model-Precision", reply.precision.rawValue)
@@ -33,31 +40,29 @@ struct EmbeddingHandlers: Sendable {
     return response
   }
 
-  /// Asks the model. Where its file went away while it was being opened, the folder is listed again: the name may mean
+  /// Asks the model, and tells which one answered. Where its file went away while it was being opened, the folder is listed again: the name may mean
   /// the run's next checkpoint by now, or one that retention has removed.
   private func embed(
     _ order: EmbeddingOrder, with model: ModelCatalog.Entry
-  ) async throws -> EmbeddingReply {
+  ) async throws -> (EmbeddingReply, ModelCatalog.Entry) {
     func reply(_ file: ModelFile) async throws -> EmbeddingReply {
       try await service.embed(
         order.pictures, limits: limits.image, with: file, options: order.options)
     }
     do {
-      return try await reply(model.file)
+      return (try await reply(model.file), model)
     } catch EmbeddingServiceError.modelNotLoadable(let name, let reason) {
       await catalog.forget(model.run)
       let now = try await catalog.model(order.model)
       guard now.file != model.file else {
         throw EmbeddingServiceError.modelNotLoadable(name: name, reason: reason)
       }
-      return try await reply(now.file)
+      return (try await reply(now.file), now)
     }
   }
 
   /// Counts the pictures that do not decode.
-  private func counted(
-    _ embed: () async throws -> EmbeddingReply
-  ) async throws -> EmbeddingReply {
+  private func counted<Reply>(_ embed: () async throws -> Reply) async throws -> Reply {
     do {
       return try await embed()
     } catch EmbeddingServiceError.notDecodable(let failures) {
@@ -67,7 +72,7 @@ struct EmbeddingHandlers: Sendable {
   }
 
   private func body(
-    _ reply: EmbeddingReply, _ model: String, _ type: String, _ format: EncodingFormat
+    _ reply: EmbeddingReply, _ model: ModelCatalog.Entry, _ type: String, _ format: EncodingFormat
   ) -> Response {
     let shape = (reply.vectors.count, reply.vectors.first?.count ?? 0)
     switch type {

@@ -8,6 +8,14 @@ enum EncodingFormat: String, CaseIterable {
   case float, base64
 }
 
+/// What becomes of a request of which some pictures do not decode.
+enum PictureErrors: String, CaseIterable {
+  /// It fails, and all of them are told.
+  case fail
+  /// The others are answered, and the failed ones told in their places.
+  case partial
+}
+
 /// A request for embeddings, read but not decoded.
 struct EmbeddingOrder {
   var model: String?
@@ -111,11 +119,17 @@ extension EmbeddingOrder {
   }
 
   private init(picture: [UInt8], _ request: Request) throws(APIError) {
-    try request.allowQuery("model", "dimensions", "normalize", "encoding_format")
+    try request.allowQuery("model", "dimensions", "normalize", "encoding_format", "on_error")
     self.init(model: request.query("model"), pictures: [picture])
     options.dimensions = try request.integer("dimensions", in: 1...(.max))
     options.normalize = try request.boolean("normalize") ?? true
     format = try Self.format(request)
+    if let text = request.query("on_error") {
+      guard let word = PictureErrors(rawValue: text) else {
+        throw .parameter("on_error", "\(clipped(text)) is neither fail nor partial.")
+      }
+      options.keepsWhatDecodes = word == .partial
+    }
   }
 
   private static func format(_ request: Request) throws(APIError) -> EncodingFormat {
@@ -134,6 +148,8 @@ extension EmbeddingOrder {
     format = word.flatMap(EncodingFormat.init) ?? .float
     options.dimensions = fields.integer("dimensions", in: 1...(.max))
     options.normalize = fields.boolean("normalize") ?? true
+    let errors = fields.choice("on_error", of: PictureErrors.allCases.map(\.rawValue))
+    options.keepsWhatDecodes = errors == PictureErrors.partial.rawValue
     _ = fields.take("user")
     try fields.finish()
     pictures = try Self.decoded(inputs)

@@ -12,11 +12,11 @@ struct ModelHandlers: Sendable {
     let standard = try await catalog.standard()
     var data: [JSONValue] = []
     for model in try await catalog.all() {
-      // A list opens no file: the fingerprint is told where the model is in memory already.
+      // A list opens no file: what the file says is told where the model is in memory already.
       let isLoaded = service.isLoaded(model.file)
-      let fingerprint = isLoaded ? try? await service.model(of: model.file).fingerprint : nil
+      let opened = isLoaded ? try? await service.model(of: model.file) : nil
       let isDefault = model.file == standard?.file
-      data.append(model.json(isDefault: isDefault, fingerprint: fingerprint))
+      data.append(model.json(isDefault: isDefault, opened: opened))
     }
     return request.conditionalJSON(["object": "list", "data": .array(data)])
   }
@@ -46,7 +46,6 @@ struct ModelHandlers: Sendable {
 
   private func shown(_ model: ModelCatalog.Entry) async throws -> JSONValue {
     let isDefault = model.file == (try await catalog.standard())?.file
-    let fingerprint = try await service.model(of: model.file).fingerprint
-    return model.json(isDefault: isDefault, fingerprint: fingerprint)
+    return model.json(isDefault: isDefault, opened: try await service.model(of: model.file))
   }
 }

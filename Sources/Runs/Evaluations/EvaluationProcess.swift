@@ -21,8 +21,23 @@ public final class EvaluationCommandProcess: EvaluationProcess {
   public let messages: AsyncStream<EvaluationMessage>
   private let process: Process
   private let input = Pipe()
-  private let words = Mutex("")
+  private let words = Mutex(Words())
+  private let errorsEnded = DispatchSemaphore(value: 0)
   private let patience: Duration
+
+  /// What it said last, and how it ended. Two threads learn the two, in either order.
+  private struct Words {
+    var said = ""
+    var end: String?
+
+    var text: String {
+      guard let end else { return said }
+      return said.isEmpty ? end : "\(end) It said: \(said)"
+    }
+  }
+
+  /// Longest wait for the rest of standard error of a process that has ended, in seconds: one that it started may hold it open.
+  private static let errorsPatience = 2.0
 
   /// Starts a program with its arguments; the first is its path.
   ///
@@ -40,11 +55,15 @@ public final class EvaluationCommandProcess: EvaluationProcess {
       bufferingPolicy: .bufferingNewest(1000))
     messages = stream
     try process.run()
-    Thread.detachNewThread { [self] in readErrors(errors.fileHandleForReading) }
+    Thread.detachNewThread { [self] in
+      readErrors(errors.fileHandleForReading)
+      errorsEnded.signal()
+    }
     Thread.detachNewThread { [self] in
       read(output.fileHandleForReading, continuation)
       process.waitUntilExit()
       noteExit()
+      _ = errorsEnded.wait(timeout: .now() + Self.errorsPatience)
       continuation.finish()
     }
   }
@@ -62,7 +81,7 @@ public final class EvaluationCommandProcess: EvaluationProcess {
   }
 
   /// What it wrote to standard error, its end at least.
-  public func lastWords() async -> String { words.withLock { $0 } }
+  public func lastWords() async -> String { words.withLock { $0.text } }
 
   private func read(
     _ handle: FileHandle, _ continuation: AsyncStream<EvaluationMessage>.Continuation
@@ -82,18 +101,16 @@ public final class EvaluationCommandProcess: EvaluationProcess {
     var lines = LineBuffer(limit: 2000)
     while case let bytes = handle.availableData, !bytes.isEmpty {
       for line in lines.append(bytes) where !line.isEmpty {
-        words.withLock { $0 = String(decoding: line, as: UTF8.self) }
+        words.withLock { $0.said = String(decoding: line, as: UTF8.self) }
       }
     }
   }
 
-  /// Without a word on standard error the way it ended is what is known.
   private func noteExit() {
     let status = process.terminationStatus
     let isSignal = process.terminationReason == .uncaughtSignal
-    words.withLock { words in
-      let end = "Its process ended by \(isSignal ? "signal" : "exit code") \(status)."
-      words = words.isEmpty ? end : "\(end) It said: \(words)"
+    words.withLock {
+      $0.end = "Its process ended by \(isSignal ? "signal" : "exit code") \(status)."
     }
   }
 }
