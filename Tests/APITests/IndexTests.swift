@@ -48,7 +48,7 @@ import Testing
   }
 
   private func whole(_ id: String) async throws -> String {
-    for _ in 0..<500 {
+    for _ in 0..<3000 {
       let state = try await world.call("GET", "/v1/indexes/\(id)").object()["state"]
       if state == "succeeded" { return id }
       if state != "queued", state != "running" { break }
@@ -171,7 +171,7 @@ import Testing
       "POST", "/v1/indexes", json: ["dataset": .string(broken), "model": .string("\(run)")])
     let id = try #require(try created.object()["id"]?.stringValue)
     var object = try created.object()
-    for _ in 0..<500 where object["state"] != "failed" {
+    for _ in 0..<3000 where object["state"] != "failed" {
       try await Task.sleep(for: .milliseconds(10))
       object = try await world.call("GET", "/v1/indexes/\(id)").object()
     }
@@ -260,7 +260,7 @@ import Testing
     #expect(try cancelled.object()["state"] == "cancelled")
     gate.open()
     #expect(try await world.call("DELETE", "/v1/datasets/\(dataset)").status == 204)
-    for _ in 0..<500 {
+    for _ in 0..<3000 {
       let left = try FileManager.default.contentsOfDirectory(atPath: world.folder + "/indexes")
       if left == ["\(id).json"] { break }
       try await Task.sleep(for: .milliseconds(10))
@@ -285,7 +285,7 @@ import Testing
       workers: 2)
     await library.begin()
     let identifier = try #require(Identifier(id))
-    for _ in 0..<500 {
+    for _ in 0..<3000 {
       if try await library.record(identifier).state == .succeeded { break }
       try await Task.sleep(for: .milliseconds(10))
     }
