@@ -185,12 +185,14 @@ let package = Package(
     .testTarget(
       name: "EncodersTests",
       dependencies: [
+        "PythonInterpreter",
         "Encoders", "EmbeddingService", "Checkpoints", "Recipes", "Training", "NeuralNetworks",
         "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Datasets", "Images",
       ]),
     .testTarget(
       name: "RetrievalTests",
       dependencies: [
+        "PythonInterpreter",
         "Retrieval", "EmbeddingService", "Datasets", "Images", "Randomness", "Durability",
         "Identifiers",
         "FaultyDisk", "CKernels",
@@ -198,6 +200,7 @@ let package = Package(
     .testTarget(
       name: "ONNXTests",
       dependencies: [
+        "PythonInterpreter",
         "ONNX", "Encoders", "Checkpoints", "NeuralNetworks", "TensorGraph", "Tensors",
         "OneDNNLowering", "Images", "Randomness", "Durability", "FaultyDisk",
       ]),
@@ -205,9 +208,11 @@ let package = Package(
     .testTarget(name: "MetricsTests", dependencies: ["Metrics", "JSONTree"]),
     // A file system whose changes fail, for the tests of whoever writes files.
     .target(name: "FaultyDisk", dependencies: ["Durability"], path: "Tests/FaultyDisk"),
+    // The interpreter of the tests beside Python's programs.
+    .target(name: "PythonInterpreter", path: "Tests/PythonInterpreter"),
     .testTarget(
       name: "CheckpointsTests",
-      dependencies: ["Checkpoints", "Durability", "FaultyDisk", "Tensors"]),
+      dependencies: ["Checkpoints", "Durability", "FaultyDisk", "PythonInterpreter", "Tensors"]),
     .testTarget(name: "DurabilityTests", dependencies: ["Durability", "FaultyDisk", "CDigest"]),
     .testTarget(
       name: "RunsTests",
@@ -234,7 +239,8 @@ let package = Package(
         .product(name: "Yams", package: "Yams"),
       ]),
     .testTarget(
-      name: "ServiceTests", dependencies: ["CommandLineTool", "Datasets", "Images", "JSONTree"],
+      name: "ServiceTests",
+      dependencies: ["PythonInterpreter", "CommandLineTool", "Datasets", "Images", "JSONTree"],
       exclude: ["Golden"]),
   ]
 )

@@ -1,10 +1,8 @@
 import ArgumentParser
 import Datasets
 import Durability
-import EmbeddingService
 import Foundation
 import Retrieval
-import TensorGraph
 import Tensors
 
 /// `byol index`: an index of the pictures of a folder or an archive.
@@ -61,12 +59,8 @@ struct IndexTarget {
     try? FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
     let lock = try lock()
     defer { lock.release() }
-    let precision = try engine.resolvedPrecision
-    let threads = engine.budget.count
-    let lowering = engine.engine.lowering(threads: ThreadBudget(1), precision: precision)
-    let loader = EncoderLoader {
-      try OpenedModel(reading: $0, precision: precision, lowering: lowering)
-    }
+    let loader = encoderLoader(
+      engine: engine.engine, threads: ThreadBudget(1), precision: try engine.resolvedPrecision)
     let progress = BuildProgress()
     let stop = StopRequest(watchingInput: false)
     do {
@@ -74,8 +68,8 @@ struct IndexTarget {
       var build = IndexBuild(
         directory: path, modelFile: model, modelName: model,
         sourceName: URL(filePath: pictures).standardizedFileURL.path)
-      build.workers = threads
-      if let earlier = try? VectorIndex(directory: path) { build.earlier = [earlier] }
+      build.workers = engine.budget.count
+      build.earlier = [path]
       build.progress = progress.show
       build.isAskedToStop = { stop.isAsked }
       let manifest = try build.run(source, loader: loader)
@@ -133,7 +127,7 @@ final class BuildProgress {
     let rejected = progress.rejected > 0 ? ", \(progress.rejected) rejected" : ""
     let line = "\(progress.done)\(total) pictures\(rejected), \(Int(speed)) per second"
     if isTerminal {
-      FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+      writeOver(line)
       wasShown = true
     } else {
       say(line)

@@ -52,7 +52,7 @@ struct TerminalProgress {
     shown.at = now
     let line = text(report, step: step)
     if isTerminal {
-      FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+      writeOver(line)
     } else {
       say(line)
     }
@@ -84,6 +84,11 @@ struct TerminalProgress {
   private func fixed(_ value: Double?, _ digits: Int) -> String {
     value.map { String(format: "%.\(digits)f", $0) } ?? "–"
   }
+}
+
+/// Writes a line to a terminal's standard error in place of the one that stands there; `end` goes behind it.
+func writeOver(_ line: String, end: String = "") {
+  FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)\(end)".utf8))
 }
 
 /// A time for people: `45 s`, `12 min`, `3 h 20 min`.

@@ -1,4 +1,6 @@
+import Durability
 public import Identifiers
+import JSONTree
 
 /// What an index is of: `index.json` in its folder, published with the rest.
 public struct IndexManifest: Codable, Hashable, Sendable {
@@ -25,6 +27,25 @@ public struct IndexManifest: Codable, Hashable, Sendable {
   public var source: String
   /// When the index was whole.
   public var completedAt: Timestamp
+}
+
+extension IndexManifest {
+  /// The manifest of the index in a folder.
+  ///
+  /// - Throws: `IndexError.files`, `.damaged` or `.newerVersion`.
+  public init(directory: String) throws(IndexError) {
+    let bytes: [UInt8]
+    do throws(FileSystemError) {
+      bytes = try DiskFileSystem().read(directory + "/" + IndexFile.manifest)
+    } catch { throw .files(error) }
+    guard let manifest = try? JSONCoding.decode(IndexManifest.self, from: bytes) else {
+      throw .damaged("\(IndexFile.manifest) does not read back")
+    }
+    guard manifest.format <= IndexManifest.newestFormat else {
+      throw .newerVersion(found: manifest.format, supported: IndexManifest.newestFormat)
+    }
+    self = manifest
+  }
 }
 
 /// A picture that could not be embedded, and why.

@@ -33,17 +33,7 @@ public final class VectorIndex: Sendable {
   /// - Throws: `IndexError`.
   public init(directory: String) throws(IndexError) {
     self.directory = directory
-    let bytes: [UInt8]
-    do throws(FileSystemError) {
-      bytes = try DiskFileSystem().read(directory + "/" + IndexFile.manifest)
-    } catch { throw .files(error) }
-    guard let manifest = try? JSONCoding.decode(IndexManifest.self, from: bytes) else {
-      throw .damaged("\(IndexFile.manifest) does not read back")
-    }
-    guard manifest.format <= IndexManifest.newestFormat else {
-      throw .newerVersion(found: manifest.format, supported: IndexManifest.newestFormat)
-    }
-    self.manifest = manifest
+    manifest = try IndexManifest(directory: directory)
     let (rows, dimension) = (manifest.items, manifest.dimension)
     guard (1...SearchLimits.items).contains(rows), (1...1 << 20).contains(dimension) else {
       throw .damaged("\(IndexFile.manifest) does not make sense")

@@ -1,12 +1,11 @@
 import Checkpoints
 import Foundation
+import PythonInterpreter
 import Tensors
 import Testing
 
-private let python = ProcessInfo.processInfo.environment["BYOL_PYTHON"]
-
 /// Runs where `BYOL_PYTHON` names an interpreter with NumPy and the package `safetensors`.
-@Suite(.enabled(if: python != nil, "BYOL_PYTHON names no interpreter"))
+@Suite(.enabled(if: PythonInterpreter.path != nil, "BYOL_PYTHON names no interpreter"))
 struct `Files for Python` {
   @Test func `the package safetensors reads our files and we read its`() throws {
     let folder = try TemporaryFolder()
@@ -36,12 +35,8 @@ struct `Files for Python` {
       digest = hashlib.sha256(data).hexdigest()
       open(sys.argv[2], "wb").write(data.replace(zeros.encode(), digest.encode(), 1))
       """
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: try #require(python))
-    process.arguments = ["-c", script, ours, theirs]
-    try process.run()
-    process.waitUntilExit()
-    #expect(process.terminationStatus == 0)
+    let ran = try #require(PythonInterpreter.run(["-c", script, ours, theirs]))
+    #expect(ran.status == 0)
     let read = try Safetensors(reading: theirs)
     #expect(Set(read.arrays) == Set(contents.arrays) && read.metadata.isEmpty)
   }

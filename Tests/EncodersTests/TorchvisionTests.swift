@@ -4,31 +4,13 @@ import Foundation
 import Images
 import NeuralNetworks
 import OneDNNLowering
+import PythonInterpreter
 import Randomness
 import TensorGraph
 import Tensors
 import Testing
 
-private let python = ProcessInfo.processInfo.environment["BYOL_PYTHON"]
-
-/// The output of an interpreter, or nil where it ends with an error.
-private func output(_ arguments: [String]) -> Data? {
-  guard let python else { return nil }
-  let (process, pipe) = (Process(), Pipe())
-  process.executableURL = URL(fileURLWithPath: python)
-  process.arguments = arguments
-  process.standardOutput = pipe
-  guard (try? process.run()) != nil else { return nil }
-  let data = pipe.fileHandleForReading.readDataToEndOfFile()
-  process.waitUntilExit()
-  return process.terminationStatus == 0 ? data : nil
-}
-
-private let hasTorchvision =
-  output([
-    "-c",
-    "import importlib.util, sys\nnames = ['torchvision', 'safetensors', 'PIL']\nsys.exit(not all(map(importlib.util.find_spec, names)))",
-  ]) != nil
+private let hasTorchvision = PythonInterpreter.has("torchvision", "safetensors", "PIL")
 
 /// What torchvision computes from our model files, by the script that the documents name.
 @Suite(.enabled(if: hasTorchvision, "BYOL_PYTHON names no interpreter with torchvision"))
@@ -67,7 +49,7 @@ struct `Model files in torchvision` {
     let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Scripts/torchvision_embedding.py").path
-    let text = try #require(output([script, file, picture]), "the script failed")
+    let text = try #require(PythonInterpreter.output([script, file, picture]), "the script failed")
     let theirs = try JSONDecoder().decode([Float].self, from: text)
     #expect(theirs.count == ours.count)
     func product(_ x: [Float], _ y: [Float]) -> Double {

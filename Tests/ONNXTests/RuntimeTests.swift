@@ -4,30 +4,12 @@ import Images
 import NeuralNetworks
 import ONNX
 import OneDNNLowering
+import PythonInterpreter
 import TensorGraph
 import Tensors
 import Testing
 
-private let python = ProcessInfo.processInfo.environment["BYOL_PYTHON"]
-
-/// What an interpreter prints, or nil where it ends with an error.
-private func output(_ arguments: [String]) -> Data? {
-  guard let python else { return nil }
-  let (process, pipe) = (Process(), Pipe())
-  process.executableURL = URL(fileURLWithPath: python)
-  process.arguments = arguments
-  process.standardOutput = pipe
-  guard (try? process.run()) != nil else { return nil }
-  let data = pipe.fileHandleForReading.readDataToEndOfFile()
-  process.waitUntilExit()
-  return process.terminationStatus == 0 ? data : nil
-}
-
-private let hasRuntime =
-  output([
-    "-c",
-    "import importlib.util, sys\nnames = ['onnxruntime', 'numpy', 'PIL']\nsys.exit(not all(map(importlib.util.find_spec, names)))",
-  ]) != nil
+private let hasRuntime = PythonInterpreter.has("onnxruntime", "numpy", "PIL")
 
 /// The model's file, read by `onnx`'s own checker where that is installed, and run by ONNX Runtime and, where that is
 /// installed, by OpenVINO: `[runtime: [output: [[number]]]]`.
@@ -93,7 +75,8 @@ struct `ONNX files in other runtimes` {
     let data = unsafe values.withUnsafeBytes { unsafe Data($0) }
     try data.write(to: URL(fileURLWithPath: path))
     let text = try #require(
-      output(["-c", script, file, path, kind] + shape.map(String.init)), "the script failed")
+      PythonInterpreter.output(["-c", script, file, path, kind] + shape.map(String.init)),
+      "the script failed")
     return try JSONDecoder().decode([String: [String: [[Float]]]].self, from: text)
   }
 
@@ -228,7 +211,7 @@ struct `ONNX files in other runtimes` {
     let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .deletingLastPathComponent().deletingLastPathComponent()
       .appendingPathComponent("Scripts/onnx_embedding.py").path
-    let text = try #require(output([path, file, picture]), "the script failed")
+    let text = try #require(PythonInterpreter.output([path, file, picture]), "the script failed")
     let theirs = try JSONDecoder().decode([Float].self, from: text)
     let nearness = Nearness(theirs, l2Normalized(ours, dimension: ours.count))
     #expect(nearness.cosine > 0.9999 && abs(nearness.ratio - 1) < 1e-5, "\(nearness)")

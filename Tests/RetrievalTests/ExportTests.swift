@@ -3,31 +3,19 @@ import Durability
 import EmbeddingService
 import Foundation
 import Images
+import PythonInterpreter
 import TensorGraph
 import Testing
 
 @testable import Retrieval
 
-private let python = ProcessInfo.processInfo.environment["BYOL_PYTHON"]
-
 /// An interpreter's exit status and what it prints.
 private func run(_ arguments: [String]) throws -> (status: Int32, text: String) {
-  let (process, pipe) = (Process(), Pipe())
-  process.executableURL = URL(filePath: try #require(python))
-  process.arguments = arguments
-  process.standardOutput = pipe
-  try process.run()
-  let data = pipe.fileHandleForReading.readDataToEndOfFile()
-  process.waitUntilExit()
-  return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+  let ran = try #require(PythonInterpreter.run(arguments))
+  return (ran.status, String(decoding: ran.output, as: UTF8.self))
 }
 
-private let hasNumPy =
-  python != nil
-  && (try? run([
-    "-c", "import importlib.util, sys; sys.exit(not importlib.util.find_spec('numpy'))",
-  ]))?
-  .status == 0
+private let hasNumPy = PythonInterpreter.has("numpy")
 
 /// Names and labels with what ends a field or a line somewhere, or means something else.
 private let texts = [

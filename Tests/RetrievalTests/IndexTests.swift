@@ -244,13 +244,13 @@ final class Counter: Sendable {
     for (fingerprint, reused) in [("f00d", 100), ("beef", 0)] {
       let counter = Counter()
       var grown = build("grown-\(fingerprint)")
-      grown.earlier = [earlier]
+      grown.earlier = [earlier.directory]
       let manifest = try grown.run(
         PaintedPictures(130), loader: loader(counter, fingerprint: fingerprint))
       #expect(manifest.reused == reused && counter.total == 130 - reused)
     }
     var again = build()
-    again.earlier = [earlier]
+    again.earlier = [earlier.directory]
     #expect(try again.run(PaintedPictures(101), loader: loader()).items == 101)
     #expect(try VectorIndex(directory: folder.path + "/index").count == 101)
     // Who holds the old one still reads it.

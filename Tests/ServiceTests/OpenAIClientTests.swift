@@ -2,29 +2,16 @@ import Datasets
 import Foundation
 import Images
 import JSONTree
+import PythonInterpreter
 import Testing
-
-private let python = ProcessInfo.processInfo.environment["BYOL_PYTHON"]
 
 /// An interpreter's exit status and what it prints.
 private func run(_ arguments: [String]) throws -> (status: Int32, text: String) {
-  let (process, pipe) = (Process(), Pipe())
-  process.executableURL = URL(fileURLWithPath: try #require(python))
-  process.arguments = arguments
-  process.standardOutput = pipe
-  process.standardError = pipe
-  try process.run()
-  let data = pipe.fileHandleForReading.readDataToEndOfFile()
-  process.waitUntilExit()
-  return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+  let ran = try #require(PythonInterpreter.run(arguments, errors: true))
+  return (ran.status, String(decoding: ran.output, as: UTF8.self))
 }
 
-private let hasClient =
-  python != nil
-  && (try? run([
-    "-c", "import importlib.util, sys; sys.exit(not importlib.util.find_spec('openai'))",
-  ]))?
-  .status == 0
+private let hasClient = PythonInterpreter.has("openai")
 
 /// What OpenAI's own client, unmodified, makes of the service's answers, by the script that the documents name.
 @Suite(

@@ -66,32 +66,26 @@ struct EvaluationHandlers: Sendable {
     let page = await evaluations.page(
       run: run, limit: try request.pageLimit(), after: try request.cursor())
     return request.conditionalJSON(
-      API.list(
-        page.records.map(\.json), first: page.records.first?.id.description,
-        last: page.records.last?.id.description, hasMore: page.hasMore))
+      API.list(page.records, hasMore: page.hasMore))
   }
 
   func get(_ request: Request) async throws -> Response {
     try request.allowQuery()
-    return request.conditionalJSON(try await evaluations.record(try id(request)).json)
+    return request.conditionalJSON(
+      try await evaluations.record(try request.identifier(of: "evaluation")).json)
   }
 
   func cancel(_ request: Request) async throws -> Response {
     try request.allowQuery()
-    guard let cancelled = try await evaluations.cancel(try id(request)) else {
+    guard let cancelled = try await evaluations.cancel(try request.identifier(of: "evaluation"))
+    else {
       return Response(status: 204)
     }
     return API.json(cancelled.json, status: 202)
   }
-
-  private func id(_ request: Request) throws(APIError) -> Identifier {
-    let text = request.pathParameters["id"] ?? ""
-    guard let id = Identifier(text) else { throw .notFound("evaluation", text) }
-    return id
-  }
 }
 
-extension EvaluationRecord {
+extension EvaluationRecord: ListedRecord {
   /// The evaluation as the API shows it.
   var json: JSONValue {
     func time(_ time: Timestamp?) -> JSONValue { time.map { .string($0.description) } ?? .null }

@@ -4,7 +4,7 @@ import Identifiers
 import JSONTree
 import Retrieval
 
-extension IndexRecord {
+extension IndexRecord: ListedRecord {
   /// The index as the API shows it.
   var json: JSONValue {
     func time(_ time: Timestamp?) -> JSONValue { time.map { .string($0.description) } ?? .null }

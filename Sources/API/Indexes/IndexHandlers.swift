@@ -30,8 +30,8 @@ struct IndexHandlers: Sendable {
     let entry = try await catalog.model(model)
     let record = try await indexes.create(
       IndexSubmission(
-        dataset: pictures.id, packDirectory: library.path(of: pictures.id),
-        model: entry.file.name, modelFile: entry.file.path, name: name ?? pictures.name))
+        dataset: pictures.id, model: entry.file.name, modelFile: entry.file.path,
+        name: name ?? pictures.name))
     return API.json(record.json, status: 201, location: "/v1/indexes/\(record.id)")
   }
 
@@ -41,34 +41,27 @@ struct IndexHandlers: Sendable {
       dataset: request.query("dataset"), limit: try request.pageLimit(),
       after: try request.cursor())
     return request.conditionalJSON(
-      API.list(
-        page.records.map(\.json), first: page.records.first?.id.description,
-        last: page.records.last?.id.description, hasMore: page.hasMore))
+      API.list(page.records, hasMore: page.hasMore))
   }
 
   func get(_ request: Request) async throws -> Response {
     try request.allowQuery()
-    return request.conditionalJSON(try await indexes.record(try id(request)).json)
+    return request.conditionalJSON(
+      try await indexes.record(try request.identifier(of: "index")).json)
   }
 
   func cancel(_ request: Request) async throws -> Response {
     try request.allowQuery()
-    guard let cancelled = try await indexes.cancel(try id(request)) else {
+    guard let cancelled = try await indexes.cancel(try request.identifier(of: "index")) else {
       return Response(status: 204)
     }
     return API.json(cancelled.json, status: 202)
   }
 
-  private func id(_ request: Request) throws(APIError) -> Identifier {
-    let text = request.pathParameters["id"] ?? ""
-    guard let id = Identifier(text) else { throw .notFound("index", text) }
-    return id
-  }
-
   // MARK: Questions
 
   func search(_ request: Request) async throws -> Response {
-    let (record, index) = try await indexes.index(try id(request))
+    let (record, index) = try await indexes.index(try request.identifier(of: "index"))
     let order = try await SearchOrder(request, limits: limits, index: index)
     if let given = order.fingerprint, given != index.manifest.fingerprint {
       throw APIError(
@@ -111,7 +104,7 @@ struct IndexHandlers: Sendable {
 
   func duplicates(_ request: Request) async throws -> Response {
     try request.allowQuery("threshold", "limit")
-    let (record, index) = try await indexes.index(try id(request))
+    let (record, index) = try await indexes.index(try request.identifier(of: "index"))
     let threshold = try request.query("threshold").map { (text) throws(APIError) in
       guard let value = Float(text), (0.5...1).contains(value) else {
         throw APIError.parameter("threshold", "\(clipped(text)) is not a number within 0.5…1.")
@@ -143,7 +136,7 @@ struct IndexHandlers: Sendable {
 
   func compare(_ request: Request) async throws -> Response {
     try request.allowQuery()
-    let (record, index) = try await indexes.index(try id(request))
+    let (record, index) = try await indexes.index(try request.identifier(of: "index"))
     var fields = FieldReader(try await request.jsonObject(limit: 64 << 10))
     let with = fields.string("with", limit: 64)
     let count = fields.integer("k", in: 1...100) ?? 10
@@ -192,7 +185,7 @@ struct IndexHandlers: Sendable {
 
   func export(_ request: Request) async throws -> Response {
     try request.allowQuery("format")
-    let (record, index) = try await indexes.index(try id(request))
+    let (record, index) = try await indexes.index(try request.identifier(of: "index"))
     let text = request.query("format") ?? IndexExport.npy.rawValue
     guard let form = IndexExport(rawValue: text) else {
       throw APIError.parameter(

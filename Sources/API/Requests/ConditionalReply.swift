@@ -1,6 +1,7 @@
 import Checkpoints
 import Durability
 import HTTP
+import Identifiers
 import JSONTree
 
 extension Request {
@@ -49,3 +50,18 @@ func number(_ value: Double?) -> JSONValue {
 
 /// A whole number, or `null`.
 func whole(_ value: Int?) -> JSONValue { value.map { .integer(Int64($0)) } ?? .null }
+
+/// Something that is listed in pages by its identifier.
+protocol ListedRecord {
+  /// Its name, ascending with time.
+  var id: Identifier { get }
+  /// It as the API shows it.
+  var json: JSONValue { get }
+}
+
+/// One page of records, in the shape that all lists have.
+func list(_ records: [some ListedRecord], hasMore: Bool) -> JSONValue {
+  list(
+    records.map(\.json), first: records.first?.id.description, last: records.last?.id.description,
+    hasMore: hasMore)
+}

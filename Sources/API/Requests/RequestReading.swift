@@ -7,9 +7,14 @@ extension Request {
   /// The run that the path names.
   ///
   /// - Throws: `APIError` 404 for what is no id.
-  func runID(_ name: String = "id") throws(APIError) -> Identifier {
-    let text = pathParameters[name] ?? ""
-    guard let id = Identifier(text) else { throw .notFound("run", text) }
+  func runID() throws(APIError) -> Identifier { try identifier(of: "run") }
+
+  /// What the path names by `id`; whether it exists is another question.
+  ///
+  /// - Throws: `APIError` 404 for what is no id, with `kind` as the word for what there is none of.
+  func identifier(of kind: String) throws(APIError) -> Identifier {
+    let text = pathParameters["id"] ?? ""
+    guard let id = Identifier(text) else { throw .notFound(kind, text) }
     return id
   }
 
@@ -17,9 +22,7 @@ extension Request {
   ///
   /// - Throws: `APIError` 404 for what is no id.
   func datasetID() throws(APIError) -> String {
-    let text = pathParameters["id"] ?? ""
-    guard Identifier(text) != nil else { throw .notFound("dataset", text) }
-    return text
+    try identifier(of: "dataset").description
   }
 
   /// Refuses query parameters that the operation does not have, and ones given twice.

@@ -10,7 +10,7 @@ namespace {
 /// codes of queries up to 63 cannot reach: 2 · 255 · 63 < 2¹⁵.
 template <int queries>
 __attribute__((target("arch=x86-64-v3"))) void scanTile(
-  const uint8_t *codes, const int8_t *const *q, int64_t groups, int32_t *const *products) {
+  const uint8_t *codes, const int8_t *q, int64_t groups, int32_t *products, int64_t queryStride) {
   const __m256i ones = _mm256_set1_epi16(1);
   __m256i sums[queries][2];
   for (int query = 0; query < queries; query++)
@@ -19,7 +19,7 @@ __attribute__((target("arch=x86-64-v3"))) void scanTile(
     const __m256i low = _mm256_loadu_si256((const __m256i *)(codes + group * 64));
     const __m256i high = _mm256_loadu_si256((const __m256i *)(codes + group * 64 + 32));
     for (int query = 0; query < queries; query++) {
-      const __m256i b = _mm256_set1_epi32(((const int32_t *)q[query])[group]);
+      const __m256i b = _mm256_set1_epi32(((const int32_t *)(q + query * groups * 4))[group]);
       sums[query][0] = _mm256_add_epi32(
         sums[query][0], _mm256_madd_epi16(_mm256_maddubs_epi16(low, b), ones));
       sums[query][1] = _mm256_add_epi32(
@@ -27,29 +27,20 @@ __attribute__((target("arch=x86-64-v3"))) void scanTile(
     }
   }
   for (int query = 0; query < queries; query++) {
-    _mm256_storeu_si256((__m256i *)products[query], sums[query][0]);
-    _mm256_storeu_si256((__m256i *)(products[query] + 8), sums[query][1]);
+    _mm256_storeu_si256((__m256i *)(products + query * queryStride), sums[query][0]);
+    _mm256_storeu_si256((__m256i *)(products + query * queryStride + 8), sums[query][1]);
   }
 }
 
 void scan(const ck::Scan &s) {
+  const int64_t stride = s.blocks * ck::rowsPerBlock;
   for (int64_t block = 0; block < s.blocks; block++) {
     const uint8_t *codes = s.codes + block * s.groups * 64;
-    for (int64_t query = 0; query < s.count;) {
-      const int8_t *q[4];
-      int32_t *products[4];
-      for (int64_t i = 0; i < 4 && query + i < s.count; i++) {
-        q[i] = s.queries + (query + i) * s.groups * 4;
-        products[i] = s.products + ((query + i) * s.blocks + block) * ck::rowsPerBlock;
-      }
-      if (query + 4 <= s.count) {
-        scanTile<4>(codes, q, s.groups, products);
-        query += 4;
-      } else {
-        scanTile<1>(codes, q, s.groups, products);
-        query++;
-      }
-    }
+    int64_t query = 0;
+    const auto q = [&] { return s.queries + query * s.groups * 4; };
+    const auto products = [&] { return s.products + query * stride + block * ck::rowsPerBlock; };
+    for (; query + 4 <= s.count; query += 4) scanTile<4>(codes, q(), s.groups, products(), stride);
+    for (; query < s.count; query++) scanTile<1>(codes, q(), s.groups, products(), stride);
   }
 }
 

@@ -7,7 +7,7 @@ namespace ck {
 /// Rows that a block of codes holds, side by side.
 const int64_t rowsPerBlock = 16;
 
-/// One scan: the products of `queries` queries with `blocks` blocks of codes.
+/// One scan: the products of `count` queries with `blocks` blocks of codes.
 struct Scan {
   const uint8_t *codes;
   const int8_t *queries;
@@ -15,7 +15,7 @@ struct Scan {
   int64_t groups;
   int64_t blocks;
   int64_t count;
-  /// [queries][16 · blocks]
+  /// [count][16 · blocks]
   int32_t *products;
 };
 

@@ -2,7 +2,6 @@
 #include "../Processor.hpp"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "Codes.hpp"
 

@@ -181,7 +181,7 @@ extension EvaluateCommand {
       let line =
         "\(progress.subject.title): \(progress.done) of \(progress.total) pictures and views"
       guard isTerminal else { return say(line) }
-      FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)\(isLast ? "\n" : "")".utf8))
+      writeOver(line, end: isLast ? "\n" : "")
     }
   }
 

@@ -44,9 +44,10 @@ final class RunningService: Sendable {
         "--engine", engine.name, "--precision", command.precision.rawValue, "--threads",
         "\(threads)", "--niceness", "\(command.niceness ?? 10)",
       ])
-    let loader = encoderLoader(
-      engine: engine, threads: threads, precision: try command.precision.resolved(on: engine))
     let workers = embeddingWorkers(threads: threads)
+    let loader = encoderLoader(
+      engine: engine, threads: ThreadBudget(threads / workers),
+      precision: try command.precision.resolved(on: engine))
     indexes = try IndexLibrary(
       directory: folder.path + "/indexes", packDirectory: { [library] in library.path(of: $0) },
       loader: loader, workers: workers)

@@ -6,12 +6,11 @@ import Tensors
 /// take less time than one after the other on both, and no thread waits for another; but each worker holds the weights.
 func embeddingWorkers(threads: Int) -> Int { min(threads, 4) }
 
-/// What opens model files for the service, each worker computing on its part of the threads.
-func encoderLoader(engine: Engine, threads: Int, precision: Precision) -> EncoderLoader {
-  let budget = ThreadBudget(threads / embeddingWorkers(threads: threads))
-  return EncoderLoader { path in
+/// What opens model files, each encoder computing on `threads` threads.
+func encoderLoader(engine: Engine, threads: ThreadBudget, precision: Precision) -> EncoderLoader {
+  EncoderLoader { path in
     try OpenedModel(
       reading: path, precision: precision,
-      lowering: engine.lowering(threads: budget, precision: precision))
+      lowering: engine.lowering(threads: threads, precision: precision))
   }
 }

@@ -13,18 +13,14 @@ struct BuildNote: Codable, Hashable {
 
 /// One picture that a build has dealt with, in the source's order.
 struct BuildEntry: Codable, Hashable {
-  struct Rejection: Codable, Hashable {
-    var code: String
-    var detail: String
-  }
-
   var name: String
   var label: String?
   var split: Split
   /// The halves of the hash of the picture's bytes, in hexadecimal; nil where it was rejected.
   var hash: [String]?
   var isReused: Bool?
-  var rejection: Rejection?
+  /// Why it has no vector.
+  var rejection: UnreadablePicture?
 
   var content: ContentHash {
     ContentHash(words: (hash ?? ["0", "0"]).map { UInt64($0, radix: 16) ?? 0 })
@@ -39,14 +35,16 @@ final class BuildJournal {
   private let dimension: Int
   private let fileSystem: any FileSystem
   private(set) var entries: [BuildEntry] = []
-  private(set) var rows = 0
-  private(set) var rejected = 0
-  private(set) var reused = 0
+  /// Of the entries, those that have a vector, and those whose vector was taken over.
+  private(set) var (rows, reused) = (0, 0)
   private(set) var unflushed = 0
   private var vectors: any WritableFile
   private var lines: any WritableFile
   private var pendingVectors: [Float] = []
   private var pendingLines: [UInt8] = []
+
+  /// Entries that have no vector.
+  var rejected: Int { entries.count - rows }
 
   private static let (notePath, linesPath) = ("/build.json", "/build.ndjson")
 
@@ -67,14 +65,11 @@ final class BuildJournal {
         case let (found, byteCount) = Self.entries(in: written),
         Self.holds(found, dimension, vectorsPath)
       {
-        let rows = found.count { $0.rejection == nil }
         lines = try fileSystem.openFile(directory + Self.linesPath, keeping: byteCount)
         vectors = try fileSystem.openFile(
-          vectorsPath, keeping: NPY.headerByteCount + 4 * rows * dimension)
+          vectorsPath, keeping: Self.vectorBytes(found, dimension))
         entries = found
-        self.rows = rows
-        rejected = found.count - rows
-        reused = found.count { $0.isReused == true }
+        (rows, reused) = Self.counts(found)
         return
       }
       try fileSystem.removeAll(directory)
@@ -90,8 +85,16 @@ final class BuildJournal {
 
   /// Whether a file has the vectors of all entries.
   private static func holds(_ entries: [BuildEntry], _ dimension: Int, _ path: String) -> Bool {
-    let needed = NPY.headerByteCount + 4 * dimension * entries.count { $0.rejection == nil }
-    return ((try? MappedFile(path: path))?.byteCount ?? 0) >= needed
+    ((try? MappedFile(path: path))?.byteCount ?? 0) >= vectorBytes(entries, dimension)
+  }
+
+  /// The bytes of the vectors of entries, with the head before them.
+  private static func vectorBytes(_ entries: [BuildEntry], _ dimension: Int) -> Int {
+    NPY.headerByteCount + 4 * dimension * counts(entries).rows
+  }
+
+  private static func counts(_ entries: [BuildEntry]) -> (rows: Int, reused: Int) {
+    (entries.count { $0.rejection == nil }, entries.count { $0.isReused == true })
   }
 
   /// The whole lines that read back, up to the first that does not, and their bytes.
@@ -118,10 +121,9 @@ final class BuildJournal {
       rows += 1
       reused += found.isReused ? 1 : 0
     case .failure(let reason):
-      entry.rejection = BuildEntry.Rejection(code: reason.code, detail: reason.detail)
-      rejected += 1
+      entry.rejection = reason
     }
-    pendingLines += ((try? JSONCoding.encode(entry)) ?? []) + [0x0A]
+    pendingLines += jsonLine(entry)
     entries.append(entry)
     unflushed += 1
   }
@@ -145,19 +147,14 @@ final class BuildJournal {
   /// - Throws: `IndexError.files`.
   func keep(_ count: Int) throws(IndexError) {
     entries.removeSubrange(count...)
-    rows = entries.count { $0.rejection == nil }
-    rejected = entries.count - rows
-    reused = entries.count { $0.isReused == true }
-    let kept = entries.reduce(into: [UInt8]()) {
-      $0 += ((try? JSONCoding.encode($1)) ?? []) + [0x0A]
-    }
+    (rows, reused) = Self.counts(entries)
     do throws(FileSystemError) {
       try lines.close()
       try vectors.close()
       lines = try fileSystem.createFile(directory + Self.linesPath)
-      try lines.append(kept)
+      try lines.append(entries.flatMap(jsonLine))
       vectors = try fileSystem.openFile(
-        directory + "/" + IndexFile.vectors, keeping: NPY.headerByteCount + 4 * rows * dimension)
+        directory + "/" + IndexFile.vectors, keeping: Self.vectorBytes(entries, dimension))
     } catch { throw .files(error) }
   }
 
@@ -178,4 +175,9 @@ final class BuildJournal {
     try fileSystem.remove(directory + Self.linesPath)
     try fileSystem.remove(directory + Self.notePath)
   }
+}
+
+/// A value as a line of JSON; its types have nothing that JSON cannot hold.
+func jsonLine(_ value: some Encodable) -> [UInt8] {
+  ((try? JSONCoding.encode(value)) ?? []) + [0x0A]
 }

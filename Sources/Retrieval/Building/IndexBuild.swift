@@ -38,8 +38,8 @@ public struct IndexBuild {
   public var sourceName: String
   /// Threads that decode and compute, each with an encoder of its own.
   public var workers = 1
-  /// Indexes whose vectors may be taken over.
-  public var earlier: [VectorIndex] = []
+  /// The folders of indexes whose vectors may be taken over; those that cannot be used, or are of another model, are passed over.
+  public var earlier: [String] = []
   /// Where it is written.
   public var fileSystem: any FileSystem = DiskFileSystem()
   /// The clock.
@@ -167,19 +167,12 @@ public struct IndexBuild {
       precision: model.precision.rawValue, model: modelName, source: sourceName,
       completedAt: now())
     try journal.finishVectors()
+    let files = IndexFiles(directory: journal.directory, fileSystem: fileSystem)
+    let (items, contents) = Self.items(of: journal.entries, source)
+    try files.write(manifest, items, contents: contents, rejected: rejected(journal.entries))
     do throws(FileSystemError) {
-      try writeTables(journal, source)
-    } catch { throw .files(error) }
-    let vectors = try VectorFile(
-      path: journal.directory + "/" + IndexFile.vectors, rows: journal.rows,
-      dimension: model.dimension)
-    do throws(FileSystemError) {
-      let codes = try fileSystem.createFile(journal.directory + "/" + IndexFile.codes)
-      try CodeFile.write(vectors, to: codes)
-      try codes.synchronize()
-      try codes.close()
-      let bytes = (try? JSONCoding.encode(manifest)) ?? []
-      try fileSystem.writeFile(journal.directory + "/" + IndexFile.manifest, bytes)
+      try fileSystem.writeFile(
+        journal.directory + "/" + IndexFile.model, try fileSystem.read(modelFile))
       try journal.removeNotes()
       try fileSystem.synchronizeDirectory(journal.directory)
       try install(journal.directory)
@@ -187,32 +180,26 @@ public struct IndexBuild {
     return manifest
   }
 
-  private func writeTables(
-    _ journal: BuildJournal, _ source: any PictureSource
-  ) throws(FileSystemError) {
-    let kept = journal.entries.enumerated().filter { $0.element.rejection == nil }
+  /// The items of the entries that have a vector, and the hashes of their pictures' bytes.
+  private static func items(
+    of entries: [BuildEntry], _ source: any PictureSource
+  ) -> ([IndexItem], [ContentHash]) {
+    let kept = entries.enumerated().filter { $0.element.rejection == nil }
     let places = source.places(of: kept.map(\.element.name))
     let items = kept.enumerated().map { row, entry in
-      let place = places?[row]
+      let (label, split) = places?[row] ?? (entry.element.label, entry.element.split)
       return IndexItem(
-        name: entry.element.name, label: place == nil ? entry.element.label : place?.label,
-        split: place?.split ?? entry.element.split, picture: entry.offset)
+        name: entry.element.name, label: label, split: split, picture: entry.offset)
     }
-    let hashes = kept.map { $0.element.content }
-    let table = try fileSystem.createFile(journal.directory + "/" + IndexFile.items)
-    for bytes in ItemTable.bytes(items, contents: hashes) { try table.append(bytes) }
-    try table.synchronize()
-    try table.close()
-    var lines: [UInt8] = []
-    for entry in journal.entries {
-      guard let rejection = entry.rejection else { continue }
-      let picture = RejectedPicture(
-        name: entry.name, code: rejection.code, detail: rejection.detail)
-      lines += ((try? JSONCoding.encode(picture)) ?? []) + [0x0A]
+    return (items, kept.map { $0.element.content })
+  }
+
+  private func rejected(_ entries: [BuildEntry]) -> [RejectedPicture] {
+    entries.compactMap { entry in
+      entry.rejection.map {
+        RejectedPicture(name: entry.name, code: $0.code, detail: $0.detail)
+      }
     }
-    try fileSystem.writeFile(journal.directory + "/" + IndexFile.rejected, lines)
-    try fileSystem.writeFile(
-      journal.directory + "/" + IndexFile.model, try fileSystem.read(modelFile))
   }
 
   /// Gives the whole index its name, in one step also where an older one has it.
@@ -240,11 +227,15 @@ struct VectorsByPicture: Sendable {
   private var places: [ContentHash: (index: Int, row: Int)] = [:]
   private let indexes: [VectorIndex]
 
-  init(_ indexes: [VectorIndex], fingerprint: String, precision: String, limit: Int) {
-    self.indexes = indexes.filter {
-      $0.manifest.fingerprint == fingerprint && $0.manifest.precision == precision
+  init(_ directories: [String], fingerprint: String, precision: String, limit: Int) {
+    indexes = directories.compactMap { directory in
+      // The manifest tells whether the index is worth being opened.
+      guard let manifest = try? IndexManifest(directory: directory),
+        manifest.fingerprint == fingerprint, manifest.precision == precision
+      else { return nil }
+      return try? VectorIndex(directory: directory)
     }
-    for (number, index) in self.indexes.enumerated() {
+    for (number, index) in indexes.enumerated() {
       for row in 0..<index.count {
         guard places.count < limit else { return }
         places[index.items.content(row)] = (number, row)

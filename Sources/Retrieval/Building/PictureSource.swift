@@ -25,7 +25,7 @@ public struct SourcePicture: Sendable {
 }
 
 /// Why a picture has no vector.
-public struct UnreadablePicture: Error, Hashable, Sendable {
+public struct UnreadablePicture: Error, Codable, Hashable, Sendable {
   /// A word for programs.
   public var code: String
   /// A sentence.

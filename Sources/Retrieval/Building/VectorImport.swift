@@ -2,7 +2,6 @@ import Datasets
 public import Durability
 public import Identifiers
 import Images
-import JSONTree
 import Tensors
 
 extension IndexBuild {
@@ -24,34 +23,22 @@ extension IndexBuild {
   ) throws(IndexError) {
     precondition(
       (1...SearchLimits.items).contains(rows) && dimension > 0, "\(rows) × \(dimension).")
-    func path(_ name: String) -> String { directory + "/" + name }
     do throws(FileSystemError) {
       try fileSystem.createDirectory(directory)
-      let file = try fileSystem.createFile(path(IndexFile.vectors))
+      let file = try fileSystem.createFile(directory + "/" + IndexFile.vectors)
       try file.append(NPY.header(rows: rows, columns: dimension))
       for first in stride(from: 0, to: rows, by: rowsPerFlush) {
         let values = (first..<min(rows, first + rowsPerFlush)).flatMap(vector)
         try file.append(elements: l2Normalized(values, dimension: dimension))
       }
       try file.close()
-      let table = try fileSystem.createFile(path(IndexFile.items))
-      let items = (0..<rows).map {
-        IndexItem(name: "\($0)", label: nil, split: .train, picture: $0)
-      }
-      let contents = (0..<rows).map { ContentHash(words: [0, UInt64($0)]) }
-      for bytes in ItemTable.bytes(items, contents: contents) { try table.append(bytes) }
-      try table.close()
     } catch { throw .files(error) }
-    let vectors = try VectorFile(path: path(IndexFile.vectors), rows: rows, dimension: dimension)
     let manifest = IndexManifest(
       items: rows, rejected: 0, reused: 0, dimension: dimension, fingerprint: fingerprint,
       precision: "float32", model: "none", source: "vectors", completedAt: now)
-    do throws(FileSystemError) {
-      let codes = try fileSystem.createFile(path(IndexFile.codes))
-      try CodeFile.write(vectors, to: codes)
-      try codes.close()
-      try fileSystem.writeFile(path(IndexFile.rejected), [])
-      try fileSystem.writeFile(path(IndexFile.manifest), (try? JSONCoding.encode(manifest)) ?? [])
-    } catch { throw .files(error) }
+    try IndexFiles(directory: directory, fileSystem: fileSystem).write(
+      manifest,
+      (0..<rows).map { IndexItem(name: "\($0)", label: nil, split: .train, picture: $0) },
+      contents: (0..<rows).map { ContentHash(words: [0, UInt64($0)]) }, rejected: [])
   }
 }

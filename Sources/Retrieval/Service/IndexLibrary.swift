@@ -120,7 +120,7 @@ extension IndexLibrary {
   /// answered.
   ///
   /// - Throws: `IndexLibraryError.notFound`, `FileSystemError`.
-  public func cancel(_ id: Identifier) async throws -> IndexRecord? {
+  public func cancel(_ id: Identifier) throws -> IndexRecord? {
     var record = try record(id)
     guard !record.state.isOver else {
       // The record first: without it what is left of the folder is found by nobody.
@@ -192,7 +192,7 @@ extension IndexLibrary {
     (work.workers, work.fileSystem, work.now) = (workers, fileSystem, now)
     // Pictures that an index of the same model has are not computed again.
     work.earlier = records.values.filter { $0.state == .succeeded }.sorted { $0.id > $1.id }
-      .prefix(limits.open).compactMap { try? VectorIndex(directory: path($0.id)) }
+      .prefix(limits.open).map { path($0.id) }
     let pack = packDirectory(record.dataset)
     let outcome: Result<IndexManifest, IndexError> = await desk.build(
       work, pack: pack, loader: loader, stop: stop

@@ -47,8 +47,6 @@ public struct IndexRecord: Codable, Hashable, Sendable {
 public struct IndexSubmission: Sendable {
   /// The dataset's identifier.
   public var dataset: String
-  /// The folder of its pack.
-  public var packDirectory: String
   /// The model's name for people.
   public var model: String
   /// The model's file.
@@ -57,11 +55,8 @@ public struct IndexSubmission: Sendable {
   public var name: String
 
   /// An index of a dataset by a model.
-  public init(
-    dataset: String, packDirectory: String, model: String, modelFile: String, name: String
-  ) {
+  public init(dataset: String, model: String, modelFile: String, name: String) {
     self.dataset = dataset
-    self.packDirectory = packDirectory
     self.model = model
     self.modelFile = modelFile
     self.name = name
