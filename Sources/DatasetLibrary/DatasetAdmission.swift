@@ -51,6 +51,51 @@ public protocol DatasetAdmission: Sendable {
   ///
   /// - Throws: `DatasetLibraryError.noSuchImage`; whatever reading throws.
   func picture(_ index: Int, of id: String, in directory: String) throws -> DatasetPicture
+  /// At most `limit` pictures of a pack from number `first` on that the filter names.
+  ///
+  /// - Throws: `DatasetLibraryError.noSuchLabel`; whatever reading throws.
+  func pictures(
+    _ filter: DatasetFilter, from first: Int, limit: Int, in directory: String
+  ) throws -> [ListedPicture]
+  /// Closes what it may have open of a dataset that is being removed.
+  func forget(_ directory: String)
+}
+
+/// Which pictures of a dataset are listed.
+public struct DatasetFilter: Sendable, Hashable {
+  /// Only pictures of this label; of none where it is empty. All where it is nil.
+  public var label: String?
+  /// Only pictures of this part. All where it is nil.
+  public var split: Split?
+
+  /// Pictures of a label and a part, all where they are nil.
+  public init(label: String? = nil, split: Split? = nil) {
+    (self.label, self.split) = (label, split)
+  }
+}
+
+/// One picture of a listing.
+public struct ListedPicture: Sendable, Hashable {
+  /// Its number in the dataset, from 0.
+  public var number: Int
+  /// Its path in the source.
+  public var name: String
+  /// Its label, if there is one.
+  public var label: String?
+  /// The part of the dataset.
+  public var split: Split
+  /// Pixels per row, as stored.
+  public var width: Int
+  /// Rows, as stored.
+  public var height: Int
+
+  /// A picture of its facts.
+  public init(
+    number: Int, name: String, label: String?, split: Split, width: Int, height: Int
+  ) {
+    (self.number, self.name, self.label, self.split) = (number, name, label, split)
+    (self.width, self.height) = (width, height)
+  }
 }
 
 /// Why the library refused.
@@ -59,6 +104,8 @@ public enum DatasetLibraryError: Error, Hashable, Sendable {
   case notFound(String)
   /// There is no such picture in it.
   case noSuchImage(String, index: Int, count: Int)
+  /// No picture of it has the label.
+  case noSuchLabel(String)
   /// A run that is not over learns from it.
   case inUse(String)
   /// It is still being admitted.

@@ -5,7 +5,6 @@ public import Identifiers
 import Images
 public import JSONTree
 import Synchronization
-import Threads
 
 /// The datasets of a data folder: `datasets/<id>/` with the pack, `report.json` and `dataset.json`.
 ///
@@ -136,6 +135,33 @@ public final class DatasetLibrary: Sendable {
       throw DatasetLibraryError.noSuchImage(id, index: index, count: record.pictures)
     }
     return try admission.picture(index, of: id, in: path(of: id))
+  }
+
+  /// At most `limit` pictures from number `first` on that the filter names, in the dataset's order.
+  ///
+  /// - Throws: `DatasetLibraryError.notFound`, `.noSuchLabel`; whatever reading throws.
+  public func pictures(
+    of id: String, _ filter: DatasetFilter, from first: Int, limit: Int
+  ) throws -> [ListedPicture] {
+    _ = try record(id)
+    return try admission.pictures(filter, from: first, limit: limit, in: path(of: id))
+  }
+
+  /// Gives a dataset another name.
+  ///
+  /// - Throws: `DatasetLibraryError.notFound`, `.notReady`, `.diskFull`: it has its old name then.
+  public func rename(_ id: String, to name: String) throws -> DatasetRecord {
+    var renamed = try record(id)
+    renamed.name = name
+    let bytes = try JSONCoding.encode(renamed)
+    do throws(FileSystemError) {
+      try DiskFileSystem().replaceFile(path(of: id) + "/dataset.json", with: bytes)
+    } catch {
+      throw error.isDiskFull ? DatasetLibraryError.diskFull : error
+    }
+    // Removed meanwhile: it does not come back.
+    state.withLock { if $0.records[id] != nil { $0.records[id] = renamed } }
+    return renamed
   }
 }
 
@@ -351,30 +377,8 @@ extension DatasetLibrary {
       state.withLock { $0.records[id] = record }
       throw error
     }
+    admission.forget(path(of: id))
     try synchronize(directory)
     try FileManager.default.removeItem(atPath: directory + "/.removing-\(id)")
-  }
-}
-
-/// Does the work of admission on a thread of its own.
-private actor AdmissionDesk {
-  private let executor = ThreadExecutor(name: "admission")
-  private let admission: any DatasetAdmission
-
-  nonisolated var unownedExecutor: UnownedSerialExecutor {
-    unsafe executor.asUnownedSerialExecutor()
-  }
-
-  init(_ admission: any DatasetAdmission) { self.admission = admission }
-
-  func admit(
-    source: String, into directory: String,
-    progress: @escaping @Sendable (AdmissionProgress) -> Void
-  ) throws -> AdmittedDataset {
-    try admission.admit(source: source, into: directory, progress: progress)
-  }
-
-  func perform<Result: Sendable>(_ work: @Sendable () throws -> Result) throws -> Result {
-    try work()
   }
 }

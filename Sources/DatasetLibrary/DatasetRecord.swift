@@ -7,7 +7,7 @@ public struct DatasetRecord: Sendable, Hashable, Codable {
   /// A UUID of version 7, as runs have.
   public let id: String
   /// A name for people.
-  public let name: String
+  public internal(set) var name: String
   /// When it was admitted.
   public let createdAt: Timestamp
   /// Pictures in the pack.

@@ -72,6 +72,45 @@ import Testing
     #expect(third.status == 201)
   }
 
+  @Test func `a dataset's pictures are listed page by page, all or those of a label`() async throws
+  {
+    let world = try World()
+    let made = try await world.call("POST", "/v1/datasets", body: tar()).object()
+    let path = "/v1/datasets/\(try #require(made["id"]?.stringValue))/images"
+    let page = try await world.call("GET", path, query: [("limit", "2"), ("after", "3")]).object()
+    #expect(page["data"]?.arrayValue?.map { $0.objectValue?["n"] } == [4, 5])
+    #expect(page["last_id"] == 5 && page["has_more"] == true)
+    let cats = try await world.call("GET", path, query: [("limit", "2"), ("label", "cat")]).object()
+    #expect(cats["data"]?.arrayValue?.map { $0.objectValue?["name"] } == ["0.png", "2.png"])
+    let others = try await world.call("GET", path, query: [("limit", "1"), ("label", "")]).object()
+    #expect(others["data"]?.arrayValue?.map { $0.objectValue?["label"] } == [.null])
+    let last = try await world.call("GET", path, query: [("after", "599")]).object()
+    #expect(last["data"] == [] && last["has_more"] == false && last["last_id"] == .null)
+    for (name, value) in [("label", "dog"), ("split", "half"), ("after", "-1"), ("limit", "101")] {
+      #expect(try await world.call("GET", path, query: [(name, value)]).status == 400, "\(name)")
+    }
+  }
+
+  @Test func `a dataset gets another name, also for the next service`() async throws {
+    let world = try World()
+    let made = try await world.call("POST", "/v1/datasets", body: tar()).object()
+    let id = try #require(made["id"]?.stringValue)
+    func rename(_ body: String, _ id: String) async throws -> Response {
+      try await world.call(
+        "PATCH", "/v1/datasets/\(id)", headers: ["Content-Type": "application/json"],
+        body: [UInt8](body.utf8))
+    }
+    #expect(try await rename(#"{"name": "holidays"}"#, id).object()["name"] == "holidays")
+    let reopened = try DatasetLibrary(
+      directory: world.folder + "/datasets", admission: FakeAdmission())
+    #expect(try reopened.record(id).name == "holidays")
+    for body in [#"{"name": ""}"#, "{}", #"{"name": 3}"#, #"{"label": "x"}"#] {
+      #expect(try await rename(body, id).status == 422, "\(body)")
+    }
+    #expect(
+      try await rename(#"{"name": "a"}"#, "\(IdentifierSource().next(at: .now()))").status == 404)
+  }
+
   @Test func `a dataset that is being admitted is shown with its progress, and not used`()
     async throws
   {

@@ -54,6 +54,10 @@ import Testing
     #expect(pack[index].label == 1 && pack[index].split == .test)
     #expect(try pack.image(at: index) == picture(1100))
     #expect(pack.pictures(in: .test).count == 2)
+    let dogs = (0..<8).filter { pack[$0].label == 1 }
+    #expect(pack.pictures(from: 0, limit: 8) { label, _ in label == 1 } == dogs)
+    #expect(pack.pictures(from: dogs[1], limit: 2) { label, _ in label == 1 } == Array(dogs[1...2]))
+    #expect(pack.pictures(from: 8, limit: 8) { _, _ in true } == [])
   }
 
   @Test func `the pack's bytes do not depend on the number of threads`() throws {

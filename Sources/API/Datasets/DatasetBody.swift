@@ -14,6 +14,18 @@ extension ListedDataset {
   }
 }
 
+extension ListedPicture {
+  /// The picture as a listing of a dataset's pictures shows it.
+  func json(dataset: String) -> JSONValue {
+    [
+      "n": .integer(Int64(number)), "name": .string(name),
+      "label": label.map { .string($0) } ?? .null, "split": .string(split.name),
+      "width": .integer(Int64(width)), "height": .integer(Int64(height)),
+      "image": .string("/v1/datasets/\(dataset)/images/\(number)"),
+    ]
+  }
+}
+
 extension AdmittingDataset {
   /// As a dataset that has what was admitted so far.
   var json: JSONValue {

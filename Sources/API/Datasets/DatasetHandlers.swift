@@ -1,5 +1,6 @@
 import Checkpoints
 import DatasetLibrary
+import Datasets
 import Durability
 import HTTP
 import Images
@@ -82,6 +83,42 @@ struct DatasetHandlers: Sendable {
     if let admitting = library.admitting(id) { return request.conditionalJSON(admitting.json) }
     let record = try library.record(id)
     return request.conditionalJSON(record.json(report: try library.report(of: record.id)))
+  }
+
+  func patch(_ request: Request) async throws -> Response {
+    try request.allowQuery()
+    let id = try request.datasetID()
+    var fields = FieldReader(try await request.jsonObject(limit: Self.pathByteCount))
+    let name = fields.string("name", limit: 200)
+    if name?.isEmpty ?? true, fields.faults.isEmpty {
+      fields.fault("name", "missing", "It must have 1…200 characters.")
+    }
+    try fields.finish()
+    return API.json(try library.rename(id, to: try Self.checkedName(name ?? "")).json())
+  }
+
+  /// Pictures by number, name, label and part; `after` is the number of the last one that the client has.
+  func images(_ request: Request) async throws -> Response {
+    try request.allowQuery("label", "split", "limit", "after")
+    let id = try request.datasetID()
+    var filter = DatasetFilter(label: request.query("label"))
+    if let text = request.query("split") {
+      guard let split = Split.allCases.first(where: { $0.name == text }) else {
+        let words = Split.allCases.map(\.name).joined(separator: ", ")
+        throw APIError.parameter("split", "\(clipped(text)) is not one of \(words).")
+      }
+      filter.split = split
+    }
+    let limit = try request.pageLimit()
+    let first = try request.integer("after", in: 0...(1 << 40)).map { $0 + 1 } ?? 0
+    let found = try library.pictures(of: id, filter, from: first, limit: limit + 1)
+    let shown = found.prefix(limit)
+    return request.conditionalJSON([
+      "object": "list", "data": .array(shown.map { $0.json(dataset: id) }),
+      "first_id": shown.first.map { .integer(Int64($0.number)) } ?? .null,
+      "last_id": shown.last.map { .integer(Int64($0.number)) } ?? .null,
+      "has_more": .bool(found.count > limit),
+    ])
   }
 
   func delete(_ request: Request) async throws -> Response {

@@ -144,6 +144,8 @@ private func datasetProblem(_ error: DatasetLibraryError) -> APIError {
   case .notFound(let id): .notFound("dataset", id)
   case .noSuchImage(let id, let index, let count):
     APIError(.notFound, "The dataset \(id) has the pictures 0…\(count - 1), not \(index).")
+  case .noSuchLabel(let label):
+    APIError.parameter("label", "No picture of the dataset has the label \(clipped(label)).")
   case .notReady(let id):
     APIError(.datasetNotReady, "The dataset \(id) is still being admitted.")
   case .inUse(let id):

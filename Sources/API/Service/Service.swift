@@ -88,7 +88,9 @@ extension Service {
       route("GET", "/v1/datasets", handlers.list),
       route("POST", "/v1/datasets", bodyLimit: uploadByteCount, handlers.create),
       route("GET", "/v1/datasets/{id}", handlers.get),
+      route("PATCH", "/v1/datasets/{id}", handlers.patch),
       route("DELETE", "/v1/datasets/{id}", handlers.delete),
+      route("GET", "/v1/datasets/{id}/images", handlers.images),
       route("GET", "/v1/datasets/{id}/images/{n}", handlers.image),
       route("POST", "/v1/datasets/{id}/views", views.show),
     ]
@@ -111,6 +113,7 @@ extension Service {
       route("POST", "/v1/runs/{id}/start", handlers.start),
       route("GET", "/v1/runs/{id}/metrics", metrics.get),
       route("GET", "/v1/runs/{id}/events", events.get),
+      route("GET", "/v1/runs/{id}/log", LogHandlers(runs: runs).get),
       route("GET", "/v1/runs/{id}/checkpoints", checkpoints.list),
       route("GET", "/v1/runs/{id}/checkpoints/{step}", checkpoints.get),
       route("GET", "/v1/runs/{id}/checkpoints/{step}/{file}", checkpoints.file),

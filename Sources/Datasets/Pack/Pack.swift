@@ -77,6 +77,20 @@ public final class Pack: Sendable {
     records.indices.filter { records[$0].split == split }
   }
 
+  /// At most `limit` pictures from `first` on, in the pack's order: those that `isWanted` says of their label and part.
+  public func pictures(
+    from first: Int, limit: Int, where isWanted: (_ label: Int?, _ split: Split) -> Bool
+  ) -> [Int] {
+    var found: [Int] = []
+    var index = first
+    while index < records.count, found.count < limit {
+      let record = records[index]
+      if isWanted(record.label < 0 ? nil : Int(record.label), record.split) { found.append(index) }
+      index += 1
+    }
+    return found
+  }
+
   /// The parts that have pictures, in the order of `Split.allCases`.
   public var splits: [Split] {
     Split.allCases.filter { split in records.contains { $0.split == split } }

@@ -41,6 +41,25 @@ struct FakeAdmission: DatasetAdmission {
   func picture(_ index: Int, of id: String, in directory: String) throws -> DatasetPicture {
     DatasetPicture(image: plain(red: UInt8(index % 256)), label: "a cat/ä")
   }
+
+  /// Pictures whose numbers are even are cats, the others have no label; all learn.
+  func pictures(
+    _ filter: DatasetFilter, from first: Int, limit: Int, in directory: String
+  ) throws -> [ListedPicture] {
+    if let label = filter.label, !["cat", ""].contains(label) {
+      throw DatasetLibraryError.noSuchLabel(label)
+    }
+    return (first..<max(first, 600)).lazy.map { number in
+      ListedPicture(
+        number: number, name: "\(number).png", label: number % 2 == 0 ? "cat" : nil, split: .train,
+        width: 8, height: 8)
+    }.filter { picture in
+      (filter.label ?? picture.label ?? "") == picture.label ?? ""
+        && (filter.split ?? .train) == .train
+    }.prefix(limit).map { $0 }
+  }
+
+  func forget(_ directory: String) {}
 }
 
 /// A picture of one colour, 8 by 8.
