@@ -93,6 +93,12 @@ let package = Package(
         "Identifiers", "JSONTree", "CKernels",
       ]),
     .target(
+      name: "ModelLibrary",
+      dependencies: [
+        "EmbeddingService", "Encoders", "Checkpoints", "Recipes", "NeuralNetworks", "Images",
+        "Durability", "Threads", "Identifiers", "JSONTree",
+      ]),
+    .target(
       name: "DatasetLibrary",
       dependencies: [
         "Recipes", "Datasets", "Images", "Durability", "Threads", "Identifiers", "JSONTree",
@@ -117,7 +123,9 @@ let package = Package(
     .target(
       name: "API",
       dependencies: [
-        "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService", "Datasets",
+        "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "ModelLibrary",
+        "EmbeddingService",
+        "Datasets",
         "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability", "Threads",
         "Identifiers", "NeuralNetworks", "TensorGraph", "Encoders", "Retrieval", "ONNX",
         .product(name: "Logging", package: "swift-log"),
@@ -126,7 +134,8 @@ let package = Package(
     .executableTarget(
       name: "CommandLineTool",
       dependencies: [
-        "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService", "Encoders",
+        "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "ModelLibrary", "EmbeddingService",
+        "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
         "TensorGraph", "Tensors", "Engines", "JSONTree", "Metrics", "Durability", "Threads",
         "Randomness", "Identifiers", "Retrieval", "ONNX",
@@ -231,7 +240,8 @@ let package = Package(
     .testTarget(
       name: "APITests",
       dependencies: [
-        "API", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService",
+        "API", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "ModelLibrary",
+        "EmbeddingService",
         "Encoders", "Checkpoints", "ONNX",
         "Datasets", "Images", "Recipes", "JSONTree", "Metrics", "Durability", "Identifiers",
         "Retrieval", "NeuralNetworks", "TensorGraph",

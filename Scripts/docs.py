@@ -100,6 +100,8 @@ LIMITS = {
     "ViewGridLimits": "Sources/Images/ViewGrid.swift",
     "AdmissionLimits": "Sources/Datasets/Admission/AdmissionLimits.swift",
     "EmbeddingLimits": "Sources/API/Embeddings/EmbeddingRequest.swift",
+    "ModelLibraryLimits": "Sources/ModelLibrary/ModelRecord.swift",
+    "ModelAlias": "Sources/ModelLibrary/ModelRecord.swift",
     "EmbeddingQueueLimits": "Sources/EmbeddingService/EmbeddingService.swift",
     "RecipeLimits": "Sources/Recipes/RecipeLimits.swift",
     "RunSettings": "Sources/Runs/State/RunSettings.swift",

@@ -120,10 +120,13 @@ extension CheckpointArray.Values {
 extension Safetensors {
   /// Reads a file and checks its header, its size and its digest.
   ///
+  /// Files that others wrote have no digest: where `requiresDigest` is false, one that is there is checked all the same.
+  ///
   /// - Throws: `CheckpointError`: unreadable, not of this format, of another size than announced,
   ///   damaged, or without a digest.
   public init(
-    reading path: String, fileSystem: any FileSystem = DiskFileSystem()
+    reading path: String, requiresDigest: Bool = true,
+    fileSystem: any FileSystem = DiskFileSystem()
   ) throws(CheckpointError) {
     let bytes: [UInt8]
     do throws(FileSystemError) {
@@ -132,7 +135,9 @@ extension Safetensors {
       throw .fileSystem(error)
     }
     let header = try SafetensorsHeader(parsing: bytes, path: path)
-    try Safetensors.verify(bytes, header: header, path: path)
+    if requiresDigest || header.metadata[Safetensors.digestKey] != nil {
+      try Safetensors.verify(bytes, header: header, path: path)
+    }
     arrays = header.entries.map { $0.array(in: bytes, dataStart: header.dataStart) }
     metadata = header.metadata
     metadata[Safetensors.digestKey] = nil

@@ -44,8 +44,10 @@ public struct EmbeddingQueueLimits: Sendable {
   public var byteCount = 256 << 20
   /// Bytes of pictures that are decoded at once; a picture that needs more is decoded alone.
   public var decodingByteCount = 512 << 20
-  /// Models kept in memory.
-  public var models = 2
+  /// Models kept in memory at most.
+  public var models = 16
+  /// The memory of the models that are kept, in bytes: their weights and their compiled encoders. One that needs more is kept alone.
+  public var modelByteCount = 1 << 30
 
   /// The defaults.
   public init() {}
@@ -79,7 +81,8 @@ public final class EmbeddingService: Sendable {
   public init(
     loader: EncoderLoader, limits: EmbeddingQueueLimits = .init(), workerCount: Int = 1
   ) {
-    precondition(limits.pictures > 0 && limits.byteCount > 0 && limits.models > 0, "\(limits)")
+    let sizes = [limits.pictures, limits.byteCount, limits.models, limits.modelByteCount]
+    precondition(sizes.allSatisfy { $0 > 0 }, "\(limits)")
     self.workerCount = workerCount
     self.loader = loader
     self.limits = limits
@@ -108,6 +111,8 @@ public final class EmbeddingService: Sendable {
     let embedded = try await forgetting(pool) {
       try await pool.embed(pictures, limits: limits, with: model)
     }
+    // Workers compile at their first picture: only now is it known what the model takes.
+    makeRoom(for: pool)
     let began = embedded.map(\.began).min() ?? asked
     let decoded = embedded.reduce(.zero) { $0 + $1.decoding }
     let computed = embedded.reduce(.zero) { $0 + $1.computing }
@@ -127,7 +132,14 @@ public final class EmbeddingService: Sendable {
   /// - Throws: `EmbeddingServiceError.modelNotLoadable`.
   public func model(of file: ModelFile) async throws -> OpenedModel {
     let pool = pool(of: file)
-    return try await forgetting(pool) { try await pool.model() }
+    let model = try await forgetting(pool) { try await pool.model() }
+    makeRoom(for: pool)
+    return model
+  }
+
+  /// The models in memory, the one used last first, with the bytes that each takes.
+  public var loaded: [(file: ModelFile, byteCount: Int)] {
+    state.withLock { $0.models }.reversed().map { ($0.file, $0.pool.byteCount) }
   }
 
   /// Whether the model is in memory; nothing is loaded.
@@ -196,6 +208,18 @@ extension EmbeddingService {
       state.models.append((file, pool))
       if state.models.count > limits.models { state.models.removeFirst() }
       return pool
+    }
+  }
+
+  /// Lets the models used longest ago go until the rest is within the budget; never the one that was just asked.
+  private func makeRoom(for pool: EncoderPool) {
+    state.withLock { state in
+      var byteCount = state.models.reduce(0) { $0 + $1.pool.byteCount }
+      while byteCount > limits.modelByteCount,
+        let oldest = state.models.firstIndex(where: { $0.pool !== pool })
+      {
+        byteCount -= state.models.remove(at: oldest).pool.byteCount
+      }
     }
   }
 

@@ -19,6 +19,7 @@ final class EncoderPool: Sendable {
     var isIdle: [Bool]
     var nextID: UInt64 = 0
     var model: OpenedModel?
+    var compiledByteCount = 0
   }
 
   private let workers: [EncoderWorker]
@@ -32,6 +33,12 @@ final class EncoderPool: Sendable {
     }
     state = Mutex(State(isIdle: Array(repeating: true, count: count)))
   }
+
+  /// The memory of the weights and of the workers' encoders that are compiled, in bytes.
+  var byteCount: Int { state.withLock { ($0.model?.weightByteCount ?? 0) + $0.compiledByteCount } }
+
+  /// Counts an encoder that a worker has compiled.
+  func compiled(_ byteCount: Int) { state.withLock { $0.compiledByteCount += byteCount } }
 
   /// What the model is; opens it at the first call, and waits for nobody's pictures later.
   ///

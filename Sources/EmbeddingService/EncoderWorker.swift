@@ -49,17 +49,28 @@ actor EncoderWorker {
   /// Computes pictures until none waits. One call at a time: the pool starts a worker only where it is idle.
   func work(for pool: EncoderPool, with model: OpenedModel) {
     while let waiting = pool.next(for: index) {
-      waiting.reply.resume(with: Result { try embed(waiting.picture, waiting.limits, model) })
+      waiting.reply.resume(
+        with: Result {
+          let encoder = try encoder ?? compile(model, in: pool)
+          self.encoder = encoder
+          return try embed(waiting.picture, waiting.limits, encoder)
+        })
     }
+  }
+
+  private func compile(
+    _ model: OpenedModel, in pool: EncoderPool
+  ) throws -> any PictureEncoder {
+    let encoder = try naming { try model.makeEncoder() }
+    pool.compiled(encoder.byteCount)
+    return encoder
   }
 
   /// The representation of a picture. It is decoded here and now, so that no more pictures are in memory decoded than
   /// there are workers, however many wait.
   private func embed(
-    _ picture: [UInt8], _ limits: ImageLimits, _ model: OpenedModel
+    _ picture: [UInt8], _ limits: ImageLimits, _ encoder: any PictureEncoder
   ) throws -> EmbeddedPicture {
-    let encoder = try encoder ?? naming { try model.makeEncoder() }
-    self.encoder = encoder
     let began = ContinuousClock.now
     do {
       return try budget.decoded(picture, limits: limits) { image in

@@ -8,6 +8,8 @@ public protocol PictureEncoder {
   ///
   /// - Throws: whatever keeps it from computing; the encoder can be used again.
   func embed(_ image: Raster) throws -> [Float]
+  /// The memory that it holds, in bytes.
+  var byteCount: Int { get }
 }
 
 extension EmbeddingEncoder: PictureEncoder {}
@@ -38,6 +40,8 @@ public struct OpenedModel: Sendable {
   public var preprocessing: EvaluationTransform
   /// The digest of weights and preprocessing, in hexadecimal.
   public var fingerprint: String
+  /// The memory of the weights that all encoders share, in bytes.
+  public var weightByteCount: Int
   /// What is computed in; another precision gives other bits.
   public var precision: Precision
   /// Compiles an encoder. Called on the thread that will use it.
@@ -46,7 +50,7 @@ public struct OpenedModel: Sendable {
   /// A model of its parts; without a `preprocessing` the usual one of its side.
   public init(
     dimension: Int, inputSize: Int, preprocessing: EvaluationTransform? = nil,
-    fingerprint: String, precision: Precision,
+    fingerprint: String, precision: Precision, weightByteCount: Int = 0,
     makeEncoder: @escaping @Sendable () throws -> any PictureEncoder
   ) {
     self.dimension = dimension
@@ -54,6 +58,7 @@ public struct OpenedModel: Sendable {
     self.preprocessing = preprocessing ?? EvaluationTransform(side: inputSize)
     self.fingerprint = fingerprint
     self.precision = precision
+    self.weightByteCount = weightByteCount
     self.makeEncoder = makeEncoder
   }
 
@@ -66,7 +71,7 @@ public struct OpenedModel: Sendable {
       dimension: model.dimension, inputSize: model.imageSize,
       preprocessing: EvaluationTransform(
         side: model.imageSize, normalization: model.normalization),
-      fingerprint: fingerprint, precision: precision
+      fingerprint: fingerprint, precision: precision, weightByteCount: model.weightByteCount
     ) {
       try EmbeddingEncoder(model, lowering: lowering)
     }

@@ -56,6 +56,15 @@ public final class EmbeddingEncoder {
     }
   }
 
+  /// The memory that its programs hold, in bytes: weights in the kernels' layout, intermediate values, scratch. 0 where the engine does not
+  /// tell it.
+  public var byteCount: Int {
+    switch program {
+    case .representation(let program): program.inspection?.byteCount ?? 0
+    case .embedding(let program): program.byteCount
+    }
+  }
+
   /// Opens a model file.
   ///
   /// - Throws: `CheckpointError` if the file does not read back, else as the other initialiser.

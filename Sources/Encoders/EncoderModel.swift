@@ -27,6 +27,11 @@ public struct EncoderModel: Sendable {
   /// Components of an embedding.
   public var dimension: Int { head?.dimension ?? encoder.representationDimension }
 
+  /// The memory of its tensors, in bytes.
+  public var weightByteCount: Int {
+    (tensors + (head?.tensors ?? [])).reduce(0) { $0 + 4 * $1.values.count }
+  }
+
   /// An encoder with its weights.
   public init(
     encoder: EncoderConfiguration, imageSize: Int, normalization: Normalization,

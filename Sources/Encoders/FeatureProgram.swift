@@ -61,6 +61,9 @@ struct FeatureProgram {
     (encoder.inspection?.steps ?? []) + (head.inspection?.steps ?? [])
   }
 
+  /// The memory that both hold, in bytes; 0 where the engine does not tell it.
+  var byteCount: Int { (encoder.inspection?.byteCount ?? 0) + (head.inspection?.byteCount ?? 0) }
+
   /// Runs both on prepared pictures `[N, S, S, C]`. `afterEachStep` is told each step's index in `steps` when it has ended.
   ///
   /// - Throws: `LoweringError` if a kernel fails; the program can be used again.

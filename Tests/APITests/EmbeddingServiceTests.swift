@@ -191,6 +191,26 @@ import Testing
     #expect(!service.isLoaded(source("b")))
   }
 
+  @Test func `models stay in memory within its bytes, and one that needs more is kept alone`()
+    async throws
+  {
+    let loader = EncoderLoader(
+      load: { FakeEncoder(byteCount: $0.hasSuffix("large") ? 500 : 100) }, fingerprint: { $0 })
+    let service = EmbeddingService(loader: loader, limits: limits { $0.modelByteCount = 250 })
+    func names(after name: String) async throws -> [String] {
+      _ = try await service.embed([try plainBytes(red: 1)], with: source(name))
+      return service.loaded.map(\.file.name)
+    }
+    #expect(try await names(after: "a") == ["a"])
+    #expect(try await names(after: "b") == ["b", "a"])
+    #expect(try await names(after: "a") == ["a", "b"])
+    #expect(try await names(after: "c") == ["c", "a"])
+    #expect(service.loaded.map(\.byteCount) == [100, 100])
+    #expect(try await names(after: "large") == ["large"])
+    #expect(service.loaded.map(\.byteCount) == [500])
+    #expect(try await names(after: "a") == ["a"])
+  }
+
   @Test func `pictures are decoded by the workers, and every one that does not decode is named`()
     async throws
   {

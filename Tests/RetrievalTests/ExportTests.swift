@@ -26,6 +26,7 @@ private let texts = [
 
 /// A picture's vector as `PaintEncoder` draws it, where every third one has components of all sizes that float32 has.
 private struct UnevenEncoder: PictureEncoder {
+  let byteCount = 0
   func embed(_ image: Raster) -> [Float] {
     let vector = PaintEncoder(counter: nil).embed(image)
     guard image.pixels[0] % 3 == 0 else { return vector }

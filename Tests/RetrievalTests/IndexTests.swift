@@ -55,6 +55,7 @@ final class PaintedPictures: PictureSource {
 
 /// An encoder of which the vector tells the picture: slow ones would hide nothing here.
 struct PaintEncoder: PictureEncoder {
+  let byteCount = 0
   static let dimension = 24
   let counter: Counter?
 

@@ -3,6 +3,7 @@ import HTTP
 import Images
 import JSONTree
 import Retrieval
+import Runs
 import TensorGraph
 
 /// `/v1/embeddings`
@@ -52,7 +53,7 @@ struct EmbeddingHandlers: Sendable {
     do {
       return (try await reply(model.file), model)
     } catch EmbeddingServiceError.modelNotLoadable(let name, let reason) {
-      await catalog.forget(model.run)
+      if case .run(let record, _) = model.origin { await catalog.forget(record.run.id) }
       let now = try await catalog.model(order.model)
       guard now.file != model.file else {
         throw EmbeddingServiceError.modelNotLoadable(name: name, reason: reason)

@@ -3,25 +3,45 @@ import Durability
 import EmbeddingService
 import Evaluation
 import Identifiers
+import ModelLibrary
 import Runs
 import Training
 
-/// Finds models among the runs' checkpoints.
+/// Finds models among the aliases, the uploaded models and the runs' checkpoints.
 ///
 /// A checkpoint is a model once the run has done an update: that of step 0 holds random weights. The default changes only
 /// when a run ends or a person says so, so that whoever names no model gets vectors that can be compared from one day to
 /// the next.
 actor ModelCatalog {
-  /// One model: a checkpoint of a run.
+  /// One model under a name.
   struct Entry: Sendable {
-    var record: RunRecord
-    var step: Int
-    /// The run's id where it is the latest checkpoint, else `id@step`.
+    /// Where its file is.
+    enum Origin: Sendable {
+      /// Among a run's checkpoints.
+      case run(RunRecord, step: Int)
+      /// In the library of models; under an alias, or its own name.
+      case library(ModelRecord, alias: ModelAlias?)
+    }
+
+    var origin: Origin
+    /// The run's id where it is the latest checkpoint, else `id@step`; the alias; the id of an uploaded model.
     var name: String
     /// Whether retention leaves it alone.
     var isPinned: Bool
     var file: ModelFile
-    var run: Identifier { record.run.id }
+
+    /// The run whose checkpoint it is, as it was where an alias has a copy; nil for an uploaded model.
+    var checkpoint: (run: Identifier, runName: String, step: Int)? {
+      switch origin {
+      case .run(let record, let step): (record.run.id, record.run.shownName, step)
+      case .library(let model, _):
+        if case .checkpoint(let run, let runName, let step) = model.origin {
+          (run, runName, step)
+        } else {
+          nil
+        }
+      }
+    }
   }
 
   /// A run's checkpoints of step 1 and later, as the folder had them.
@@ -40,22 +60,30 @@ actor ModelCatalog {
   }
 
   private let runs: any RunControl
+  private let library: ModelLibrary
   private let now: @Sendable () -> Timestamp
   private var listings: [Identifier: (stamp: Stamp, steps: [Int], pins: [Int: Int64])] = [:]
   private var index: (revision: Int, holdings: [Holdings])?
   private var indexing: (revision: Int, task: Task<[Holdings], any Error>)?
 
-  init(runs: any RunControl, now: @escaping @Sendable () -> Timestamp = { Timestamp.now() }) {
+  init(
+    runs: any RunControl, library: ModelLibrary,
+    now: @escaping @Sendable () -> Timestamp = { Timestamp.now() }
+  ) {
     self.runs = runs
+    self.library = library
     self.now = now
   }
 
-  /// The latest checkpoint of each run that has one and every pinned one, newest run first.
+  /// The aliases, the uploaded models, then the latest checkpoint of each run that has one and every pinned one, the newest first.
   func all() async throws -> [Entry] {
-    try await holdings().flatMap { run in
-      run.steps.filter { $0 == run.steps.last || run.pins[$0] != nil }.reversed()
-        .map { entry(run, $0) }
-    }
+    let named = await library.named.map { entry($0.model, $0.alias) }
+    let uploads = await library.uploads.map { entry($0, nil) }
+    return try await named + uploads
+      + holdings().flatMap { run in
+        run.steps.filter { $0 == run.steps.last || run.pins[$0] != nil }.reversed()
+          .map { entry(run, $0) }
+      }
   }
 
   /// The model that is used where a request names none; nil where there is none yet.
@@ -76,13 +104,21 @@ actor ModelCatalog {
   ///   pinned and the newer pin counts.
   func pin(_ name: String) async throws -> Entry {
     let entry = try await model(name)
-    let id = entry.record.run.id
+    guard case .run(let record, let step) = entry.origin else {
+      throw APIError.invalid([
+        .field(
+          "checkpoint", "unknown_value",
+          "\(clipped(name)) is no run's checkpoint. What stays is named by an alias: PUT /v1/models/ALIAS."
+        )
+      ])
+    }
+    let id = record.run.id
     let isDone = try writing {
       () throws(CheckpointError) in
-      try runs.checkpoints(of: id).pin(step: entry.step, at: now().milliseconds)
+      try runs.checkpoints(of: id).pin(step: step, at: now().milliseconds)
     }
     forget(id)
-    guard isDone else { throw APIError(.notFound, removed(entry.step, id)) }
+    guard isDone else { throw APIError(.notFound, removed(step, id)) }
     try await unpin(except: entry.file)
     return try await standard() ?? entry
   }
@@ -118,8 +154,8 @@ actor ModelCatalog {
 // MARK: - Names
 
 extension ModelCatalog {
-  /// The model of a name: a run's id or name (its latest checkpoint), either with `@` and a step or `best`, `latest`, or
-  /// `default`; the default where the name is nil.
+  /// The model of a name: an alias; an uploaded model's id or name; a run's id or name (its latest checkpoint), either with `@` and a
+  /// step or `best`; `latest`, or `default`; the default where the name is nil.
   ///
   /// - Throws: `APIError` 404, which lists what there is.
   func model(_ name: String?) async throws -> Entry {
@@ -131,6 +167,7 @@ extension ModelCatalog {
       if let entry = try await newest() { return entry }
       throw APIError(.notFound, "There is no model yet: no run has written a checkpoint.")
     case let name?:
+      if let entry = await stored(name) { return entry }
       if let entry = try await model(of: name, step: nil) { return entry }
       // The last `@` divides: a run's own name may have one.
       if let mark = name.lastIndex(of: "@") {
@@ -140,6 +177,22 @@ extension ModelCatalog {
       }
       throw try await unknown(name)
     }
+  }
+
+  /// A model of the library: of an alias first, so that a run's name takes nobody's alias away.
+  private func stored(_ name: String) async -> Entry? {
+    for (alias, model) in await library.named where alias.name == name {
+      return entry(model, alias)
+    }
+    return await library.uploaded(name).map { entry($0, nil) }
+  }
+
+  private func entry(_ model: ModelRecord, _ alias: ModelAlias?) -> Entry {
+    // A checkpoint's copy is named as the checkpoint was; an uploaded model by what never changes.
+    let name = model.origin == .upload ? model.id.description : model.name
+    return Entry(
+      origin: .library(model, alias: alias), name: alias?.name ?? model.id.description,
+      isPinned: true, file: ModelFile(name: name, path: library.path(of: model.id)))
   }
 
   /// What an evaluation liked best of a run: a checkpoint, or the weights that the run began with; nil where there is no
@@ -157,7 +210,7 @@ extension ModelCatalog {
     guard step == 0 else { return try await model(of: run, step: step) }
     let path = BestModel(runDirectory: runs.directory(of: found.id)).path
     return Entry(
-      record: found.record, step: 0, name: "\(found.id)@best", isPinned: false,
+      origin: .run(found.record, step: 0), name: "\(found.id)@best", isPinned: false,
       file: ModelFile(name: "\(found.id)@0", path: path))
   }
 
@@ -233,7 +286,7 @@ extension ModelCatalog {
 
   private func unknown(_ name: String) async throws -> APIError {
     let all = try await all()
-    let names = all.prefix(10).map { "\($0.name) (\($0.record.run.shownName))" }
+    let names = all.prefix(10).map { "\($0.name) (\($0.shownName))" }
     let more = all.count > names.count ? ", and \(all.count - names.count) more" : ""
     let rest =
       names.isEmpty
@@ -299,7 +352,8 @@ extension ModelCatalog {
     let folder = runs.checkpoints(of: run.id).path(step: step)
     let name = "\(run.id)@\(step)"
     return Entry(
-      record: run.record, step: step, name: step == run.steps.last ? run.id.description : name,
+      origin: .run(run.record, step: step),
+      name: step == run.steps.last ? run.id.description : name,
       isPinned: run.pins[step] != nil,
       file: ModelFile(name: name, path: folder + "/" + CheckpointFolder.modelFileName))
   }

@@ -10,6 +10,7 @@ import Runs
 struct EvaluationHandlers: Sendable {
   let evaluations: any EvaluationControl
   let catalog: ModelCatalog
+  let runs: any RunControl
   let library: DatasetLibrary
 
   func create(_ request: Request) async throws -> Response {
@@ -24,14 +25,34 @@ struct EvaluationHandlers: Sendable {
     }
     try fields.finish()
     let model = try await catalog.model(name ?? "")
-    let chosen = dataset ?? model.record.run.dataset
+    let (record, step) = try await evaluated(model)
+    let chosen = dataset ?? record.run.dataset
     // 404 for a dataset that is none, 409 for one that is still being admitted.
     _ = try library.record(chosen)
-    let record = try await evaluations.create(
+    let evaluation = try await evaluations.create(
       EvaluationSubmission(
-        run: model.run, step: model.step, modelFile: model.file.path, dataset: chosen,
+        run: record.run.id, step: step, modelFile: model.file.path, dataset: chosen,
         protocols: protocols, isQuick: isQuick))
-    return API.json(record.json, status: 201, location: "/v1/evaluations/\(record.id)")
+    return API.json(
+      evaluation.json, status: 201, location: "/v1/evaluations/\(evaluation.id)")
+  }
+
+  /// The run with which the result will be stored.
+  ///
+  /// - Throws: `APIError` 422 for a model that belongs to no run.
+  private func evaluated(
+    _ model: ModelCatalog.Entry
+  ) async throws -> (record: RunRecord, step: Int) {
+    if case .run(let record, let step) = model.origin { return (record, step) }
+    if let checkpoint = model.checkpoint, let record = try? await runs.record(checkpoint.run) {
+      return (record, checkpoint.step)
+    }
+    throw APIError.invalid([
+      .field(
+        "model", "unknown_value",
+        "It belongs to no run that is there. An uploaded model is evaluated by byol evaluate --model FILE --dataset FOLDER."
+      )
+    ])
   }
 
   private func protocols(_ fields: inout FieldReader) -> [EvaluationProtocol] {

@@ -5,6 +5,7 @@ import HTTP
 import Identifiers
 import Images
 import JSONTree
+import ModelLibrary
 import Recipes
 import Retrieval
 import Runs
@@ -22,6 +23,7 @@ func problem(for error: any Error) -> APIError? {
   case let error as RecipeProblems: recipeProblem(error)
   case let error as EmbeddingServiceError: embeddingProblem(error)
   case let error as DatasetLibraryError: datasetProblem(error)
+  case let error as ModelLibraryError: modelProblem(error)
   case let error as ImageError: imageProblem([0: error])
   default: nil
   }
@@ -136,6 +138,37 @@ private func embeddingProblem(_ error: EmbeddingServiceError) -> APIError {
   case .notFinite(let index):
     APIError(
       .internalError, "The model gave numbers that are not finite for picture \(index).")
+  }
+}
+
+/// nil for a fault of ours.
+private func modelProblem(_ error: ModelLibraryError) -> APIError? {
+  switch error {
+  case .damaged: nil
+  case .notFound(let name): .notFound("model", name)
+  case .notAName(let text):
+    .invalid([
+      .field(
+        "name", "out_of_range",
+        "\(clipped(text)) cannot be an alias: 1…\(ModelAlias.nameLength) letters, digits, dots, dashes and underscores, the first a letter or "
+          + "a digit; no id, and none of \(ModelAlias.reserved.joined(separator: ", ")).")
+    ])
+  case .tooLarge(let limit):
+    APIError(.payloadTooLarge, "A model file has at most \(limit) bytes.")
+  case .tooMany(let word, let limit):
+    APIError(.modelRejected, "There are \(limit) \(word) already, the most allowed; remove one.")
+  case .rejected(let detail, let tensors):
+    APIError(
+      .modelRejected, detail,
+      faults: tensors.prefix(100).map { .field($0.tensor, $0.code, $0.detail) })
+  case .inUse(_, let aliases):
+    APIError(
+      .modelInUse,
+      "It is named by \(aliases.joined(separator: ", ")); take these aliases away first.")
+  case .changed(let name):
+    APIError(
+      .preconditionFailed,
+      "The alias \(clipped(name)) is not what If-Match or If-None-Match asks for.")
   }
 }
 

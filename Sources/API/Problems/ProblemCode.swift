@@ -22,6 +22,8 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   case preconditionFailed = "precondition_failed"
   case fingerprintConflict = "fingerprint_conflict"
   case datasetConflict = "dataset_conflict"
+  case modelInUse = "model_in_use"
+  case modelOfRun = "model_of_run"
   case indexNotReady = "index_not_ready"
   case indexTooLarge = "index_too_large"
   case fingerprintMismatch = "fingerprint_mismatch"
@@ -33,6 +35,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   case invalidField = "invalid_field"
   case imageNotDecodable = "image_not_decodable"
   case datasetRejected = "dataset_rejected"
+  case modelRejected = "model_rejected"
   case datasetTooSmall = "dataset_too_small"
   case memoryInsufficient = "memory_insufficient"
   case idempotencyConflict = "idempotency_conflict"
@@ -57,7 +60,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case .notAcceptable: 406
     case .requestTimeout: 408
     case .datasetInUse, .datasetNotReady, .runActive, .runNotStartable, .runNotStoppable,
-      .fingerprintConflict, .datasetConflict, .indexNotReady:
+      .fingerprintConflict, .datasetConflict, .indexNotReady, .modelInUse, .modelOfRun:
       409
     case .lengthRequired: 411
     case .preconditionFailed, .fingerprintMismatch: 412
@@ -66,7 +69,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case .unsupportedMediaType: 415
     case .rangeNotSatisfiable: 416
     case .expectationFailed: 417
-    case .invalidField, .imageNotDecodable, .datasetRejected, .datasetTooSmall,
+    case .invalidField, .imageNotDecodable, .datasetRejected, .modelRejected, .datasetTooSmall,
       .memoryInsufficient, .idempotencyConflict, .indexTooLarge:
       422
     case .hostNotAllowed: 421

@@ -2,6 +2,7 @@ public import DatasetLibrary
 public import EmbeddingService
 public import HTTP
 public import Logging
+public import ModelLibrary
 public import Recipes
 public import Retrieval
 public import Runs
@@ -12,6 +13,8 @@ public struct Service: Sendable {
   public var runs: any RunControl
   /// The datasets.
   public var library: DatasetLibrary
+  /// The models that belong to no run, and the aliases.
+  public var models: ModelLibrary
   /// The models in memory.
   public var embeddings: EmbeddingService
   /// The evaluations.
@@ -39,6 +42,8 @@ public struct Service: Sendable {
   private let catalog: ModelCatalog
   /// The longest upload of a dataset, in bytes.
   public var uploadByteCount = 16 << 30
+  /// The longest upload of a model, in bytes.
+  public var modelByteCount = ModelLibraryLimits().fileByteCount
   /// `openapi.yaml`.
   public var contract: [UInt8]
   /// The dashboard's folder.
@@ -48,15 +53,17 @@ public struct Service: Sendable {
 
   /// A service of its parts.
   public init(
-    runs: any RunControl, library: DatasetLibrary, embeddings: EmbeddingService,
+    runs: any RunControl, library: DatasetLibrary, models: ModelLibrary,
+    embeddings: EmbeddingService,
     evaluations: any EvaluationControl, indexes: IndexLibrary, searches: SearchDesk,
     metrics: ServiceMetrics, readiness: Readiness,
     facts: ServiceFacts, machine: MachineSize,
     contract: [UInt8], files: StaticFiles, logger: Logger
   ) {
     self.runs = runs
-    catalog = ModelCatalog(runs: runs)
+    catalog = ModelCatalog(runs: runs, library: models)
     self.library = library
+    self.models = models
     self.embeddings = embeddings
     self.evaluations = evaluations
     self.indexes = indexes
@@ -122,7 +129,7 @@ extension Service {
 
   private var evaluationRoutes: [Route] {
     let handlers = EvaluationHandlers(
-      evaluations: evaluations, catalog: catalog, library: library)
+      evaluations: evaluations, catalog: catalog, runs: runs, library: library)
     return [
       route("GET", "/v1/evaluations", handlers.list),
       route("POST", "/v1/evaluations", handlers.create),
@@ -132,14 +139,17 @@ extension Service {
   }
 
   private var embeddingRoutes: [Route] {
-    let models = ModelHandlers(catalog: catalog, service: embeddings)
+    let models = ModelHandlers(catalog: catalog, library: models, service: embeddings)
     let handlers = EmbeddingHandlers(
       catalog: catalog, service: embeddings, metrics: metrics, limits: embeddingLimits)
     return [
       route("GET", "/v1/models", models.list),
-      route("GET", "/v1/models/{name}", models.get),
+      route("POST", "/v1/models", bodyLimit: modelByteCount, models.upload),
       route("PUT", "/v1/models/default", models.pin),
       route("DELETE", "/v1/models/default", models.unpin),
+      route("GET", "/v1/models/{name}", models.get),
+      route("PUT", "/v1/models/{name}", models.name),
+      route("DELETE", "/v1/models/{name}", models.delete),
       route(
         "POST", "/v1/embeddings", bodyLimit: embeddingLimits.bodyByteCount, handlers.create),
     ]
@@ -181,7 +191,7 @@ extension Service {
   /// Whether a refusal is worth a line: where something was to change. Embeddings may be refused by the thousand.
   private static func isLogged(_ method: String, _ pattern: String) -> Bool {
     method != "GET"
-      && ["/v1/runs", "/v1/datasets", "/v1/evaluations", "/v1/indexes"].contains(
+      && ["/v1/runs", "/v1/datasets", "/v1/evaluations", "/v1/indexes", "/v1/models"].contains(
         where: pattern.hasPrefix)
   }
 

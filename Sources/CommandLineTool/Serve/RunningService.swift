@@ -7,6 +7,7 @@ import HTTP
 import Identifiers
 import Images
 import Logging
+import ModelLibrary
 import Recipes
 import Retrieval
 import RunDatabase
@@ -58,7 +59,9 @@ final class RunningService: Sendable {
       publicFolder: command.publicFolder, contract: command.contract)
     let service = Service(
       runs: coordinator, library: library,
-      embeddings: EmbeddingService(loader: loader, workerCount: workers),
+      models: try ModelLibrary(directory: folder.path + "/models", loader: loader),
+      embeddings: EmbeddingService(
+        loader: loader, limits: command.embeddingLimits, workerCount: workers),
       evaluations: evaluations, indexes: indexes, searches: SearchDesk(threads: threads),
       metrics: metrics,
       readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
@@ -187,6 +190,13 @@ extension ServeCommand {
     settings.niceness = niceness
     settings.launcher = launcher.split(separator: " ").map(String.init)
     return settings
+  }
+
+  /// What may wait and be in memory.
+  fileprivate var embeddingLimits: EmbeddingQueueLimits {
+    var limits = EmbeddingQueueLimits()
+    limits.modelByteCount = modelMemory << 20
+    return limits
   }
 
   fileprivate func serverConfiguration(

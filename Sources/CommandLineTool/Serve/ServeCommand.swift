@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import EmbeddingService
 import Foundation
 import HTTP
 import Logging
@@ -38,6 +39,10 @@ struct ServeCommand: AsyncParsableCommand {
 
   @Option(help: "Threads for training and for embedding, each; default: the processor's.")
   var threads: Int?
+
+  @Option(
+    help: "Memory for models that embed, in MiB; the one used longest ago leaves.")
+  var modelMemory = EmbeddingQueueLimits().modelByteCount >> 20
 
   @Option(help: "Runs that train at once, sharing the threads; default: 1 for each 16 processors.")
   var runsAtOnce = max(1, Machine.cores / 16)
@@ -83,6 +88,9 @@ struct ServeCommand: AsyncParsableCommand {
     _ = try precision.resolved(on: engine.engine)
     guard (1...86_400).contains(exitTimeout) else {
       throw ValidationError("--exit-timeout must be 1…86400 seconds.")
+    }
+    if !(1...(1 << 20)).contains(modelMemory) {
+      throw ValidationError("--model-memory must be 1…1048576 MiB.")
     }
     if let threads, !(1...4096).contains(threads) {
       throw ValidationError("--threads must be 1…4096.")

@@ -94,6 +94,7 @@ struct FakeEncoder: PictureEncoder {
   var factor: Float = 1
   var gate: Gate?
   var started: (@Sendable () -> Void)?
+  var byteCount = 100
 
   func embed(_ image: Raster) throws -> [Float] {
     started?()

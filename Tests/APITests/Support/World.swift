@@ -6,6 +6,7 @@ import HTTP
 import Identifiers
 import JSONTree
 import Logging
+import ModelLibrary
 import Recipes
 import Retrieval
 import Runs
@@ -16,6 +17,7 @@ final class World: Sendable {
   let folder: String
   let runs: FakeRuns
   let library: DatasetLibrary
+  let models: ModelLibrary
   let embeddings: EmbeddingService
   let evaluations: FakeEvaluations
   let indexes: IndexLibrary
@@ -38,13 +40,14 @@ final class World: Sendable {
     settings.roots = [folder + "/allowed"]
     library = try DatasetLibrary(
       directory: folder + "/datasets", settings: settings, admission: admission)
+    models = try ModelLibrary(directory: folder + "/models", loader: loader)
     embeddings = EmbeddingService(loader: loader, limits: queue)
     evaluations = FakeEvaluations()
     indexes = try IndexLibrary(
       directory: folder + "/indexes", packDirectory: { [library] in library.path(of: $0) },
       loader: loader, workers: 1)
     var service = Service(
-      runs: runs, library: library, embeddings: embeddings,
+      runs: runs, library: library, models: models, embeddings: embeddings,
       evaluations: evaluations.queue(runDirectory: folder + "/runs"), indexes: indexes,
       searches: SearchDesk(threads: 2), metrics: ServiceMetrics(),
       readiness: Readiness(),
