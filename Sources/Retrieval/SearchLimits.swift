@@ -4,6 +4,8 @@ public enum SearchLimits {
   public static let neighbours = 1...1000
   /// Queries that are looked for in one pass over the index.
   public static let queriesInOnePass = 64
+  /// Searches of a service that may wait.
+  public static let waiting = 1024
   /// Pictures of one index: what a row's number can tell.
   public static let items = 2_147_483_647
   /// Items of the largest index in which all pairs are compared.

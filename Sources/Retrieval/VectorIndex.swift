@@ -101,10 +101,7 @@ extension VectorIndex {
     precondition(SearchLimits.neighbours.contains(count), "\(count) neighbours.")
     var unit: [[Float]] = []
     for query in queries {
-      guard query.count == dimension else {
-        throw .otherDimension(given: query.count, expected: dimension)
-      }
-      unit.append(try Self.direction(query))
+      unit.append(try direction(of: query))
     }
     let wanted = WantedItems(filter, in: items)
     var answers: [[Neighbour]] = []
@@ -117,7 +114,10 @@ extension VectorIndex {
   }
 
   /// A vector of length 1 in the same direction.
-  private static func direction(_ vector: [Float]) throws(IndexError) -> [Float] {
+  func direction(of vector: [Float]) throws(IndexError) -> [Float] {
+    guard vector.count == dimension else {
+      throw .otherDimension(given: vector.count, expected: dimension)
+    }
     guard vector.allSatisfy(\.isFinite), let greatest = vector.lazy.map(abs).max(), greatest > 0
     else { throw .noDirection }
     // Squares of very large or small numbers would be infinite or 0.

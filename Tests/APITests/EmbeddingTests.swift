@@ -58,7 +58,7 @@ import Testing
     #expect(timing.contains("decode;dur=") && timing.contains("infer;dur="))
   }
 
-  @Test func `the four formats hold the same bits`() async throws {
+  @Test func `the five formats hold the same bits`() async throws {
     let world = try await world()
     let body = try plain(red: 99).png()
     func call(_ accept: String, _ format: String = "float") async throws -> Response {
@@ -78,6 +78,11 @@ import Testing
     let npy = try await call("application/x-npy")
     #expect(Array(npy.bytes.prefix(6)) == [0x93] + Array("NUMPY".utf8))
     #expect(floats(npy.bytes.suffix(16)) == expected)
+    let lines = try await call("application/x-ndjson")
+    #expect(lines.bytes.last == UInt8(ascii: "\n") && lines.headers["X-Model-Fingerprint"] != nil)
+    let line = try #require(try JSONValue(parsing: lines.bytes).objectValue)
+    #expect(line["index"] == 0 && line["object"] == "embedding")
+    #expect(line["embedding"]?.arrayValue?.count == 4)
     #expect((npy.bytes.count - 16) % 64 == 0)
     #expect(String(decoding: npy.bytes, as: UTF8.self).contains("'shape': (1, 4)"))
   }

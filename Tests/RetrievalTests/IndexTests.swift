@@ -118,6 +118,86 @@ final class Counter: Sendable {
         == ["codes", "index.json", "items", "model.safetensors", "rejected.ndjson", "vectors.npy"])
   }
 
+  @Test func `searches that wait for the same index share a pass, and each gets its own answer`()
+    async throws
+  {
+    try build().run(PaintedPictures(200), loader: loader())
+    let index = try VectorIndex(directory: folder.path + "/index")
+    let desk = SearchDesk(threads: 2)
+    try await withThrowingTaskGroup(of: (Int, Int, [Neighbour]).self) { group in
+      for row in 0..<150 {
+        group.addTask {
+          var filter = ItemFilter()
+          if row % 3 == 0 { filter.labels = ["label0"] }
+          let count = 1 + row % 5
+          return (
+            row, count,
+            try await desk.nearest(
+              in: index, to: index.vector(row), count: count, filter: filter, without: [row])
+          )
+        }
+      }
+      for try await (row, count, found) in group {
+        var filter = ItemFilter()
+        if row % 3 == 0 { filter.labels = ["label0"] }
+        let alone = try index.nearest(
+          to: [index.vector(row)], count: count, filter: filter, without: [[row]], threads: 1)
+        #expect(found == alone[0] && found.count == count)
+      }
+    }
+    #expect(desk.waitingCount == 0)
+    await #expect(throws: IndexError.noDirection) {
+      try await desk.nearest(
+        in: index, to: Array(repeating: 0, count: PaintEncoder.dimension), count: 1)
+    }
+  }
+
+  @Test
+  func `one pass takes what asks the same index for the same items, in order, up to its limit`()
+    async throws
+  {
+    try build().run(PaintedPictures(20), loader: loader())
+    let index = try VectorIndex(directory: folder.path + "/index")
+    let other = try VectorIndex(directory: folder.path + "/index")
+    var labelled = ItemFilter()
+    labelled.labels = ["label1"]
+    let asked: [(VectorIndex, ItemFilter)] =
+      [(index, ItemFilter()), (other, ItemFilter()), (index, labelled)]
+      + Array(repeating: (index, ItemFilter()), count: SearchLimits.queriesInOnePass)
+    var queue = SearchQueue()
+    var passes: [[UInt64]] = []
+    var replies: [CheckedContinuation<[Neighbour], any Error>] = []
+    await withTaskGroup(of: Void.self) { group in
+      let (waiting, tell) = AsyncStream.makeStream(of: WaitingSearch.self)
+      for (id, (index, filter)) in asked.enumerated() {
+        group.addTask {
+          _ = try? await withCheckedThrowingContinuation { reply in
+            tell.yield(
+              WaitingSearch(
+                id: UInt64(id), index: index, query: index.vector(0), count: 1, filter: filter,
+                without: [], reply: reply))
+          }
+        }
+      }
+      var come: [WaitingSearch] = []
+      for await search in waiting {
+        come.append(search)
+        if come.count == asked.count { break }
+      }
+      for search in come.sorted(by: { $0.id < $1.id }) {
+        let isTaken = queue.append(search)
+        #expect(isTaken)
+        replies.append(search.reply)
+      }
+      let (first, second) = (queue.take(5), queue.take(5))
+      #expect(first?.id == 5 && second == nil)
+      while queue.count > 0 { passes.append(queue.takeOnePass().map(\.id)) }
+      for reply in replies { reply.resume(returning: []) }
+    }
+    let all = asked.indices.map(UInt64.init)
+    #expect(passes == [all.filter { ![1, 2, 5].contains($0) }, [1], [2]])
+  }
+
   @Test(arguments: [1, 2, 3], [1, 5, 100])
   func `a search gives what comparing every vector gives`(threads: Int, count: Int) throws {
     try build().run(PaintedPictures(1500), loader: loader())

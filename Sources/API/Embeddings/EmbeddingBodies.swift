@@ -9,19 +9,9 @@ func openAI(
   _ reply: EmbeddingReply, _ model: ModelCatalog.Entry, _ format: EncodingFormat
 ) -> [UInt8] {
   var text = Array(#"{"object":"list","data":["#.utf8)
-  for (index, vector) in reply.vectors.enumerated() {
+  for index in reply.vectors.indices {
     if index > 0 { text.append(UInt8(ascii: ",")) }
-    if let failure = reply.failures[index] {
-      let error: JSONValue = [
-        "object": "error", "index": .integer(Int64(index)), "code": .string(failure.code.rawValue),
-        "detail": .string(failure.detail),
-      ]
-      text += error.encoded
-      continue
-    }
-    text += Array(#"{"object":"embedding","index":\#(index),"embedding":"#.utf8)
-    append(vector, format, to: &text)
-    text.append(UInt8(ascii: "}"))
+    append(index, of: reply, format, to: &text)
   }
   let rest: JSONValue = [
     "model": .string(model.name), "checkpoint": .string(model.file.name),
@@ -33,6 +23,33 @@ func openAI(
     ],
   ]
   return text + Array("],".utf8) + rest.encoded.dropFirst()
+}
+
+/// One JSON object a line for each picture, in order: what OpenAI's list has under `data`.
+func lines(_ reply: EmbeddingReply, _ format: EncodingFormat) -> [UInt8] {
+  var text: [UInt8] = []
+  for index in reply.vectors.indices {
+    append(index, of: reply, format, to: &text)
+    text.append(UInt8(ascii: "\n"))
+  }
+  return text
+}
+
+/// One picture's vector, or why it has none, as an object.
+private func append(
+  _ index: Int, of reply: EmbeddingReply, _ format: EncodingFormat, to text: inout [UInt8]
+) {
+  if let failure = reply.failures[index] {
+    let error: JSONValue = [
+      "object": "error", "index": .integer(Int64(index)), "code": .string(failure.code.rawValue),
+      "detail": .string(failure.detail),
+    ]
+    text += error.encoded
+    return
+  }
+  text += Array(#"{"object":"embedding","index":\#(index),"embedding":"#.utf8)
+  append(reply.vectors[index], format, to: &text)
+  text.append(UInt8(ascii: "}"))
 }
 
 private func append(_ vector: [Float], _ format: EncodingFormat, to text: inout [UInt8]) {

@@ -13,14 +13,20 @@ struct EmbeddingHandlers: Sendable {
   let metrics: ServiceMetrics
   let limits: EmbeddingLimits
 
-  static let offers = ["application/json", "application/octet-stream", "application/x-npy"]
+  static let offers = [
+    "application/json", "application/octet-stream", "application/x-npy", "application/x-ndjson",
+  ]
+  /// The types that can tell which pictures failed.
+  private static let telling = [offers[0], offers[3]]
 
   func create(_ request: Request) async throws -> Response {
     let type = try request.negotiated(Self.offers)
     let order = try await EmbeddingOrder(request, limits: limits)
-    guard type == Self.offers[0] || !order.options.keepsWhatDecodes else {
+    guard Self.telling.contains(type) || !order.options.keepsWhatDecodes else {
       throw APIError.parameter(
-        "on_error", "partial is answered as JSON, which can tell what failed; not as \(type).")
+        "on_error",
+        "partial is answered as \(Self.telling.joined(separator: " or ")), which can tell what failed; not as \(type)."
+      )
     }
     let asked = try await catalog.model(order.model)
     let (reply, model) = try await counted { try await embed(order, with: asked) }
@@ -28,7 +34,7 @@ struct EmbeddingHandlers: Sendable {
     metrics.embedded(
       order.pictures.count - reply.failures.count, decoding: reply.decoded, queued: reply.queued,
       computed: reply.computed)
-    var response = body(reply, model, type, order.format)
+    var response = body(reply, model, type, order)
     // Which checkpoint it was: a run's name means another one when the next is written.
     response.headers.set("X-Model", model.file.name)
     response.headers.set("Cache-Control", "no-store")
@@ -73,7 +79,8 @@ struct EmbeddingHandlers: Sendable {
   }
 
   private func body(
-    _ reply: EmbeddingReply, _ model: ModelCatalog.Entry, _ type: String, _ format: EncodingFormat
+    _ reply: EmbeddingReply, _ model: ModelCatalog.Entry, _ type: String,
+    _ order: EmbeddingOrder
   ) -> Response {
     let shape = (reply.vectors.count, reply.vectors.first?.count ?? 0)
     switch type {
@@ -84,8 +91,10 @@ struct EmbeddingHandlers: Sendable {
       response.headers.set("X-Embedding-Shape", "\(shape.0),\(shape.1)")
       response.headers.set("X-Embedding-Dtype", "float32")
       return response
+    case "application/x-ndjson":
+      return Response(contentType: type, bytes: lines(reply, order.format))
     default:
-      return .json(openAI(reply, model, format))
+      return .json(openAI(reply, model, order.format))
     }
   }
 }

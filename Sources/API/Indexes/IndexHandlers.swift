@@ -87,9 +87,9 @@ struct IndexHandlers: Sendable {
     }
     let began = ContinuousClock.now
     let found = try await desk.nearest(
-      in: index, to: [vector], count: order.count, filter: order.filter, without: [without])
+      in: index, to: vector, count: order.count, filter: order.filter, without: without)
     let body: JSONValue = [
-      "object": "list", "data": neighbours(found[0], index, dataset: record.dataset),
+      "object": "list", "data": neighbours(found, index, dataset: record.dataset),
       "index": .string(record.id.description), "model": .string(record.model),
       "fingerprint": .string(index.manifest.fingerprint),
       "searched": .integer(Int64(index.count)),

@@ -19,6 +19,8 @@ func problem(for error: any Error) -> APIError? {
   case let error as EvaluationControlError: evaluationProblem(error)
   case let error as IndexLibraryError: indexProblem(error)
   case let error as IndexError: indexProblem(error)
+  case let error as SearchQueueFull:
+    APIError(.tooManyRequests, "\(error.limit) searches are waiting already.", retryAfter: 1)
   case let error as FileSystemError: storageProblem(error)
   case let error as RecipeProblems: recipeProblem(error)
   case let error as EmbeddingServiceError: embeddingProblem(error)
