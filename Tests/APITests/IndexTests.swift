@@ -9,6 +9,8 @@ import JSONTree
 import Retrieval
 import Testing
 
+@testable import API
+
 @Suite struct `Indexes over HTTP` {
   private let world: World
   private let run: Identifier
@@ -220,6 +222,23 @@ import Testing
         "GET", "/v1/indexes/\(id)/duplicates", query: [("threshold", bad)])
       #expect(answer.status == 400)
     }
+  }
+
+  @Test func `a sprite shows the pictures in the order of the vectors`() async throws {
+    let id = try await made()
+    let response = try await world.call(
+      "GET", "/v1/indexes/\(id)/export", query: [("format", "projector-sprite")])
+    #expect(response.status == 200 && response.headers["Content-Type"] == "image/png")
+    #expect(response.headers["X-Sprite-Side"] == "64")
+    let sprite = try decode(response.bytes)
+    // 60 pictures: eight across, the last four places black. The fake admission draws picture n in red n.
+    #expect(sprite.width == 512 && sprite.height == 512)
+    for row in [0, 7, 8, 59] {
+      #expect(sprite[row % 8 * 64 + 32, row / 8 * 64 + 32].0 == UInt8(row), "\(row)")
+    }
+    #expect(sprite[511, 511] == (0, 0, 0))
+    #expect(ProjectorSprite(count: 262_144) == ProjectorSprite(across: 512, side: 8))
+    #expect(ProjectorSprite(count: 262_145) == nil && ProjectorSprite(count: 1)?.side == 64)
   }
 
   @Test(arguments: IndexExport.allCases)

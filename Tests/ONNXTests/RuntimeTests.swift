@@ -216,4 +216,32 @@ struct `ONNX files in other runtimes` {
     let nearness = Nearness(theirs, l2Normalized(ours, dimension: ours.count))
     #expect(nearness.cosine > 0.9999 && abs(nearness.ratio - 1) < 1e-5, "\(nearness)")
   }
+
+  /// The lines stand in docs/models.md, where people copy them from.
+  @Test func `the lines of Python in the documents give our vector from a picture file`() throws {
+    let folder = try TemporaryFolder()
+    let names = ["model-with-preprocessing.onnx", "cat.jpg"]
+    let model = drawnModel(
+      .init(architecture: .resnet18, width: 0.25), side: 128, hasHead: true)
+    try model.onnx(fingerprint: "", takesPixels: true).write(to: folder.path + "/" + names[0])
+    let image = Raster(
+      width: 200, height: 150, pixels: drawn(200 * 150 * 3, 91).map { UInt8(($0 + 1) * 127) })
+    // Pillow tells a file's format by its bytes.
+    try Data(try image.png()).write(to: URL(fileURLWithPath: folder.path + "/" + names[1]))
+    let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent(
+        "docs/models.md")
+    let lines = try String(contentsOf: page, encoding: .utf8).components(separatedBy: "\n")
+    let first = try #require(lines.firstIndex(of: "    import numpy, onnxruntime"))
+    var code = lines[first...].prefix { $0.hasPrefix("    ") }.map { String($0.dropFirst(4)) }
+    #expect(code.count < 14 && names.allSatisfy { name in code.contains { $0.contains(name) } })
+    code.insert("import os; os.chdir(\"\(folder.path)\")", at: 0)
+    code.append("import json; print(json.dumps(vector.tolist()))")
+    let text = try #require(
+      PythonInterpreter.output(["-c", code.joined(separator: "\n")]), "the lines failed")
+    let theirs = try JSONDecoder().decode([Float].self, from: text)
+    let ours = try Self.ours(model, [image])[0]
+    let nearness = Nearness(theirs, l2Normalized(ours, dimension: ours.count))
+    #expect(nearness.cosine > 0.99999 && abs(nearness.ratio - 1) < 1e-5, "\(nearness)")
+  }
 }

@@ -10,6 +10,7 @@ import Retrieval
 struct IndexHandlers: Sendable {
   let indexes: IndexLibrary
   let desk: SearchDesk
+  let sprites: SpriteDesk
   let catalog: ModelCatalog
   let library: DatasetLibrary
   let embeddings: EmbeddingService
@@ -183,14 +184,32 @@ struct IndexHandlers: Sendable {
     ])
   }
 
+  /// What the export of thumbnails is called; it needs the dataset, so the command line has no such form.
+  private static let spriteForm = "projector-sprite"
+
+  private func sprite(_ record: IndexRecord, _ index: VectorIndex) async throws -> Response {
+    guard let sprite = ProjectorSprite(count: index.count) else {
+      throw APIError(
+        .indexTooLarge,
+        "A sprite has room for \(ProjectorSprite.capacity) pictures; the index has \(index.count).")
+    }
+    let bytes = try await sprites.png(sprite, of: index, in: library, dataset: record.dataset)
+    var response = Response(contentType: "image/png", bytes: bytes)
+    response.headers.set(
+      "Content-Disposition", "attachment; filename=\"\(record.id)-sprite.png\"")
+    response.headers.set("X-Sprite-Side", "\(sprite.side)")
+    return response
+  }
+
   func export(_ request: Request) async throws -> Response {
     try request.allowQuery("format")
     let (record, index) = try await indexes.index(try request.identifier(of: "index"))
     let text = request.query("format") ?? IndexExport.npy.rawValue
+    if text == Self.spriteForm { return try await sprite(record, index) }
     guard let form = IndexExport(rawValue: text) else {
       throw APIError.parameter(
         "format",
-        "\(clipped(text)) is not one of \(IndexExport.allCases.map(\.rawValue).joined(separator: ", "))."
+        "\(clipped(text)) is not one of \((IndexExport.allCases.map(\.rawValue) + [Self.spriteForm]).joined(separator: ", "))."
       )
     }
     let headers: Headers = [

@@ -39,6 +39,7 @@ public struct Service: Sendable {
   private let replies = ReplyCache()
   private let digests = FileDigests()
   private let onnx = ONNXFiles()
+  private let sprites = SpriteDesk()
   private let catalog: ModelCatalog
   /// The longest upload of a dataset, in bytes.
   public var uploadByteCount = 16 << 30
@@ -157,7 +158,7 @@ extension Service {
 
   private var indexRoutes: [Route] {
     let handlers = IndexHandlers(
-      indexes: indexes, desk: searches, catalog: catalog, library: library,
+      indexes: indexes, desk: searches, sprites: sprites, catalog: catalog, library: library,
       embeddings: embeddings, limits: embeddingLimits)
     return [
       route("GET", "/v1/indexes", handlers.list),

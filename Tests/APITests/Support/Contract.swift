@@ -37,7 +37,9 @@ struct Contract: @unchecked Sendable {
     guard let media = content[type] as? [String: Any] else {
       return ["\(name): the content type \(type) is not in the contract."]
     }
-    guard type == "application/json" || type.hasSuffix("+json"), let schema = media["schema"] else { return [] }
+    guard type == "application/json" || type.hasSuffix("+json"), let schema = media["schema"] else {
+      return []
+    }
     guard let value = try? JSONValue(parsing: bytes) else {
       return ["\(name): the body is no JSON."]
     }
