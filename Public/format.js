@@ -1,16 +1,29 @@
-// Numbers and times as people read them.
+// Numbers and times as people read them: in the browser's language and the reader's time zone.
+
+const language = undefined;
 
 export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 10000) return Math.round(value).toLocaleString("en");
-  if (size < 0.001) return value.toExponential(1);
-  return String(Number(value.toPrecision(digits)));
+  if (size >= 10000) return Math.round(value).toLocaleString(language);
+  if (size > 0 && size < 0.001) {
+    const [mantissa, exponent] = value.toExponential(1).split("e");
+    return `${Number(mantissa).toLocaleString(language)}e${Number(exponent)}`;
+  }
+  return value.toLocaleString(language, { maximumSignificantDigits: digits, useGrouping: size >= 1000 });
 }
 
 export function count(value) {
-  return Number.isFinite(value) ? value.toLocaleString("en") : "–";
+  return Number.isFinite(value) ? Math.round(value).toLocaleString(language) : "–";
+}
+
+export function percent(share, digits = 1) {
+  if (!Number.isFinite(share)) return "–";
+  return share.toLocaleString(language, { style: "percent", maximumFractionDigits: digits });
+}
+
+export function plural(amount, one, many = `${one}s`) {
+  return `${count(amount)} ${amount === 1 ? one : many}`;
 }
 
 export function duration(seconds) {
@@ -21,7 +34,7 @@ export function duration(seconds) {
   if (whole < 172800) {
     return `${Math.floor(whole / 3600)} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, "0")} min`;
   }
-  return `${Math.round(whole / 86400)} days`;
+  return `${count(whole / 86400)} days`;
 }
 
 export function bytes(value) {
@@ -33,7 +46,8 @@ export function bytes(value) {
     size /= 1024;
     unit += 1;
   }
-  return `${size >= 100 || unit === 0 ? Math.round(size) : size.toFixed(1)} ${units[unit]}`;
+  const fraction = size >= 100 || unit === 0 ? 0 : 1;
+  return `${size.toLocaleString(language, { maximumFractionDigits: fraction, minimumFractionDigits: fraction })} ${units[unit]}`;
 }
 
 export function ago(time) {
@@ -42,10 +56,23 @@ export function ago(time) {
   if (seconds < 5) return "just now";
   if (seconds < 3600) return `${duration(seconds).replace(/ \d+ s$/, "")} ago`;
   if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-  return new Date(time).toLocaleDateString("en-CA");
+  return day(time);
+}
+
+export function day(time) {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleDateString(language, { dateStyle: "medium" });
 }
 
 export function clock(time) {
   const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString("en-GB");
+  return Number.isNaN(date.getTime()) ? "" : date.toLocaleTimeString(language, { timeStyle: "medium" });
+}
+
+// The time of day alone where it is today's, else with the day.
+export function moment(time) {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return "";
+  if (date.toDateString() === new Date().toDateString()) return clock(time);
+  return date.toLocaleString(language, { dateStyle: "medium", timeStyle: "short" });
 }

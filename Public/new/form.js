@@ -1,8 +1,8 @@
 // The form for a new run. What it would do is asked of the service (`validate_only`) while one types.
 
-import * as api from "./api.js";
-import { byId, element, setText } from "./dom.js";
-import { bytes, count, duration } from "./format.js";
+import * as api from "../api.js";
+import { byId, element, setText } from "../dom.js";
+import { bytes, count, duration } from "../format.js";
 
 const automatic = "automatic";
 
@@ -156,48 +156,58 @@ function section(title, rows) {
   return element("details", { class: "more" }, element("summary", {}, title), element("div", { class: "fields" }, rows));
 }
 
-export async function openRunForm(known) {
-  datasets = known;
-  let failure = null;
-  try {
-    await loadFields();
-  } catch (error) {
-    // A run can be made without them: everything but the dataset has a default.
-    failure = error;
-  }
-  const more = fields.filter((field) => field.more);
-  const isNested = (field) => field.name.includes(".");
-  byId("run-fields").replaceChildren(
-    ...fields.filter((field) => !field.more).map(row),
-    section("More settings", more.filter((field) => !isNested(field)).map(row)),
-    section("Augmentations", more.filter(isNested).map(row)));
-  showProblem(failure);
-  setText(byId("plan"), "");
-  byId("run-submit").disabled = false;
-  byId("run-dialog").showModal();
-  byId("field-name").focus();
-  plan();
-}
-
-export function setUpRunForm(onCreated) {
-  const dialog = byId("run-dialog");
-  const form = byId("run-form");
-  for (const button of dialog.querySelectorAll("[data-close]")) button.addEventListener("click", () => dialog.close());
+export function page(context) {
+  const { state } = context;
+  let isOpen = false;
+  const form = element("form", { id: "run-form", class: "panel", novalidate: true },
+    element("p", { id: "form-error", class: "note bad", role: "alert", hidden: true }),
+    element("div", { class: "fields", id: "run-fields" }), element("p", { id: "plan", class: "plan", role: "status" }),
+    element("div", { class: "dialog-foot" },
+      element("button", { id: "run-submit", class: "primary", type: "submit" }, "Start training")));
   form.addEventListener("input", planSoon);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     clearTimeout(planTimer);
     planCount += 1;
-    const submit = byId("run-submit");
-    submit.disabled = true;
+    byId("run-submit").disabled = true;
     clearProblems();
     try {
       const run = await api.send("POST", "/v1/runs", body());
-      dialog.close();
-      onCreated(run);
+      context.toast(`“${run.name}” is ${run.state}.`);
+      context.navigate(`#/runs/${run.id}`);
     } catch (error) {
       showProblem(error);
+      byId("run-submit").disabled = false;
     }
-    submit.disabled = false;
   });
+
+  async function open() {
+    datasets = state.datasets.filter((dataset) => dataset.state === "ready");
+    let failure = null;
+    try {
+      await loadFields();
+    } catch (error) {
+      // A run can be made without them: everything but the dataset has a default.
+      failure = error;
+    }
+    const more = fields.filter((field) => field.more);
+    const isNested = (field) => field.name.includes(".");
+    byId("run-fields").replaceChildren(
+      ...fields.filter((field) => !field.more).map(row),
+      section("More settings", more.filter((field) => !isNested(field)).map(row)),
+      section("Augmentations", more.filter(isNested).map(row)));
+    showProblem(failure);
+    plan();
+  }
+
+  return {
+    element: element("div", { class: "page" }, element("div", { class: "page-head" }, element("h1", {}, "New run")), form),
+    title: () => "New run",
+    refresh() {
+      if (isOpen || !state.isLoaded) return;
+      isOpen = true;
+      open();
+    },
+    leave: () => clearTimeout(planTimer),
+  };
 }

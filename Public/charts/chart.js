@@ -1,7 +1,7 @@
 // Line charts as SVG: ticks at round numbers, gaps where a value is not finite, one cursor for all charts.
 
-import { element, setText, svg } from "./dom.js";
-import { count, number } from "./format.js";
+import { element, setText, svg } from "../dom.js";
+import { count, number } from "../format.js";
 
 const width = 330;
 const height = 168;

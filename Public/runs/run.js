@@ -1,30 +1,46 @@
 // One run: state, progress, health, curves, recipe, checkpoints, log.
 
-import { Chart } from "./chart.js";
-import { element, setText } from "./dom.js";
-import { ago, bytes, clock, count, duration, number } from "./format.js";
+import { Chart } from "../charts/chart.js";
+import { element, setText } from "../dom.js";
+import { ago, bytes, clock, count, duration, number } from "../format.js";
+import { runActions } from "./actions.js";
+import { badge, isActive as active, share, verdictWords } from "./words.js";
 
-const stateWords = {
-  queued: "Queued", running: "Running", stopping: "Stopping", stopped: "Stopped",
-  succeeded: "Finished", failed: "Failed", interrupted: "Interrupted",
-};
-
-const verdictWords = {
-  healthy: "Healthy", suspect: "Suspect", collapsed: "Collapsed", unknown: "Too early to say",
-};
-
-export const active = (run) => ["queued", "running", "stopping", "interrupted"].includes(run.state);
-
-export function badge(state) {
-  return element("span", { class: `badge ${state}` }, stateWords[state] ?? state);
+export function page(context) {
+  const { api, state } = context;
+  const actions = runActions(context);
+  const container = element("div", { class: "page" });
+  const view = new RunView(container, {
+    start: actions.start, stop: actions.stop,
+    remove: async (run) => { if (await actions.remove([run])) context.navigate("#/runs"); },
+  });
+  const base = `/v1/runs/${context.parameters.id}`;
+  const seen = new Map();
+  let known = state.runs.find((run) => run.id === context.parameters.id);
+  if (known) view.show(known, false);
+  return {
+    element: container,
+    title: () => (known ? (known.state === "running" ? `${Math.floor(share(known) * 100)} % · ${known.name}` : known.name) : "Run"),
+    async refresh(signal) {
+      const [run, metrics, events, checkpoints] = await Promise.all([
+        api.poll(base, signal), api.poll(`${base}/metrics?max_points=400`, signal),
+        api.poll(`${base}/events?limit=100&order=desc`, signal), api.poll(`${base}/checkpoints`, signal),
+      ]);
+      known = run.body;
+      view.show(known, false);
+      const changed = (name, answer) => {
+        const isNew = seen.get(name) !== answer.body;
+        seen.set(name, answer.body);
+        return isNew;
+      };
+      if (changed("metrics", metrics)) view.showMetrics(metrics.body);
+      if (changed("events", events)) view.showEvents(events.body);
+      if (changed("checkpoints", checkpoints)) view.showCheckpoints(checkpoints.body);
+    },
+  };
 }
 
-export function share(run) {
-  const { step, steps } = run.progress;
-  return steps > 0 ? Math.min(1, step / steps) : 0;
-}
-
-export class RunView {
+class RunView {
   // `actions` holds start, stop and remove, each given the run.
   constructor(container, actions) {
     this.container = container;
@@ -51,24 +67,6 @@ export class RunView {
 
   cursor(index) {
     for (const chart of this.charts) chart.setCursor(index);
-  }
-
-  empty(datasets) {
-    this.id = null;
-    const steps = datasets.length
-      ? "Choose “New run”: the defaults are resolved from the dataset, so a name is all it needs."
-      : "Upload a tar, tar.gz or zip of JPEG, PNG, WebP or GIF pictures. Folders are read as labels; they are optional.";
-    this.container.replaceChildren(element(
-      "div", { class: "panel welcome" },
-      element("h1", {}, datasets.length ? "Ready for a first run" : "Start with your pictures"),
-      element("p", {}, steps),
-      element("ol", { class: "steps" },
-        element("li", { class: datasets.length ? "done" : "now" }, element("strong", {}, "Upload pictures"),
-          " No labels needed; a few thousand are a good start."),
-        element("li", { class: datasets.length ? "now" : "" }, element("strong", {}, "Start a run"),
-          " Watch the loss, the agreement of the views, and the verdict on collapse."),
-        element("li", {}, element("strong", {}, "Get embeddings"),
-          " From the first checkpoint on, here or at POST /v1/embeddings."))));
   }
 
   build(run) {
@@ -209,7 +207,7 @@ export class RunView {
   }
 
   showEvents(events) {
-    this.parts.log.replaceChildren(...events.data.toReversed().map((event) => element(
+    this.parts.log.replaceChildren(...events.data.map((event) => element(
       "li", {}, element("time", { datetime: event.time, title: event.time }, clock(event.time)),
       element("span", { class: "kind" }, (event.kind === "state" ? event.state : event.kind).replaceAll("_", " ")), element("span", {}, event.detail))));
     if (!events.data.length) this.parts.log.replaceChildren(element("li", { class: "note" }, "Nothing yet."));
