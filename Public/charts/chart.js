@@ -1,194 +1,257 @@
-// Line charts as SVG: ticks at round numbers, gaps where a value is not finite, one cursor for all charts.
+// One chart on a canvas: curves of one figure, with a cursor and a zoom that it shares with the other charts of its board.
 
-import { element, setText, svg } from "../dom.js";
-import { count, number } from "../format.js";
+import { element, setText } from "../dom.js";
+import { number } from "../format.js";
+import { extent, lowerBound, nearest, smooth, trace } from "./series.js";
+import { durationTicks, scale, ticks, timeTicks } from "./scale.js";
 
-const width = 330;
-const height = 168;
-const margin = { left: 42, right: 10, top: 10, bottom: 26 };
-const inner = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
-
-function roundStep(span, ticks) {
-  const raw = span / ticks;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const unit = raw / power;
-  return (unit > 5 ? 10 : unit > 2 ? 5 : unit > 1 ? 2 : 1) * power;
-}
-
-export function ticks(low, high, wanted = 4) {
-  if (!(high > low)) return [low];
-  const step = roundStep(high - low, wanted);
-  const result = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k += 1) {
-    result.push(Number((k * step).toPrecision(12)));
-  }
-  return result;
-}
-
-function range(values, fixed) {
-  const finite = values.filter((value) => value !== null);
-  // A fixed end that lies far from all values would press the curve flat.
-  const isNear = fixed?.low !== undefined && Math.min(...finite) - fixed.low <= 2 * (Math.max(...finite) - Math.min(...finite));
-  let low = isNear ? fixed.low : Math.min(...finite);
-  let high = fixed?.high ?? Math.max(...finite);
-  if (!Number.isFinite(low) || !Number.isFinite(high)) return { low: 0, high: 1 };
-  if (finite.length) {
-    low = Math.min(low, ...finite);
-    high = Math.max(high, ...finite);
-  }
-  if (high - low < 1e-6) return { low: low - 0.5, high: high + 0.5 };
-  const room = (high - low) * 0.06;
-  return { low: fixed?.low === low ? low : low - room, high: fixed?.high === high ? high : high + room };
-}
-
-function pathOf(points) {
-  let path = "";
-  let pen = false;
-  for (const point of points) {
-    if (point === null) {
-      pen = false;
-      continue;
-    }
-    path += `${pen ? "L" : "M"}${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
-    pen = true;
-  }
-  return path;
-}
+const room = { top: 8, right: 12, bottom: 24, left: 8 };
+const rowsInTip = 12;
 
 export class Chart {
-  // `note` says what the curve means; `guide`, set later, is a value worth a dashed line.
-  constructor({ key, title, note, fixed, onCursor }) {
-    Object.assign(this, { key, title, note, fixed, onCursor });
-    this.guide = null;
-    this.steps = [];
-    this.values = [];
-    this.value = element("output", { class: "chart-value" }, "–");
-    this.step = element("span", { class: "chart-step" });
-    this.plot = svg("svg", { viewBox: `0 0 ${width} ${height}`, tabindex: "0", role: "img", class: "plot" });
-    this.node = element(
-      "figure", { class: `chart chart-${key}` },
-      element("figcaption", {}, element("h3", {}, title), element("span", { class: "chart-now" }, this.value, this.step)),
-      this.plot, element("p", { class: "note" }, note));
-    this.plot.addEventListener("pointermove", (event) => this.onCursor(this.indexAt(event)));
-    this.plot.addEventListener("pointerleave", () => this.onCursor(null));
-    this.plot.addEventListener("blur", () => this.onCursor(null));
-    this.plot.addEventListener("keydown", (event) => this.keyed(event));
+  // `figure` is {name, title, sentence, reference, minimum}; `lines` are further dashed levels, [{value, label}].
+  constructor(figure, board, { isWide = false } = {}) {
+    Object.assign(this, { figure, board, isWide, series: [], lines: [], isSeen: true, isStale: true, smoothed: new Map() });
+    this.value = element("span", { class: "chart-value" }, "–");
+    this.place = element("span", { class: "chart-step" });
+    this.canvas = element("canvas");
+    this.tip = element("div", { class: "tip", hidden: true });
+    this.plot = element("div", { class: "plot", tabindex: "0", role: "img" }, this.canvas, this.tip);
+    this.node = element("figure", { class: isWide ? "chart wide" : "chart", "data-figure": figure.name },
+      element("figcaption", {}, element("h3", {}, figure.title), element("span", { class: "chart-now" }, this.value, this.place)),
+      this.plot,
+      element("div", { class: "chart-foot" }, element("p", { class: "note" }, figure.sentence),
+        element("span", { class: "chart-save" },
+          element("button", { type: "button", class: "quiet small", "aria-label": `${figure.title} as PNG`, onclick: () => board.savePicture(this) }, "PNG"),
+          element("button", { type: "button", class: "quiet small", "aria-label": `${figure.title} as CSV`, onclick: () => board.saveTable(this) }, "CSV"))));
+    board.watch(this);
   }
 
-  draw(steps, values, lastStep) {
-    this.steps = steps;
-    this.values = values;
-    const yRange = range(values, this.guide ? { ...this.fixed, high: this.guide } : this.fixed);
-    const xRange = { low: steps[0] ?? 0, high: Math.max(steps.at(-1) ?? 1, (steps[0] ?? 0) + 1) };
-    this.x = (step) => margin.left + ((step - xRange.low) / (xRange.high - xRange.low)) * inner.width;
-    this.y = (value) => margin.top + (1 - (value - yRange.low) / (yRange.high - yRange.low)) * inner.height;
-    this.plot.replaceChildren(...this.axes(xRange, yRange), ...this.curve(), this.cursorNode());
-    this.plot.setAttribute("aria-label", this.summary(lastStep));
-    this.setCursor(null);
+  // Each curve is {id, name, color, dash, xs, ys}, its xs sorted.
+  setSeries(series, lines = []) {
+    this.series = series;
+    this.lines = lines;
+    this.smoothed.clear();
+    this.touch();
   }
 
-  axes(xRange, yRange) {
-    const parts = [];
-    for (const tick of ticks(yRange.low, yRange.high)) {
-      const y = this.y(tick);
-      parts.push(svg("line", { x1: margin.left, x2: width - margin.right, y1: y, y2: y, class: "grid" }));
-      const label = svg("text", { x: margin.left - 7, y: y + 4, class: "tick end" });
-      label.textContent = number(tick);
-      parts.push(label);
-    }
-    const stepTicks = ticks(xRange.low, xRange.high, 5).filter((tick) => Number.isInteger(tick));
-    for (const tick of stepTicks) {
-      const label = svg("text", { x: this.x(tick), y: height - 7, class: "tick middle" });
-      label.textContent = count(tick);
-      parts.push(label);
-    }
-    if (this.guide !== null && this.guide >= yRange.low && this.guide <= yRange.high) {
-      const y = this.y(this.guide);
-      parts.push(svg("line", { x1: margin.left, x2: width - margin.right, y1: y, y2: y, class: "guide" }));
-    }
-    return parts;
+  touch() {
+    this.isStale = true;
+    if (this.isSeen) this.board.drawSoon(this);
   }
 
-  curve() {
-    const points = this.values.map((value, k) => (value === null ? null : [this.x(this.steps[k]), this.y(value)]));
-    const parts = [svg("path", { d: pathOf(points), class: "curve" })];
-    const last = points.findLast((point) => point !== null);
-    if (last) parts.push(svg("circle", { cx: last[0], cy: last[1], r: 3.2, class: "end-point" }));
-    return parts;
+  values(curve) {
+    const weight = this.board.settings.smoothing;
+    if (!(weight > 0)) return curve.ys;
+    if (!this.smoothed.has(curve.id)) this.smoothed.set(curve.id, smooth(curve.ys, weight));
+    return this.smoothed.get(curve.id);
   }
 
-  cursorNode() {
-    this.line = svg("line", { y1: margin.top, y2: margin.top + inner.height, class: "cursor" });
-    this.dot = svg("circle", { r: 4, class: "cursor-dot" });
-    return svg("g", {}, this.line, this.dot);
-  }
+  // MARK: drawing
 
-  setCursor(index) {
-    if (!this.line) return;
-    this.cursor = index;
-    const shown = index !== null && index < this.steps.length;
-    const at = shown ? index : this.values.findLastIndex((value) => value !== null);
-    const value = at >= 0 ? this.values[at] : null;
-    setText(this.value, number(value, 4));
-    setText(this.step, at >= 0 ? `step ${count(this.steps[at])}` : "");
-    this.line.classList.toggle("shown", shown);
-    this.dot.classList.toggle("shown", shown && value !== null);
-    if (!shown) return;
-    const x = this.x(this.steps[index]);
-    this.line.setAttribute("x1", x);
-    this.line.setAttribute("x2", x);
-    if (value === null) return;
-    this.dot.setAttribute("cx", x);
-    this.dot.setAttribute("cy", this.y(value));
-  }
-
-  indexAt(event) {
-    if (!this.steps.length) return null;
+  draw() {
     const box = this.plot.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * width;
-    let best = 0;
-    for (let k = 1; k < this.steps.length; k += 1) {
-      if (Math.abs(this.x(this.steps[k]) - x) < Math.abs(this.x(this.steps[best]) - x)) best = k;
+    if (!box.width) return;
+    this.isStale = false;
+    this.width = box.width;
+    this.height = box.height;
+    const dots = window.devicePixelRatio || 1;
+    const [wide, tall] = [Math.round(this.width * dots), Math.round(this.height * dots)];
+    if (this.canvas.width !== wide || this.canvas.height !== tall) Object.assign(this.canvas, { width: wide, height: tall });
+    const pen = this.canvas.getContext("2d");
+    pen.setTransform(dots, 0, 0, dots, 0, 0);
+    this.paint(pen, this.width, this.height, this.board.colors());
+    this.plot.setAttribute("aria-label", this.summary());
+    this.showCursor();
+  }
+
+  paint(pen, width, height, colors) {
+    pen.clearRect(0, 0, width, height);
+    pen.font = `11.5px ${colors.font}`;
+    const xRange = this.board.visibleRange();
+    const parts = this.visibleParts(xRange);
+    const { yScale, yTicks } = this.vertical(parts, height);
+    const left = room.left + 6 + Math.max(12, ...yTicks.map(([, label]) => pen.measureText(label).width));
+    const isLogX = this.board.settings.logX && xRange.low > 0;
+    const xScale = scale(xRange.low, xRange.high, left, width - room.right, isLogX);
+    Object.assign(this, { xScale, yScale, left });
+    this.paintFrame(pen, { width, height, left, colors, yTicks, xRange, isLogX });
+    pen.save();
+    pen.beginPath();
+    pen.rect(left - 2, 0, width - left - room.right + 4, height - room.bottom + 2);
+    pen.clip();
+    this.paintLevels(pen, { width, left, colors });
+    this.paintCurves(pen, parts, colors);
+    pen.restore();
+  }
+
+  // The curves' places in the visible range, with one more at each side so that lines reach the edge.
+  visibleParts({ low, high }) {
+    return this.series.map((curve) => ({
+      curve, from: Math.max(0, lowerBound(curve.xs, low) - 1), to: Math.min(curve.xs.length, lowerBound(curve.xs, high) + 1),
+    })).filter(({ from, to }) => to > from);
+  }
+
+  vertical(parts, height) {
+    const isPositive = this.board.settings.logY && parts.some(({ curve, from, to }) => curve.ys.slice(from, to).some((y) => y > 0))
+      && !parts.some(({ curve, from, to }) => curve.ys.slice(from, to).some((y) => y !== null && y < 0));
+    const found = { low: Infinity, high: -Infinity };
+    for (const { curve, from, to } of parts) extent(curve.ys, from, to, isPositive, found);
+    let { low, high } = found;
+    for (const level of this.levels()) {
+      // A level far away would press the curve flat.
+      if (level.value < high + 2 * (high - low) && level.value > low - 2 * (high - low)) {
+        low = Math.min(low, level.value);
+        high = Math.max(high, level.value);
+      }
     }
-    return best;
+    if (!(high >= low)) [low, high] = isPositive ? [0.1, 1] : [0, 1];
+    if (high - low < 1e-9 * Math.max(1, Math.abs(high))) {
+      const around = Math.abs(high) * 0.1 || 0.5;
+      [low, high] = isPositive ? [low / 2, high * 2] : [low - around, high + around];
+    } else if (isPositive) {
+      const factor = (high / low) ** 0.05;
+      [low, high] = [low / factor, high * factor];
+    } else {
+      const air = (high - low) * 0.06;
+      // Where 0 is the least possible value and near, the axis begins there.
+      low = this.figure.minimum === 0 && low >= 0 && low < 2 * (high - low) ? 0 : low - air;
+      high += air;
+    }
+    const yScale = scale(low, high, height - room.bottom, room.top, isPositive);
+    return { yScale, yTicks: ticks(low, high, Math.max(2, Math.round(height / 42)), { isLog: isPositive }) };
   }
 
-  keyed(event) {
-    const moves = { ArrowLeft: -1, ArrowRight: 1 };
-    if (!(event.key in moves) || !this.steps.length) return;
-    event.preventDefault();
-    const from = this.cursor ?? this.steps.length - 1;
-    this.onCursor(Math.min(this.steps.length - 1, Math.max(0, from + moves[event.key])));
+  levels() {
+    const own = Number.isFinite(this.figure.reference) ? [{ value: this.figure.reference, label: "" }] : [];
+    return [...own, ...this.lines];
   }
 
-  summary(lastStep) {
-    const finite = this.values.filter((value) => value !== null);
-    if (!finite.length) return `${this.title}: no values yet`;
-    const last = number(finite.at(-1), 4);
-    return `${this.title}: ${number(finite[0], 4)} at first, ${last} at step ${count(lastStep ?? this.steps.at(-1))}, `
-      + `between ${number(Math.min(...finite), 4)} and ${number(Math.max(...finite), 4)}`;
+  paintFrame(pen, { width, height, left, colors, yTicks, xRange, isLogX }) {
+    pen.lineWidth = 1;
+    pen.strokeStyle = colors.line;
+    pen.fillStyle = colors.soft;
+    pen.textBaseline = "middle";
+    pen.textAlign = "right";
+    pen.beginPath();
+    for (const [value, label] of yTicks) {
+      const y = Math.round(this.yScale.at(value)) + 0.5;
+      pen.moveTo(left, y);
+      pen.lineTo(width - room.right, y);
+      pen.fillText(label, left - 6, y);
+    }
+    pen.stroke();
+    pen.textBaseline = "alphabetic";
+    pen.textAlign = "center";
+    const wanted = Math.max(2, Math.floor((width - left) / 80));
+    const { axis } = this.board.settings;
+    const marks = isLogX ? ticks(xRange.low, xRange.high, wanted, { isLog: true })
+      : axis === "relative" ? durationTicks(xRange.low, xRange.high, wanted)
+        : axis === "wall" ? timeTicks(xRange.low, xRange.high, wanted)
+          : ticks(xRange.low, xRange.high, wanted, { isWhole: true });
+    let end = -Infinity;
+    for (const [value, label] of marks) {
+      const half = pen.measureText(label).width / 2;
+      const x = Math.min(width - half - 1, Math.max(half + 1, this.xScale.at(value)));
+      if (x - half < end + 8) continue;
+      pen.fillText(label, x, height - 6);
+      end = x + half;
+    }
   }
-}
 
-// A strip of bars, one a component: the look of a vector.
-export function strip(vector) {
-  const bars = 96;
-  const size = Math.max(1, Math.ceil(vector.length / bars));
-  const largest = Math.max(...vector.map(Math.abs), 1e-12);
-  // After a ReLU no component is negative, and the bars have the whole height.
-  const base = vector.some((value) => value < 0) ? 20 : 39;
-  const parts = [];
-  for (let bar = 0; bar * size < vector.length; bar += 1) {
-    const part = vector.slice(bar * size, (bar + 1) * size);
-    const tallest = part.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
-    const tall = (Math.abs(tallest) / largest) * (base - 2);
-    parts.push(svg("rect", {
-      x: bar * 3, width: 2, y: tallest >= 0 ? base - tall : base, height: Math.max(0.4, tall),
-      class: tallest >= 0 ? "positive" : "negative",
-    }));
+  paintLevels(pen, { width, left, colors }) {
+    pen.setLineDash([4, 4]);
+    pen.lineWidth = 1.2;
+    pen.textAlign = "right";
+    for (const level of this.levels()) {
+      if (level.value < this.yScale.low || level.value > this.yScale.high) continue;
+      const y = this.yScale.at(level.value);
+      pen.strokeStyle = colors.good;
+      pen.fillStyle = colors.good;
+      pen.beginPath();
+      pen.moveTo(left, y);
+      pen.lineTo(width - room.right, y);
+      pen.stroke();
+      if (level.label) pen.fillText(level.label, width - room.right - 2, y - 4);
+    }
+    pen.setLineDash([]);
   }
-  return svg("svg", {
-    viewBox: `0 0 ${bars * 3} 40`, class: "strip", role: "img", preserveAspectRatio: "none",
-    "aria-label": `${vector.length} components, the largest ${number(largest)}`,
-  }, ...parts);
+
+  paintCurves(pen, parts, colors) {
+    const isSmoothed = this.board.settings.smoothing > 0;
+    pen.lineJoin = "round";
+    pen.lineCap = "round";
+    for (const { curve, from, to } of parts) {
+      pen.strokeStyle = colors.curve(curve.color);
+      pen.setLineDash(curve.dash ?? []);
+      pen.lineWidth = parts.length > 12 ? 1.2 : 1.8;
+      if (isSmoothed) {
+        pen.globalAlpha = 0.22;
+        this.stroke(pen, curve.xs, curve.ys, from, to);
+        pen.globalAlpha = 1;
+      }
+      this.stroke(pen, curve.xs, this.values(curve), from, to);
+      const last = to - 1;
+      if (parts.length === 1 && to === curve.xs.length && curve.ys[last] !== null) {
+        pen.fillStyle = colors.curve(curve.color);
+        pen.beginPath();
+        pen.arc(this.xScale.at(curve.xs[last]), this.yScale.at(this.values(curve)[last]), 3.2, 0, 7);
+        pen.fill();
+      }
+    }
+    pen.setLineDash([]);
+  }
+
+  stroke(pen, xs, ys, from, to) {
+    pen.beginPath();
+    trace(pen, xs, ys, from, to, this.xScale, this.yScale);
+    pen.stroke();
+  }
+
+  // MARK: the cursor
+
+  // What each curve shows at the cursor, or at its end without one.
+  readings() {
+    const { cursor } = this.board;
+    return this.series.map((curve) => {
+      const at = nearest(curve.xs, curve.ys, cursor ?? Infinity);
+      return at < 0 ? null : { curve, at, x: curve.xs[at], value: this.values(curve)[at] };
+    }).filter(Boolean);
+  }
+
+  showCursor() {
+    const found = this.readings();
+    const { cursor } = this.board;
+    if (found.length === 1) {
+      setText(this.value, number(found[0].value, 4));
+      setText(this.place, this.board.placeText(found[0]));
+    } else {
+      setText(this.value, found.length ? "" : "–");
+      setText(this.place, cursor === null || !found.length ? "" : this.board.xText(cursor));
+    }
+    const isShown = cursor !== null && this.xScale && found.length > 0;
+    this.board.placeCursor(this, isShown ? this.xScale.at(found.length === 1 ? found[0].x : cursor) : null, found);
+    this.showTip(isShown && found.length > 1 && this.board.hovered === this, found);
+  }
+
+  showTip(isShown, found) {
+    this.tip.hidden = !isShown;
+    if (!isShown) return;
+    const rows = found.toSorted((a, b) => b.value - a.value);
+    this.tip.replaceChildren(...rows.slice(0, rowsInTip).map(({ curve, value }) => element("span", { class: "tip-row" },
+      this.board.swatch(curve), element("span", { class: "tip-name" }, curve.name), element("strong", {}, number(value, 4)))),
+    ...(rows.length > rowsInTip ? [element("span", { class: "note" }, `and ${rows.length - rowsInTip} more`)] : []));
+    this.tip.classList.toggle("at-left", this.xScale.at(this.board.cursor) > this.width / 2);
+  }
+
+  summary() {
+    if (this.series.length > 1) return `${this.figure.title}: curves of ${this.series.length} runs`;
+    const [curve] = this.series;
+    const last = curve ? nearest(curve.xs, curve.ys, Infinity) : -1;
+    if (last < 0) return `${this.figure.title}: no values yet`;
+    const { low, high } = extent(curve.ys, 0, curve.ys.length, false, { low: Infinity, high: -Infinity });
+    const first = nearest(curve.xs, curve.ys, -Infinity);
+    return `${this.figure.title}: ${number(curve.ys[first], 4)} at first, ${number(curve.ys[last], 4)} at last, `
+      + `between ${number(low, 4)} and ${number(high, 4)}. Arrow keys move the cursor, plus and minus zoom, 0 shows all.`;
+  }
 }
