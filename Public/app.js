@@ -27,6 +27,7 @@ const mostRuns = 1000;
 const routes = [
   { pattern: "/runs", label: "Runs", load: () => import("./runs/list.js") },
   { pattern: "/runs/:id", within: "/runs", load: () => import("./runs/run.js") },
+  { pattern: "/compare/:ids", within: "/runs", load: () => import("./compare/page.js") },
   { pattern: "/new", within: "/new", load: () => import("./new/form.js") },
   { pattern: "/datasets", label: "Datasets", load: () => import("./datasets/list.js") },
 ];

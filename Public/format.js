@@ -37,6 +37,12 @@ export function duration(seconds) {
   return `${count(whole / 86400)} days`;
 }
 
+// As much of a duration as a forecast can tell.
+export function roughly(seconds) {
+  const unit = seconds < 100 ? 5 : seconds < 6000 ? 60 : 600;
+  return duration(Math.max(unit, Math.round(seconds / unit) * unit)).replace(/ 00 (s|min)$/, "");
+}
+
 export function bytes(value) {
   if (!Number.isFinite(value)) return "–";
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

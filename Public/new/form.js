@@ -1,213 +1,206 @@
-// The form for a new run. What it would do is asked of the service (`validate_only`) while one types.
+// A new run: from the contract's fields, measured while it is filled in. `#/new?dataset=ID` chooses the pictures,
+// `#/new?from=RUN` begins with another run's recipe.
 
-import * as api from "../api.js";
-import { byId, element, setText } from "../dom.js";
-import { bytes, count, duration } from "../format.js";
+import { element, setText, whenChanged } from "../dom.js";
+import { count } from "../format.js";
+import { Fields } from "./fields.js";
+import { Preview } from "./preview.js";
 
-const automatic = "automatic";
-
-// What is no part of the recipe. The recipe's fields come from the service, so that a new one needs nothing here.
-const ownFields = [
-  { name: "dataset", label: "Dataset", kind: "dataset" },
-  { name: "name", label: "Name", kind: "text", hint: "For you; made up when left empty." },
-];
-
-let fields = ownFields;
-let datasets = [];
-let planTimer = null;
-let planCount = 0;
-
-function control(field) {
-  const attributes = { id: `field-${field.name}`, name: field.name, "aria-describedby": `hint-${field.name}` };
-  if (field.kind === "dataset") {
-    return element("select", attributes, datasets.map((dataset) => element(
-      "option", { value: dataset.id }, `${dataset.name} (${count(dataset.pictures)} pictures)`)));
-  }
-  if (field.kind === "choice") {
-    return element("select", attributes, element("option", { value: "" }, automatic),
-      field.choices.map((choice) => element("option", { value: choice }, choice)));
-  }
-  return element("input", {
-    ...attributes, type: "text", autocomplete: "off",
-    inputmode: field.kind === "integer" ? "numeric" : field.kind === "number" ? "decimal" : null,
-    placeholder: field.kind === "text" ? "" : automatic,
-  });
-}
-
-function row(field) {
-  return element("div", { class: "field" },
-    element("label", { for: `field-${field.name}` }, field.label), control(field),
-    element("p", { class: "note", id: `hint-${field.name}`, "data-hint": field.hint ?? "" }, field.hint ?? ""));
-}
-
-// A field of the recipe as the form shows it: its limits and its default are part of the hint.
-function formField(field) {
-  const range = field.minimum === undefined ? ""
-    : ` ${field.minimum} to ${field.maximum}${field.unit ? ` ${field.unit}` : ""}${field.kind === "numbers" ? ", separated by commas" : ""}.`;
-  return { ...field, more: !field.common, hint: `${field.description}${range} Automatic: ${field.automatic}.` };
-}
-
-async function loadFields() {
-  if (fields !== ownFields) return;
-  const { body } = await api.poll("/v1/recipe-fields");
-  fields = [...ownFields, ...body.data.map(formField)];
-}
-
-// Text that is no number is sent as it is: the service says what is wrong with it.
-function number(text) {
-  const parsed = Number(text);
-  return text.trim() !== "" && Number.isFinite(parsed) ? parsed : text;
-}
-
-function value(field, text) {
-  if (field.kind === "numbers") return text.split(",").map(number);
-  return field.kind === "integer" || field.kind === "number" ? number(text) : text;
-}
-
-// `augmentations.first.hue` is a member of a member of a member.
-function assign(object, path, value) {
-  const names = path.split(".");
-  const last = names.pop();
-  const inner = names.reduce((parent, name) => (parent[name] ??= {}), object);
-  inner[last] = value;
-}
-
-function resolved(recipe, path) {
-  const value = path.split(".").reduce((parent, name) => parent?.[name], recipe);
-  return value ?? recipe.encoder?.[path];
-}
-
-function body() {
-  const result = {};
-  for (const field of fields) {
-    const text = byId(`field-${field.name}`).value.trim();
-    if (text !== "") assign(result, field.name, value(field, text));
-  }
-  return result;
-}
-
-function showProblem(error) {
-  const rest = [];
-  for (const problem of error?.errors ?? []) {
-    const hint = byId(`hint-${problem.field}`);
-    if (!hint) {
-      rest.push(problem.field ? `${problem.field}: ${problem.detail}` : problem.detail);
-      continue;
-    }
-    setText(hint, problem.detail);
-    hint.classList.add("bad");
-    byId(`field-${problem.field}`).setAttribute("aria-invalid", "true");
-  }
-  const box = byId("form-error");
-  const text = error ? (error.errors?.length ? rest.join(" ") : error.message) : "";
-  box.hidden = text === "";
-  setText(box, text);
-}
-
-function clearProblems() {
-  for (const field of fields) {
-    const hint = byId(`hint-${field.name}`);
-    setText(hint, hint.dataset.hint);
-    hint.classList.remove("bad");
-    byId(`field-${field.name}`).removeAttribute("aria-invalid");
-  }
-  showProblem(null);
-}
-
-async function plan() {
-  planCount += 1;
-  const mine = planCount;
-  try {
-    const answer = await api.send("POST", "/v1/runs", { ...body(), validate_only: true });
-    if (mine !== planCount) return;
-    clearProblems();
-    showPlan(answer);
-  } catch (error) {
-    if (mine !== planCount) return;
-    clearProblems();
-    setText(byId("plan"), "");
-    showProblem(error);
-  }
-  byId("run-submit").disabled = false;
-}
-
-function showPlan(answer) {
-  const recipe = answer.recipe;
-  for (const field of fields) {
-    const input = byId(`field-${field.name}`);
-    const chosen = resolved(recipe, field.name);
-    if (chosen === undefined || field.kind === "dataset" || field.kind === "text") continue;
-    if (input.tagName === "SELECT") setText(input.options[0], `${automatic}: ${chosen}`);
-    else input.placeholder = `${automatic}: ${chosen}`;
-  }
-  byId("plan").replaceChildren(
-    element("span", {}, `${count(answer.pictures)} pictures, ${count(answer.steps)} updates`
-      + (answer.seconds ? `, about ${duration(answer.seconds)} at ${count(Math.round(answer.images_per_second))} pictures per second` : "")
-      + `, ${bytes(answer.memory_bytes)} of memory, ${bytes(answer.disk_bytes)} of disk.`),
-    ...(answer.warnings ?? []).map((warning) => element("span", { class: "warning" }, warning)));
-}
-
-function planSoon() {
-  clearTimeout(planTimer);
-  planTimer = setTimeout(plan, 300);
-}
-
-function section(title, rows) {
-  return element("details", { class: "more" }, element("summary", {}, title), element("div", { class: "fields" }, rows));
-}
+const minutesOffered = [[1, "1 min"], [5, "5 min"], [20, "20 min"], [60, "1 h"], [240, "4 h"], [720, "12 h"]];
+const minutesAtFirst = 20;
+const patience = 400;
+// They have a place of their own above the rest.
+const ownFields = ["preset", "minutes"];
 
 export function page(context) {
-  const { state } = context;
-  let isOpen = false;
-  const form = element("form", { id: "run-form", class: "panel", novalidate: true },
-    element("p", { id: "form-error", class: "note bad", role: "alert", hidden: true }),
-    element("div", { class: "fields", id: "run-fields" }), element("p", { id: "plan", class: "plan", role: "status" }),
-    element("div", { class: "dialog-foot" },
-      element("button", { id: "run-submit", class: "primary", type: "submit" }, "Start training")));
-  form.addEventListener("input", planSoon);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    clearTimeout(planTimer);
-    planCount += 1;
-    byId("run-submit").disabled = true;
-    clearProblems();
+  const { api, state, query, parameters: _ } = context;
+  let fields = null;
+  let timer = null;
+  let controller = null;
+  let from = null;
+  const parts = formParts();
+  const preview = new Preview(api, () => soon(0));
+  const form = element("form", { class: "panel new-run", novalidate: true, oninput: () => soon(), onsubmit: (event) => submit(event) },
+    parts.problem, parts.content, element("div", { class: "dialog-foot" }, parts.submit));
+  const nothing = element("div", { class: "panel welcome", hidden: true }, element("h2", {}, "First the pictures"),
+    element("p", {}, "A run learns from a dataset, and there is none yet."),
+    element("p", {}, element("a", { class: "button primary", href: "#/datasets" }, "Upload pictures")));
+
+  const datasets = () => state.datasets.filter((dataset) => dataset.state === "ready");
+  const dataset = () => datasets().find((one) => one.id === parts.dataset.value);
+
+  function request() {
+    const body = { dataset: parts.dataset.value, ...fields.values() };
+    const name = parts.name.value.trim() || parts.name.placeholder;
+    if (name) body.name = name;
+    if (parts.start.value) body.init_from = parts.start.value;
+    return body;
+  }
+
+  // The plan is asked for when one has stopped typing.
+  function soon(wait = patience) {
+    clearTimeout(timer);
+    showNames();
+    timer = setTimeout(plan, wait);
+  }
+
+  async function plan() {
+    if (!fields || !dataset()) return;
+    controller?.abort();
+    controller = new AbortController();
+    const { signal } = controller;
+    const body = request();
+    preview.showViews(dataset(), body);
+    preview.measuring();
     try {
-      const run = await api.send("POST", "/v1/runs", body());
+      const answer = await api.send("POST", "/v1/runs", { ...body, validate_only: true }, { signal });
+      if (signal.aborted) return;
+      showProblem(null);
+      fields.showResolved(answer.recipe);
+      preview.show(answer);
+    } catch (error) {
+      if (error instanceof api.Cancelled) return;
+      showProblem(error);
+      preview.refused();
+    }
+  }
+
+  function showProblem(error) {
+    const rest = fields.showProblems(error?.errors ?? []);
+    const text = !error ? "" : error.errors?.length ? rest.join(" ") : error.message;
+    parts.problem.hidden = text === "";
+    setText(parts.problem, text);
+  }
+
+  // A name that tells runs apart.
+  function showNames() {
+    const minutes = parts.minutes.value.trim();
+    const method = fields?.row("method")?.input.value;
+    const words = [dataset()?.name, method, minutes && minutes !== "0" ? `${minutes} min` : ""].filter(Boolean).join(", ");
+    const taken = new Set(state.runs.map((run) => run.name));
+    let name = words;
+    for (let k = 2; taken.has(name); k += 1) name = `${words} (${k})`;
+    parts.name.placeholder = name;
+    for (const chip of parts.chips.children) chip.setAttribute("aria-pressed", String(chip.value === minutes));
+  }
+
+  async function submit(event) {
+    event.preventDefault();
+    clearTimeout(timer);
+    controller?.abort();
+    parts.submit.disabled = true;
+    try {
+      const run = await api.send("POST", "/v1/runs", request());
       context.toast(`“${run.name}” is ${run.state}.`);
       context.navigate(`#/runs/${run.id}`);
     } catch (error) {
       showProblem(error);
-      byId("run-submit").disabled = false;
+      form.querySelector("[aria-invalid]")?.focus();
+      context.toast("The run was not started: see what is marked in red.", true);
     }
-  });
-
-  async function open() {
-    datasets = state.datasets.filter((dataset) => dataset.state === "ready");
-    let failure = null;
-    try {
-      await loadFields();
-    } catch (error) {
-      // A run can be made without them: everything but the dataset has a default.
-      failure = error;
-    }
-    const more = fields.filter((field) => field.more);
-    const isNested = (field) => field.name.includes(".");
-    byId("run-fields").replaceChildren(
-      ...fields.filter((field) => !field.more).map(row),
-      section("More settings", more.filter((field) => !isNested(field)).map(row)),
-      section("Augmentations", more.filter(isNested).map(row)));
-    showProblem(failure);
-    plan();
+    parts.submit.disabled = false;
   }
 
+  async function build() {
+    const { body } = await api.poll("/v1/recipe-fields", context.signal);
+    fields = new Fields(body.data);
+    const [preset, minutes] = ownFields.map((name) => fields.row(name));
+    parts.place(fields, preset, minutes, () => soon(0));
+    if (query.get("from")) {
+      from = (await api.poll(`/v1/runs/${encodeURIComponent(query.get("from"))}`, context.signal)).body;
+      takeFrom(from);
+    } else {
+      minutes.set(minutesAtFirst);
+    }
+    soon(0);
+  }
+
+  function takeFrom(run) {
+    fields.take(run.recipe);
+    const { minutes = 0 } = run.recipe;
+    // A length in minutes decides the updates; the number that came of it must not be asked for as well.
+    for (const name of minutes > 0 ? ["updates", "epochs"] : ["minutes", "updates"]) fields.row(name)?.take(undefined);
+    // What was left alone in the earlier run is written out here: the same run again, unless something is changed.
+    setText(parts.heading, `Like “${run.name}”, with changes`);
+    if (datasets().some((one) => one.id === run.dataset)) parts.dataset.value = run.dataset;
+    if (run.init_from) parts.start.value = run.init_from;
+  }
+
+  let isBuilding = false;
   return {
-    element: element("div", { class: "page" }, element("div", { class: "page-head" }, element("h1", {}, "New run")), form),
+    element: element("div", { class: "page" }, element("div", { class: "page-head" }, parts.heading), nothing,
+      element("div", { class: "new-layout" }, form, preview.element)),
     title: () => "New run",
-    refresh() {
-      if (isOpen || !state.isLoaded) return;
-      isOpen = true;
-      open();
+    async refresh() {
+      const isEmpty = datasets().length === 0;
+      nothing.hidden = !isEmpty;
+      form.parentElement.hidden = isEmpty;
+      if (isEmpty) return;
+      parts.showChoices(datasets(), state.models, query.get("dataset"));
+      if (isBuilding) return;
+      isBuilding = true;
+      try {
+        await build();
+      } catch (error) {
+        isBuilding = false;
+        throw error;
+      }
     },
-    leave: () => clearTimeout(planTimer),
+    leave() {
+      clearTimeout(timer);
+      controller?.abort();
+      preview.stop();
+    },
   };
+}
+
+function formParts() {
+  const parts = {
+    heading: element("h1", {}, "New run"),
+    problem: element("p", { class: "reason bad", role: "alert", hidden: true }),
+    dataset: element("select", { id: "new-dataset" }), name: element("input", { id: "new-name", type: "text", maxlength: "200", autocomplete: "off" }),
+    start: element("select", { id: "new-start" }, element("option", { value: "" }, "random weights")),
+    chips: element("div", { class: "chips", role: "group", "aria-label": "Minutes" }),
+    content: element("div", { class: "new-content" }), submit: element("button", { class: "primary", type: "submit" }, "Start training"),
+  };
+  // Until the fields are there it stands for them.
+  parts.minutes = element("input", { type: "text" });
+
+  parts.showChoices = (datasets, models, wanted) => {
+    whenChanged(parts.dataset, datasets.map(({ id, name, pictures }) => [id, name, pictures]), () => {
+      const chosen = parts.dataset.value || wanted;
+      parts.dataset.replaceChildren(...datasets.map((one) => element("option", { value: one.id }, `${one.name} (${count(one.pictures)} pictures)`)));
+      if (datasets.some(({ id }) => id === chosen)) parts.dataset.value = chosen;
+    });
+    whenChanged(parts.start, models.map(({ id, step }) => [id, step]), () => {
+      const chosen = parts.start.value;
+      parts.start.replaceChildren(element("option", { value: "" }, "random weights"),
+        ...models.map((model) => element("option", { value: model.id }, `${model.run_name ?? model.run}, step ${count(model.step)}`)));
+      parts.start.value = chosen;
+      if (parts.start.selectedIndex < 0) parts.start.value = "";
+    });
+  };
+
+  parts.place = (fields, preset, minutes, changed) => {
+    parts.minutes = minutes.input;
+    minutes.element.querySelector("label").replaceChildren("How many minutes do you have? ", minutes.changed);
+    parts.chips.replaceChildren(...minutesOffered.map(([value, text]) => element("button", {
+      type: "button", class: "chip", value: String(value), "aria-pressed": "false",
+      onclick: () => {
+        minutes.set(value);
+        changed();
+      },
+    }, text)));
+    minutes.element.insertBefore(parts.chips, minutes.input);
+    const own = (id, label, input, hint) => element("div", { class: "field" }, element("label", { for: id }, label), input, element("p", { class: "note" }, hint));
+    parts.content.replaceChildren(
+      element("div", { class: "fields" },
+        own("new-dataset", "Pictures", parts.dataset, "The dataset to learn from."),
+        own("new-name", "Name", parts.name, "What is shown grey is taken where you write nothing."),
+        minutes.element, preset.element,
+        own("new-start", "Begins with", parts.start, "A model's weights instead of random ones, as a head start.")),
+      element("h2", {}, "What is asked most"), element("div", { class: "fields" }, fields.commonRows(ownFields)),
+      element("h2", {}, "Everything else"), ...fields.sections(ownFields));
+  };
+  return parts;
 }

@@ -1,7 +1,7 @@
 // The head of a run's page: its name and notes, what can be done, how far it is, and the verdict in words.
 
 import { element, setText, whenChanged } from "../dom.js";
-import { ago, clock, count, duration, moment, number, percent, plural } from "../format.js";
+import { ago, clock, count, moment, number, percent, plural, roughly } from "../format.js";
 import {
   badge, isActive, isStartable, isStoppable, quality, reasonParts, share, verdict, verdictWords,
 } from "./words.js";
@@ -80,7 +80,7 @@ export class RunHead {
     const tiles = [
       ["Step", `${count(step)} of ${count(steps)}`],
       ["Epoch", Number.isFinite(epoch) ? `${count(epoch)}${epochs ? ` of ${count(epochs)}` : ""}` : "–"],
-      ["Time left", isRunning && Number.isFinite(left) ? duration(left) : "–"],
+      ["Time left", isRunning && Number.isFinite(left) ? roughly(left) : "–"],
       ["Pictures per second", isRunning ? number(speed) : "–"],
       ["Waiting for views", isRunning && Number.isFinite(wait) ? percent(wait) : "–"],
       [best?.title ?? "Quality", best ? percent(best.value) : "not judged yet"],

@@ -1,7 +1,7 @@
 // All runs: what each is at and how good it is; searched, filtered, sorted, selected to be compared.
 
 import { element, keyed, setText, whenChanged } from "../dom.js";
-import { ago, count, duration, moment, number, percent, plural } from "../format.js";
+import { ago, count, moment, number, percent, plural, roughly } from "../format.js";
 import { runActions } from "./actions.js";
 import { welcome } from "./welcome.js";
 import { badge, isActive, isStartable, isStoppable, quality, share, stateWord, verdict, verdictWords } from "./words.js";
@@ -230,7 +230,7 @@ function progressText(run) {
   }
   const parts = [`${percent(share(run), 0)}, step ${count(step)} of ${count(steps)}`];
   if (run.state === "running" && Number.isFinite(speed)) parts.push(`${number(speed)} img/s`);
-  if (run.state === "running" && Number.isFinite(left)) parts.push(`${duration(left)} left`);
+  if (run.state === "running" && Number.isFinite(left)) parts.push(`${roughly(left)} left`);
   return parts.join(" · ");
 }
 
