@@ -30,6 +30,7 @@ const routes = [
   { pattern: "/compare/:ids", within: "/runs", load: () => import("./compare/page.js") },
   { pattern: "/new", within: "/new", load: () => import("./new/form.js") },
   { pattern: "/datasets", label: "Datasets", load: () => import("./datasets/list.js") },
+  { pattern: "/status", label: "Status", load: () => import("./status/page.js") },
 ];
 
 const state = { runs: [], datasets: [], models: [], indexes: [], info: null, isLoaded: false, areAllRunsThere: true, dropped: null };

@@ -50,8 +50,8 @@ export function page(context) {
   function draw() {
     const there = new Set(state.runs.map((run) => run.id));
     for (const id of selected) if (!there.has(id)) selected.delete(id);
-    const found = visible(state.runs);
     const datasets = new Map(state.datasets.map((dataset) => [dataset.id, dataset.name]));
+    const found = visible(state.runs, datasets);
     keyed(parts.rows, found, {
       key: (run) => run.id,
       make: (run) => makeRow(run, actions, select),
@@ -138,13 +138,13 @@ function showFrame(parts, { state }, found) {
   parts.remove.title = busy ? "Runs under way are not deleted: stop them first" : "";
 }
 
-function visible(runs) {
+function visible(runs, datasets) {
   const words = settings.search.toLowerCase().split(/\s+/).filter(Boolean);
   const order = orders[settings.order] ?? orders.newest;
   return runs
     .filter((run) => !settings.state || run.state === settings.state)
     .filter((run) => {
-      const text = `${run.name} ${run.metadata.notes ?? ""} ${run.recipe.method ?? ""} ${run.id}`.toLowerCase();
+      const text = `${run.name} ${run.metadata.notes ?? ""} ${datasets.get(run.dataset) ?? ""} ${run.recipe.method ?? ""} ${run.id}`.toLowerCase();
       return words.every((word) => text.includes(word));
     })
     .toSorted(order.compare);
