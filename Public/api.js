@@ -43,12 +43,22 @@ function withKey(headers = {}) {
 
 // MARK: requests
 
+// How much later it is for the service than for this machine, in milliseconds.
+let skew = 0;
+
+// The service's time in milliseconds: what it dates is compared with this.
+export const now = () => Date.now() + skew;
+
 async function request(path, { signal, timeout = pollTimeout, ...options } = {}) {
   const limit = AbortSignal.timeout(timeout);
   try {
-    return await fetch(address(path), {
+    const response = await fetch(address(path), {
       ...options, headers: withKey(options.headers), signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
+    const date = Date.parse(response.headers.get("Date") ?? "");
+    // A date has whole seconds: what is less is no difference.
+    if (Number.isFinite(date)) skew = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
+    return response;
   } catch (error) {
     if (signal?.aborted) throw new Cancelled(error.message);
     throw new Offline(limit.aborted ? `No answer within ${timeout / 1000} seconds.` : error.message);

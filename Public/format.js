@@ -1,25 +1,35 @@
 // Numbers and times as people read them: in the browser's language and the reader's time zone.
 
+import { now } from "./api.js";
+
 const language = undefined;
+
+// Making a formatter takes longer than using it, and there are few different ones.
+const formatters = new Map();
+function written(value, options) {
+  const name = JSON.stringify(options);
+  if (!formatters.has(name)) formatters.set(name, new Intl.NumberFormat(language, options));
+  return formatters.get(name).format(value);
+}
 
 export function number(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  if (size >= 10000) return Math.round(value).toLocaleString(language);
+  if (size >= 10000) return written(Math.round(value), {});
   if (size > 0 && size < 0.001) {
     const [mantissa, exponent] = value.toExponential(1).split("e");
-    return `${Number(mantissa).toLocaleString(language)}e${Number(exponent)}`;
+    return `${written(Number(mantissa), {})}e${Number(exponent)}`;
   }
-  return value.toLocaleString(language, { maximumSignificantDigits: digits, useGrouping: size >= 1000 });
+  return written(value, { maximumSignificantDigits: digits });
 }
 
 export function count(value) {
-  return Number.isFinite(value) ? Math.round(value).toLocaleString(language) : "–";
+  return Number.isFinite(value) ? written(Math.round(value), {}) : "–";
 }
 
 export function percent(share, digits = 1) {
   if (!Number.isFinite(share)) return "–";
-  return share.toLocaleString(language, { style: "percent", maximumFractionDigits: digits });
+  return written(share, { style: "percent", maximumFractionDigits: digits });
 }
 
 export function plural(amount, one, many = `${one}s`) {
@@ -53,11 +63,11 @@ export function bytes(value) {
     unit += 1;
   }
   const fraction = size >= 100 || unit === 0 ? 0 : 1;
-  return `${size.toLocaleString(language, { maximumFractionDigits: fraction, minimumFractionDigits: fraction })} ${units[unit]}`;
+  return `${written(size, { maximumFractionDigits: fraction, minimumFractionDigits: fraction })} ${units[unit]}`;
 }
 
 export function ago(time) {
-  const seconds = (Date.now() - Date.parse(time)) / 1000;
+  const seconds = (now() - Date.parse(time)) / 1000;
   if (!Number.isFinite(seconds)) return "";
   if (seconds < 5) return "just now";
   if (seconds < 3600) return `${duration(seconds).replace(/ \d+ s$/, "")} ago`;

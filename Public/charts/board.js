@@ -116,8 +116,18 @@ export class Board {
     return high > low ? { low, high } : { low, high: low + 1 };
   }
 
+  // The whole range with a little room for what comes, so that it does not change with every point: then only the curve
+  // that grew is drawn again. Without anything new it ends where the curves end.
+  roomyRange() {
+    const { low, high } = this.wholeRange();
+    const last = this.roomy;
+    const fits = last && last.low === low && high <= last.high && last.high - high <= (last.high - low) * 0.04;
+    if (!fits) this.roomy = { low, high: this.charts.some(({ series }) => series.some(({ isLive }) => isLive)) ? high + (high - low) * 0.02 : high };
+    return this.roomy;
+  }
+
   visibleRange() {
-    return this.zoom ?? this.whole ?? this.wholeRange();
+    return this.zoom ?? this.whole ?? this.roomyRange();
   }
 
   setZoom(range) {
@@ -165,7 +175,7 @@ export class Board {
     this.frame = null;
     const started = performance.now();
     // All charts of a board share the range, which is looked for once.
-    this.whole = this.wholeRange();
+    this.whole = this.roomyRange();
     for (const chart of [...this.waiting]) {
       this.waiting.delete(chart);
       chart.draw();
@@ -182,7 +192,7 @@ export class Board {
     const curves = Array.from({ length: colorCount }, (_, k) => named(`--curve-${k}`));
     this.palette = {
       line: named("--line"), soft: named("--soft"), good: named("--good"), ink: named("--ink"), panel: named("--panel"),
-      font: getComputedStyle(document.body).fontFamily, curve: (k) => curves[k % colorCount],
+      font: getComputedStyle(document.body).fontFamily, theme: named("--ink"), curve: (k) => curves[k % colorCount],
     };
     return this.palette;
   }

@@ -7,6 +7,7 @@ import { durationTicks, scale, ticks, timeTicks } from "./scale.js";
 
 const room = { top: 8, right: 12, bottom: 24, left: 8 };
 const rowsInTip = 12;
+const extents = new WeakMap();
 
 export class Chart {
   // `figure` is {name, title, sentence, reference, minimum}; `lines` are further dashed levels, [{value, label}].
@@ -27,11 +28,12 @@ export class Chart {
     board.watch(this);
   }
 
-  // Each curve is {id, name, color, dash, xs, ys}, its xs sorted.
+  // Each curve is {id, name, color, dash, xs, ys, steps, isLive}, its xs sorted. A curve that is given again as the same
+  // object has not changed; `isLive` says that it will grow.
   setSeries(series, lines = []) {
+    for (const curve of this.series) if (!series.includes(curve)) this.smoothed.delete(curve);
     this.series = series;
     this.lines = lines;
-    this.smoothed.clear();
     this.touch();
   }
 
@@ -43,8 +45,8 @@ export class Chart {
   values(curve) {
     const weight = this.board.settings.smoothing;
     if (!(weight > 0)) return curve.ys;
-    if (!this.smoothed.has(curve.id)) this.smoothed.set(curve.id, smooth(curve.ys, weight));
-    return this.smoothed.get(curve.id);
+    if (!this.smoothed.has(curve)) this.smoothed.set(curve, smooth(curve.ys, weight));
+    return this.smoothed.get(curve);
   }
 
   // MARK: drawing
@@ -60,29 +62,54 @@ export class Chart {
     if (this.canvas.width !== wide || this.canvas.height !== tall) Object.assign(this.canvas, { width: wide, height: tall });
     const pen = this.canvas.getContext("2d");
     pen.setTransform(dots, 0, 0, dots, 0, 0);
-    this.paint(pen, this.width, this.height, this.board.colors());
+    this.paint(pen, this.width, this.height, this.board.colors(), dots);
     this.plot.setAttribute("aria-label", this.summary());
     this.showCursor();
   }
 
-  paint(pen, width, height, colors) {
+  paint(pen, width, height, colors, dots = 2) {
     pen.clearRect(0, 0, width, height);
     pen.font = `11.5px ${colors.font}`;
     const xRange = this.board.visibleRange();
     const parts = this.visibleParts(xRange);
-    const { yScale, yTicks } = this.vertical(parts, height);
+    const { yScale, yTicks } = this.vertical(parts, height, `${xRange.low}/${xRange.high}`);
     const left = room.left + 6 + Math.max(12, ...yTicks.map(([, label]) => pen.measureText(label).width));
     const isLogX = this.board.settings.logX && xRange.low > 0;
     const xScale = scale(xRange.low, xRange.high, left, width - room.right, isLogX);
     Object.assign(this, { xScale, yScale, left });
-    this.paintFrame(pen, { width, height, left, colors, yTicks, xRange, isLogX });
+    this.paintStill({ pen, width, height, left, colors, yTicks, xRange, isLogX, parts, dots });
+    this.clipped(pen, { width, height, left }, () => this.paintCurves(pen, parts.filter(({ curve }) => curve.isLive), colors, parts.length));
+  }
+
+  clipped(pen, { width, height, left }, work) {
     pen.save();
     pen.beginPath();
     pen.rect(left - 2, 0, width - left - room.right + 4, height - room.bottom + 2);
     pen.clip();
-    this.paintLevels(pen, { width, left, colors });
-    this.paintCurves(pen, parts, colors);
+    work();
     pen.restore();
+  }
+
+  // The frame and the curves that do not grow, painted once as long as nothing about them changes.
+  paintStill({ pen, width, height, left, colors, yTicks, xRange, isLogX, parts, dots }) {
+    const still = parts.filter(({ curve }) => !curve.isLive);
+    const { settings } = this.board;
+    const key = JSON.stringify([width, height, dots, left, xRange, this.yScale.low, this.yScale.high, settings, this.lines, colors.theme]);
+    const isSame = this.still?.key === key && this.still.curves.length === still.length && still.every(({ curve }, k) => curve === this.still.curves[k]);
+    if (!isSame) {
+      const canvas = this.still?.canvas ?? document.createElement("canvas");
+      Object.assign(canvas, { width: Math.round(width * dots), height: Math.round(height * dots) });
+      const stillPen = canvas.getContext("2d");
+      stillPen.setTransform(dots, 0, 0, dots, 0, 0);
+      stillPen.font = pen.font;
+      this.paintFrame(stillPen, { width, height, left, colors, yTicks, xRange, isLogX });
+      this.clipped(stillPen, { width, height, left }, () => {
+        this.paintLevels(stillPen, { width, left, colors });
+        this.paintCurves(stillPen, still, colors, parts.length);
+      });
+      this.still = { key, canvas, curves: still.map(({ curve }) => curve) };
+    }
+    pen.drawImage(this.still.canvas, 0, 0, width, height);
   }
 
   // The curves' places in the visible range, with one more at each side so that lines reach the edge.
@@ -92,11 +119,20 @@ export class Chart {
     })).filter(({ from, to }) => to > from);
   }
 
-  vertical(parts, height) {
-    const isPositive = this.board.settings.logY && parts.some(({ curve, from, to }) => curve.ys.slice(from, to).some((y) => y > 0))
-      && !parts.some(({ curve, from, to }) => curve.ys.slice(from, to).some((y) => y !== null && y < 0));
-    const found = { low: Infinity, high: -Infinity };
-    for (const { curve, from, to } of parts) extent(curve.ys, from, to, isPositive, found);
+  // A curve's least and greatest value in the visible range, looked for once as long as neither changes.
+  extentOf({ curve, from, to }, isLog, rangeName) {
+    const name = `${rangeName}/${isLog}`;
+    const known = extents.get(curve);
+    if (known?.name === name) return known.found;
+    const found = extent(curve.ys, from, to, isLog, { low: Infinity, high: -Infinity });
+    extents.set(curve, { name, found });
+    return found;
+  }
+
+  vertical(parts, height, rangeName) {
+    const all = (isLog) => parts.map((part) => this.extentOf(part, isLog, rangeName));
+    const isPositive = this.board.settings.logY && all(false).every(({ low }) => low >= 0) && all(false).some(({ high }) => high > 0);
+    const found = all(isPositive).reduce((a, b) => ({ low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) }), { low: Infinity, high: -Infinity });
     let { low, high } = found;
     for (const level of this.levels()) {
       // A level far away would press the curve flat.
@@ -177,14 +213,14 @@ export class Chart {
     pen.setLineDash([]);
   }
 
-  paintCurves(pen, parts, colors) {
+  paintCurves(pen, parts, colors, count) {
     const isSmoothed = this.board.settings.smoothing > 0;
     pen.lineJoin = "round";
     pen.lineCap = "round";
     for (const { curve, from, to } of parts) {
       pen.strokeStyle = colors.curve(curve.color);
       pen.setLineDash(curve.dash ?? []);
-      pen.lineWidth = parts.length > 12 ? 1.2 : 1.8;
+      pen.lineWidth = count > 12 ? 1.2 : 1.8;
       if (isSmoothed) {
         pen.globalAlpha = 0.22;
         this.stroke(pen, curve.xs, curve.ys, from, to);
@@ -192,7 +228,7 @@ export class Chart {
       }
       this.stroke(pen, curve.xs, this.values(curve), from, to);
       const last = to - 1;
-      if (parts.length === 1 && to === curve.xs.length && curve.ys[last] !== null) {
+      if (count === 1 && to === curve.xs.length && curve.ys[last] !== null) {
         pen.fillStyle = colors.curve(curve.color);
         pen.beginPath();
         pen.arc(this.xScale.at(curve.xs[last]), this.yScale.at(this.values(curve)[last]), 3.2, 0, 7);

@@ -60,13 +60,22 @@ function logTicks(low, high, wanted) {
   return result;
 }
 
+// Making a formatter takes longer than using it, and there are few different ones.
+const formatters = new Map();
+function formatter(places) {
+  if (!formatters.has(places)) {
+    formatters.set(places, new Intl.NumberFormat(undefined, places === "compact"
+      ? { notation: "compact", maximumSignificantDigits: 4 } : { minimumFractionDigits: places, maximumFractionDigits: places }));
+  }
+  return formatters.get(places);
+}
+
 // With as many places as neighbours need to differ.
 function numberLabel(value, step) {
   const size = Math.abs(value);
   if (size > 0 && (size < 1e-4 || step < 1e-6)) return value.toExponential(1).replace("e+", "e");
-  if (size >= 1e4) return value.toLocaleString(undefined, { notation: "compact", maximumSignificantDigits: 4 });
-  const places = Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9)));
-  return value.toLocaleString(undefined, { minimumFractionDigits: places, maximumFractionDigits: places, useGrouping: true });
+  if (size >= 1e4) return formatter("compact").format(value);
+  return formatter(Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9)))).format(value);
 }
 
 // Ticks of a duration in seconds.

@@ -39,19 +39,30 @@ export function page(context) {
     const names = [...metrics.keys()].join();
     if (declared === names) return;
     declared = names;
+    for (const one of compared) one.shown = null;
     // A reference is that of one run's dimension.
     const charts = inOrder([...metrics.values()]).map((figure) => new Chart({ ...figure, reference: null }, parts.board));
     parts.board.keep(charts);
     parts.charts.replaceChildren(...charts.map(({ node }) => node));
   }
 
-  function show() {
+  // A curve is made anew only for a run that has something new.
+  function curvesOf(one) {
     const { axis } = parts.board.settings;
+    if (one.shown?.axis === axis && one.shown.columns === one.curves.columns && one.shown.timeline === one.timeline) return one.shown.curves;
+    const { columns } = one.curves;
+    const xs = one.timeline.places(columns.step, axis);
+    const isLive = ["running", "stopping"].includes(one.run.state);
+    const curves = new Map(parts.board.charts.map(({ figure }) => [figure.name,
+      curveOf(figure, columns, xs, { id: one.id, name: one.run.name, color: one.color, dash: one.dash, isLive })]));
+    one.shown = { axis, columns, timeline: one.timeline, curves };
+    return curves;
+  }
+
+  function show() {
     const there = compared.filter((one) => one.run && one.timeline && !one.isHidden);
-    const xs = there.map((one) => one.timeline.places(one.curves.columns.step, axis));
     for (const chart of parts.board.charts) {
-      chart.setSeries(there.map((one, k) => curveOf(chart.figure, one.curves.columns, xs[k],
-        { id: one.id, name: one.run.name, color: one.color, dash: one.dash })).filter((curve) => curve.ys.some((value) => value !== null)));
+      chart.setSeries(there.map((one) => curvesOf(one).get(chart.figure.name)).filter((curve) => curve?.hasValues));
     }
   }
 

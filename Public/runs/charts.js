@@ -18,9 +18,11 @@ export const inOrder = (metrics) => metrics.toSorted((a, b) => place(a.name) - p
 // A curve of a chart. A judged figure has a point where it changed.
 export function curveOf(figure, columns, xs, rest) {
   const values = columns[figure.name] ?? columns.step.map(() => null);
-  if (!judgedFigures.includes(figure.name)) return { ...rest, xs, ys: values, steps: columns.step };
+  if (!judgedFigures.includes(figure.name)) {
+    return { ...rest, xs, ys: values, steps: columns.step, hasValues: values.some((value) => value !== null) };
+  }
   const kept = values.map((value, k) => k).filter((k) => values[k] !== null && values[k] !== (values[k - 1] ?? null));
-  return { ...rest, xs: kept.map((k) => xs[k]), ys: kept.map((k) => values[k]), steps: kept.map((k) => columns.step[k]) };
+  return { ...rest, xs: kept.map((k) => xs[k]), ys: kept.map((k) => values[k]), steps: kept.map((k) => columns.step[k]), hasValues: kept.length > 0 };
 }
 
 export class RunCharts {
@@ -81,6 +83,7 @@ export class RunCharts {
 
   async refresh(run, timeline, signal) {
     this.board.name = run.name;
+    this.isLive = ["running", "stopping"].includes(run.state);
     this.declare(run.declared_metrics);
     const isNewTimeline = JSON.stringify(timeline.steps) !== JSON.stringify(this.timeline?.steps);
     this.timeline = timeline;
@@ -94,7 +97,7 @@ export class RunCharts {
     const xs = this.timeline.places(columns.step, this.board.settings.axis);
     for (const chart of this.charts) {
       const color = judgedFigures.includes(chart.figure.name) ? 2 : chart.figure.name === "embedding_std" ? 1 : 0;
-      chart.setSeries([curveOf(chart.figure, columns, xs, { id: chart.figure.name, name: this.board.name, color })],
+      chart.setSeries([curveOf(chart.figure, columns, xs, { id: chart.figure.name, name: this.board.name, color, isLive: this.isLive })],
         chart.figure.name === "knn_accuracy" ? this.levels : []);
     }
   }

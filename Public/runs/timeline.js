@@ -1,6 +1,7 @@
 // When which update was done. The service stores curves by step; the times between a worker's start, its checkpoints and
 // its end are those of its events, and steps between two of them are taken to be evenly spread.
 
+import { now as serviceTime } from "../api.js";
 import { lowerBound } from "../charts/series.js";
 
 export class Timeline {
@@ -27,7 +28,7 @@ export class Timeline {
       }
     }
     const isRunning = last !== null && ["running", "stopping"].includes(run.state);
-    const now = Date.now() / 1000;
+    const now = serviceTime() / 1000;
     if (isRunning && run.progress.step > (this.steps.at(-1) ?? 0)) this.add(run.progress.step, trained + now - last, now);
     this.trained = trained + (isRunning ? now - last : 0);
   }
