@@ -122,6 +122,8 @@ let lastAnswer = null;
 
 async function tick() {
   clearTimeout(timer);
+  // Without a key every request would be refused.
+  if (byId("sign-in").open) return;
   if (polling) {
     again = true;
     return;
@@ -140,6 +142,11 @@ async function tick() {
 }
 
 async function poll() {
+  // One request finds out whether the service answers and knows the key.
+  if (!state.info) {
+    state.info = (await api.poll("/v1/info")).body;
+    setText(byId("build"), `byol ${state.info.version}`);
+  }
   const [runs, datasets, models, indexes] = await Promise.all([
     api.pollAll("/v1/runs", mostRuns), api.pollAll("/v1/datasets", mostRuns),
     api.poll("/v1/models"), api.pollAll("/v1/indexes", mostRuns),
@@ -148,10 +155,6 @@ async function poll() {
     runs: runs.data, datasets: datasets.data, models: models.body.data, indexes: indexes.data,
     areAllRunsThere: runs.isWhole, isLoaded: true,
   });
-  if (!state.info) {
-    state.info = (await api.poll("/v1/info")).body;
-    setText(byId("build"), `byol ${state.info.version}`);
-  }
   const now = shown;
   if (!now) return;
   await now.page.refresh?.(now.controller.signal);
@@ -159,11 +162,7 @@ async function poll() {
 }
 
 function connected() {
-  // Another version may answer after a restart.
-  if (failures > 1) {
-    state.info = null;
-    toast("The service answers again.");
-  }
+  if (failures > 1) toast("The service answers again.");
   failures = 0;
   lastAnswer = new Date();
   byId("connection").dataset.state = "live";
@@ -179,6 +178,8 @@ function disconnected(error) {
     return;
   }
   failures += 1;
+  // Another version may answer after a restart.
+  state.info = null;
   const isAway = error instanceof api.Offline;
   byId("connection").dataset.state = "offline";
   setText(byId("connection"), isAway ? "Away" : "Error");

@@ -267,7 +267,9 @@ export class Board {
     chart.dot.hidden = !isThere || found.length !== 1;
     if (!isThere) return;
     chart.line.style.transform = `translateX(${x}px)`;
-    if (found.length === 1) chart.dot.style.transform = `translate(${x}px, ${chart.yScale.at(found[0].value)}px)`;
+    if (found.length !== 1) return;
+    const at = Math.max(chart.left, chart.xScale.at(found[0].x));
+    chart.dot.style.transform = `translate(${at}px, ${chart.yScale.at(found[0].value)}px)`;
   }
 
   keyed(event, chart) {

@@ -2,7 +2,7 @@
 
 import { element, setText } from "../dom.js";
 import { number } from "../format.js";
-import { extent, lowerBound, nearest, smooth, trace } from "./series.js";
+import { extent, lastBefore, lowerBound, nearest, smooth, trace } from "./series.js";
 import { durationTicks, scale, ticks, timeTicks } from "./scale.js";
 
 const room = { top: 8, right: 12, bottom: 24, left: 8 };
@@ -29,7 +29,7 @@ export class Chart {
   }
 
   // Each curve is {id, name, color, dash, xs, ys, steps, isLive}, its xs sorted. A curve that is given again as the same
-  // object has not changed; `isLive` says that it will grow.
+  // object has not changed; `isLive` says that it will grow, `isHeld` that a value holds until the next one.
   setSeries(series, lines = []) {
     for (const curve of this.series) if (!series.includes(curve)) this.smoothed.delete(curve);
     this.series = series;
@@ -121,10 +121,11 @@ export class Chart {
 
   // A curve's least and greatest value in the visible range, looked for once as long as neither changes.
   extentOf({ curve, from, to }, isLog, rangeName) {
-    const name = `${rangeName}/${isLog}`;
+    const name = `${rangeName}/${isLog}/${this.board.settings.smoothing}`;
     const known = extents.get(curve);
     if (known?.name === name) return known.found;
     const found = extent(curve.ys, from, to, isLog, { low: Infinity, high: -Infinity });
+    extent(this.values(curve), from, to, isLog, found);
     extents.set(curve, { name, found });
     return found;
   }
@@ -249,8 +250,11 @@ export class Chart {
   // What each curve shows at the cursor, or at its end without one.
   readings() {
     const { cursor } = this.board;
+    const isOne = this.series.length === 1;
     return this.series.map((curve) => {
-      const at = nearest(curve.xs, curve.ys, cursor ?? Infinity);
+      // Of several runs those that were not under way at the cursor say nothing there.
+      if (!isOne && cursor !== null && (cursor < curve.xs[0] || cursor > curve.xs.at(-1))) return null;
+      const at = (curve.isHeld ? lastBefore : nearest)(curve.xs, curve.ys, cursor ?? Infinity);
       return at < 0 ? null : { curve, at, x: curve.xs[at], value: this.values(curve)[at] };
     }).filter(Boolean);
   }
@@ -258,7 +262,7 @@ export class Chart {
   showCursor() {
     const found = this.readings();
     const { cursor } = this.board;
-    if (found.length === 1) {
+    if (this.series.length === 1 && found.length) {
       setText(this.value, number(found[0].value, 4));
       setText(this.place, this.board.placeText(found[0]));
     } else {
@@ -266,8 +270,8 @@ export class Chart {
       setText(this.place, cursor === null || !found.length ? "" : this.board.xText(cursor));
     }
     const isShown = cursor !== null && this.xScale && found.length > 0;
-    this.board.placeCursor(this, isShown ? this.xScale.at(found.length === 1 ? found[0].x : cursor) : null, found);
-    this.showTip(isShown && found.length > 1 && this.board.hovered === this, found);
+    this.board.placeCursor(this, isShown ? this.xScale.at(cursor) : null, found);
+    this.showTip(isShown && this.series.length > 1 && this.board.hovered === this, found);
   }
 
   showTip(isShown, found) {

@@ -41,7 +41,10 @@ function multiples(low, high, step, offset = 0) {
 export function ticks(low, high, wanted, { isLog = false, isWhole = false } = {}) {
   if (!(high > low)) return [[low, numberLabel(low, Math.abs(low) || 1)]];
   if (isLog && high / low > 5) return logTicks(low, high, wanted);
-  const step = isWhole ? Math.max(1, roundStep(high - low, wanted)) : roundStep(high - low, wanted);
+  let step = roundStep(high - low, wanted);
+  // Round numbers may lie just outside: one tick alone gives no measure.
+  if (multiples(low, high, step).length < 3) step = roundStep(high - low, wanted * 2);
+  if (isWhole) step = Math.max(1, step);
   return multiples(low, high, step).map((value) => [value, numberLabel(value, step)]);
 }
 

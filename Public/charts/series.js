@@ -24,6 +24,13 @@ export function nearest(xs, ys, x) {
   return x - xs[left] <= xs[right] - x ? left : right;
 }
 
+// The place of the last value at or before `x`, or -1: what a figure that holds until the next one says there.
+export function lastBefore(xs, ys, x) {
+  let at = Math.min(xs.length - 1, lowerBound(xs, x));
+  while (at >= 0 && (ys[at] === null || xs[at] > x)) at -= 1;
+  return at;
+}
+
 // The exponential moving average whose start is corrected, so that it begins at the first value and not at 0. Gaps stay.
 export function smooth(ys, weight) {
   if (!(weight > 0)) return ys;

@@ -2,7 +2,7 @@
 // `#/new?from=RUN` begins with another run's recipe.
 
 import { element, setText, whenChanged } from "../dom.js";
-import { count } from "../format.js";
+import { bytes, count, roughly } from "../format.js";
 import { Fields } from "./fields.js";
 import { Preview } from "./preview.js";
 
@@ -21,7 +21,7 @@ export function page(context) {
   const parts = formParts();
   const preview = new Preview(api, () => soon(0));
   const form = element("form", { class: "panel new-run", novalidate: true, oninput: () => soon(), onsubmit: (event) => submit(event) },
-    parts.problem, parts.content, element("div", { class: "dialog-foot" }, parts.submit));
+    parts.problem, parts.content, element("div", { class: "dialog-foot" }, parts.summary, parts.submit));
   const nothing = element("div", { class: "panel welcome", hidden: true }, element("h2", {}, "First the pictures"),
     element("p", {}, "A run learns from a dataset, and there is none yet."),
     element("p", {}, element("a", { class: "button primary", href: "#/datasets" }, "Upload pictures")));
@@ -58,6 +58,7 @@ export function page(context) {
       showProblem(null);
       fields.showResolved(answer.recipe);
       preview.show(answer);
+      setText(parts.summary, Number.isFinite(answer.seconds) ? `about ${roughly(answer.seconds)}, ${bytes(answer.memory_bytes)} of memory` : "");
     } catch (error) {
       if (error instanceof api.Cancelled) return;
       showProblem(error);
@@ -161,7 +162,7 @@ function formParts() {
     dataset: element("select", { id: "new-dataset" }), name: element("input", { id: "new-name", type: "text", maxlength: "200", autocomplete: "off" }),
     start: element("select", { id: "new-start" }, element("option", { value: "" }, "random weights")),
     chips: element("div", { class: "chips", role: "group", "aria-label": "Minutes" }),
-    content: element("div", { class: "new-content" }), submit: element("button", { class: "primary", type: "submit" }, "Start training"),
+    content: element("div", { class: "new-content" }), summary: element("span", { class: "note" }), submit: element("button", { class: "primary", type: "submit" }, "Start training"),
   };
   // Until the fields are there it stands for them.
   parts.minutes = element("input", { type: "text" });

@@ -15,14 +15,15 @@ const order = [
 const place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
 export const inOrder = (metrics) => metrics.toSorted((a, b) => place(a.name) - place(b.name));
 
-// A curve of a chart. A judged figure has a point where it changed.
+// A curve of a chart. A judged figure has a point where it changed, and holds until the last step.
 export function curveOf(figure, columns, xs, rest) {
   const values = columns[figure.name] ?? columns.step.map(() => null);
   if (!judgedFigures.includes(figure.name)) {
     return { ...rest, xs, ys: values, steps: columns.step, hasValues: values.some((value) => value !== null) };
   }
   const kept = values.map((value, k) => k).filter((k) => values[k] !== null && values[k] !== (values[k - 1] ?? null));
-  return { ...rest, xs: kept.map((k) => xs[k]), ys: kept.map((k) => values[k]), steps: kept.map((k) => columns.step[k]), hasValues: kept.length > 0 };
+  if (kept.length && kept.at(-1) !== values.length - 1) kept.push(values.length - 1);
+  return { ...rest, isHeld: true, xs: kept.map((k) => xs[k]), ys: kept.map((k) => values[k]), steps: kept.map((k) => columns.step[k]), hasValues: kept.length > 0 };
 }
 
 export class RunCharts {

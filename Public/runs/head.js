@@ -6,6 +6,10 @@ import {
   badge, isActive, isStartable, isStoppable, quality, reasonParts, share, verdict, verdictWords,
 } from "./words.js";
 
+// Below both, embeddings have too few directions to tell pictures apart.
+const leastDirections = 8;
+const leastShare = 0.05;
+
 export class RunHead {
   // `actions`: start, stop, rename, note, duplicate, remove, each given the run.
   constructor(actions) {
@@ -97,15 +101,26 @@ export class RunHead {
   showHealth(run) {
     const { health } = this.parts;
     const judged = verdict(run);
-    whenChanged(health, [judged, run.health, run.state], () => {
+    const doubt = caution(run, judged);
+    whenChanged(health, [judged, run.health, run.state, doubt], () => {
       health.className = `health ${judged}`;
       health.replaceChildren(
         element("strong", {}, verdictWords[judged] ?? judged),
         element("span", {}, run.health?.evidence || (isActive(run)
           ? "The verdict on collapse comes with the first reports." : "It ended before a verdict on collapse was possible.")),
+        ...(doubt ? [element("span", { class: "caution" }, doubt)] : []),
         ...(run.health?.advice ? [element("span", { class: "advice" }, run.health.advice)] : []));
     });
   }
+}
+
+// The verdict is on the updates; the embeddings of the last evaluated checkpoint may say something else.
+function caution(run, judged) {
+  const rank = run.metrics?.rankme;
+  if (judged !== "healthy" || !Number.isFinite(rank) || !run.dimension) return "";
+  if (rank >= Math.max(leastDirections, run.dimension * leastShare)) return "";
+  return `But the embeddings of the last evaluated checkpoint use about ${number(rank)} of ${count(run.dimension)} directions only: `
+    + "pictures that look different can hardly be told apart by them yet. Train longer before you use them.";
 }
 
 // What the training was worth so far, against what costs nothing.
