@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""The dashboard in Debian's chromium, as a person uses it.
+
+    run.py --service PROGRAM [--only WORDS] [--screenshots FOLDER]
+
+Every test fails on what the console or the content security policy complains of, whatever else it looks at.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import faults
+import map_test
+from browser import Browser
+from service import Service
+
+
+class Report:
+    def __init__(self, only: str):
+        self.only, self.failed, self.passed, self.browser = only, [], 0, None
+
+    def run(self, name: str, test, *arguments):
+        """Runs one test; a page's complaint is a failure too."""
+        if self.only not in name:
+            return
+        started = time.monotonic()
+        try:
+            test(*arguments)
+            if self.browser and (fault := self.browser.fault()):
+                raise AssertionError(f"The page complained:\n{fault}")
+        except Exception:
+            self.failed.append(name)
+            traceback.print_exc()
+            self.keep_picture(name)
+            if self.browser:
+                self.browser.fault()
+            print(f"FAILED {name}", flush=True)
+            return
+        self.passed += 1
+        print(f"ok {name} ({time.monotonic() - started:.1f} s)", flush=True)
+
+    def keep_picture(self, name: str):
+        if not self.browser:
+            return
+        path = Path(tempfile.gettempdir()) / f"byol-browser-{len(self.failed)}.png"
+        self.browser.driver.save_screenshot(str(path))
+        print(f"  what was seen: {path}", file=sys.stderr)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--service", type=Path, required=True, help="the program byol")
+    parser.add_argument("--only", default="", help="tests whose name contains these words")
+    parser.add_argument("--screenshots", type=Path, help="a folder for a picture of every page")
+    choices = parser.parse_args()
+    report = Report(choices.only)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="byol-browser-") as folder:
+        work = Path(folder)
+        with Service(choices.service, work / "data") as service, Browser(service.address) as browser:
+            report.browser = browser
+            for name, test in faults.TESTS:
+                report.run(name, test, browser, service)
+            browser.open()
+            for name, test in map_test.TESTS:
+                report.run(name, test, browser)
+            report.browser = None
+            report.run("Without JavaScript a person reads what to do", faults.without_javascript, service)
+    print(f"browser: {report.passed} passed, {len(report.failed)} failed in {time.monotonic() - started:.0f} s")
+    for name in report.failed:
+        print(f"browser: FAILED {name}", file=sys.stderr)
+    return 1 if report.failed or report.passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
