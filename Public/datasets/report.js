@@ -114,7 +114,7 @@ function duplicates(context, dataset, kind, title, explanation) {
     if (groups.length > shownGroups) place.append(element("p", { class: "note" }, `and ${plural(groups.length - shownGroups, "group")} more in the report of the API`));
   }
 
-  return panel(`${count(total)} ${title}`, element("p", { class: "note" }, explanation
+  return panel(plural(total, ...title), element("p", { class: "note" }, explanation
     + (across ? ` ${count(across)} of them lie in another part than the first: the test would know them.` : "")), details);
 }
 
@@ -124,8 +124,8 @@ export function reportPanels(context, dataset) {
   if (!report) return [];
   const panels = [
     rejected(report), advice(report),
-    duplicates(context, dataset, "duplicate", "copies", "These pictures have the same bytes as an earlier one."),
-    duplicates(context, dataset, "near_duplicate", "near copies", "These pictures look like an earlier one; there may be more."),
+    duplicates(context, dataset, "duplicate", ["copy", "copies"], "These pictures have the same bytes as an earlier one."),
+    duplicates(context, dataset, "near_duplicate", ["near copy", "near copies"], "These pictures look like an earlier one; there may be more."),
     skipped(report), labels(report), sizes(report),
   ].filter(Boolean);
   return panels.length ? [element("div", { class: "report-panels" }, panels)] : [];

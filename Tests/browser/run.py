@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """The dashboard in Debian's chromium, as a person uses it.
 
-    run.py --service PROGRAM [--only WORDS] [--screenshots FOLDER]
+    run.py --service PROGRAM [--only PATTERN] [--screenshots FOLDER]
 
 Every test fails on what the console or the content security policy complains of, whatever else it looks at.
 """
 
 import argparse
+import re
 import sys
 import tempfile
 import time
@@ -14,8 +15,12 @@ import traceback
 from pathlib import Path
 
 import faults
+import looks
 import map_test
+import times
 from browser import Browser
+from journey import Journey
+from pictures import Pictures
 from service import Service
 
 
@@ -25,7 +30,7 @@ class Report:
 
     def run(self, name: str, test, *arguments):
         """Runs one test; a page's complaint is a failure too."""
-        if self.only not in name:
+        if not re.search(self.only, name):
             return
         started = time.monotonic()
         try:
@@ -43,6 +48,16 @@ class Report:
         self.passed += 1
         print(f"ok {name} ({time.monotonic() - started:.1f} s)", flush=True)
 
+    def run_all(self, tests):
+        """Tests that build on each other: after a failure the rest is not run, and that is said."""
+        for k, (name, test) in enumerate(tests):
+            before = len(self.failed)
+            self.run(name, test)
+            if len(self.failed) > before:
+                for skipped, _ in tests[k + 1:]:
+                    print(f"NOT RUN {skipped}", flush=True)
+                return
+
     def keep_picture(self, name: str):
         if not self.browser:
             return
@@ -54,17 +69,22 @@ class Report:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--service", type=Path, required=True, help="the program byol")
-    parser.add_argument("--only", default="", help="tests whose name contains these words")
+    parser.add_argument("--only", default="", help="tests whose name has this pattern")
     parser.add_argument("--screenshots", type=Path, help="a folder for a picture of every page")
     choices = parser.parse_args()
     report = Report(choices.only)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="byol-browser-") as folder:
         work = Path(folder)
-        with Service(choices.service, work / "data") as service, Browser(service.address) as browser:
+        # What else the machine does must not starve the training.
+        with Service(choices.service, work / "data", "--niceness", "0", "--threads", "2") as service, Browser(service.address) as browser:
             report.browser = browser
             for name, test in faults.TESTS:
                 report.run(name, test, browser, service)
+            journey = Journey(browser, service, Pictures(work))
+            report.run_all(journey.tests() + [(name, lambda test=test: test(browser, service)) for name, test in looks.TESTS + times.TESTS]
+                           + ([("Pictures of every page are taken", lambda: looks.take_pictures(browser, service, choices.screenshots))]
+                              if choices.screenshots else []) + journey.last_tests())
             browser.open()
             for name, test in map_test.TESTS:
                 report.run(name, test, browser)
