@@ -30,11 +30,11 @@ const routes = [
   { pattern: "/compare/:ids", within: "/runs", load: () => import("./compare/page.js") },
   { pattern: "/new", within: "/new", load: () => import("./new/form.js") },
   { pattern: "/datasets", label: "Datasets", load: () => import("./datasets/list.js") },
-  { pattern: "/status", label: "Status", load: () => import("./status/page.js") },
   { pattern: "/datasets/:id", within: "/datasets", load: () => import("./datasets/one.js") },
   { pattern: "/search", label: "Search", load: () => import("./search/page.js") },
   { pattern: "/map", label: "Map", load: () => import("./map/page.js") },
   { pattern: "/map/:index", within: "/map", load: () => import("./map/page.js") },
+  { pattern: "/status", label: "Status", load: () => import("./status/page.js") },
 ];
 
 const state = { runs: [], datasets: [], models: [], indexes: [], info: null, isLoaded: false, areAllRunsThere: true, dropped: null };

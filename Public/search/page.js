@@ -30,10 +30,13 @@ export function page(context) {
     ask.node, results);
   let current = null;
   let turn = 0;
+  let answered = "";
   let hasBegun = false;
 
   const usable = () => state.indexes.filter(isUsable);
   const chosen = (select) => usable().find((index) => index.id === select.value) ?? null;
+
+  const asking = () => [first.value, second.value, amount.value].join();
 
   function next(item) {
     window.scrollTo({ top: 0, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
@@ -43,6 +46,7 @@ export function page(context) {
   async function run() {
     if (!current) return;
     turn += 1;
+    answered = asking();
     const mine = turn;
     const query = current;
     results.hidden = false;
@@ -82,6 +86,8 @@ export function page(context) {
     alike.draw(index);
     ask.setDataset(state.datasets.find((dataset) => dataset.id === index?.dataset) ?? null);
     begin(index);
+    // Another index, or the first one to come while a picture waits for it.
+    if (current && index && asking() !== answered) run();
   }
 
   // What the address asks for is looked for once there is an index.
@@ -91,12 +97,7 @@ export function page(context) {
     if (asked.has("picture")) ask.askPicture(`/v1/datasets/${asked.get("dataset") ?? index.dataset}/images/${asked.get("picture")}`);
   }
 
-  for (const select of [first, second, amount]) {
-    select.addEventListener("change", () => {
-      draw();
-      run();
-    });
-  }
+  for (const select of [first, second, amount]) select.addEventListener("change", draw);
   draw();
   return {
     element: element("div", { class: "page" }, element("div", { class: "page-head" }, element("h1", {}, "Search")),
