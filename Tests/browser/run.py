@@ -48,15 +48,16 @@ class Report:
         self.passed += 1
         print(f"ok {name} ({time.monotonic() - started:.1f} s)", flush=True)
 
-    def run_all(self, tests):
-        """Tests that build on each other: after a failure the rest is not run, and that is said."""
+    def run_all(self, tests) -> bool:
+        """Tests that build on each other: after a failure the rest is not run, and that is said. Whether all passed."""
         for k, (name, test) in enumerate(tests):
             before = len(self.failed)
             self.run(name, test)
             if len(self.failed) > before:
                 for skipped, _ in tests[k + 1:]:
                     print(f"NOT RUN {skipped}", flush=True)
-                return
+                return False
+        return True
 
     def keep_picture(self, name: str):
         if not self.browser:
@@ -82,9 +83,12 @@ def main() -> int:
             for name, test in faults.TESTS:
                 report.run(name, test, browser, service)
             journey = Journey(browser, service, Pictures(work))
-            report.run_all(journey.tests() + [(name, lambda test=test: test(browser, service)) for name, test in looks.TESTS + times.TESTS]
-                           + ([("Pictures of every page are taken", lambda: looks.take_pictures(browser, service, choices.screenshots))]
-                              if choices.screenshots else []) + journey.last_tests())
+            if report.run_all(journey.tests()):
+                for name, test in looks.TESTS + times.TESTS:
+                    report.run(name, test, browser, service)
+                if choices.screenshots:
+                    report.run("Pictures of every page are taken", looks.take_pictures, browser, service, choices.screenshots)
+                report.run_all(journey.last_tests())
             browser.open()
             for name, test in map_test.TESTS:
                 report.run(name, test, browser)
