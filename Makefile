@@ -9,6 +9,8 @@ PORT ?= 8080
 DATA ?= byol-data
 FILTER ?=
 FUZZ_SECONDS ?= 60
+ONLY ?=
+SCREENSHOTS ?=
 IMAGE ?= byol
 
 SOURCES := Sources Tests Package.swift
@@ -16,7 +18,7 @@ BYOL = $$(swift build -c release --show-bin-path)/byol
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z][a-z0-9]*:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: packages
 packages: ## install the Debian packages that are missing
@@ -93,6 +95,10 @@ judges: build ## independent judges of the HTTP server, from PyPI and Debian
 .PHONY: clients
 clients: packages ## exports and answers in the programs that they are for, from PyPI: pandas, Qdrant, pgvector, openai
 	Scripts/clients.sh
+
+.PHONY: test-browser
+test-browser: packages ## the dashboard in Debian's chromium, as a person uses it (ONLY=pattern, SCREENSHOTS=docs/images)
+	Scripts/browser.sh $(if $(ONLY),--only '$(ONLY)') $(if $(SCREENSHOTS),--screenshots $(SCREENSHOTS))
 
 .PHONY: connections
 connections: ## 100,000 connections with resets, half-closes and aborted uploads: nothing may leak

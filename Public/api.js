@@ -9,16 +9,59 @@ export class Problem extends Error {
   }
 }
 
+// The service could not be reached, or did not answer in time.
 export class Offline extends Error {}
 
-const remembered = new Map();
-const timeout = 10000;
+// The caller gave up, mostly because its page was left: nothing to tell anybody.
+export class Cancelled extends Error {}
 
-async function request(path, options) {
+const keyName = "byol-key";
+const pollTimeout = 10000;
+const sendTimeout = 60000;
+const rememberedAnswers = 256;
+const remembered = new Map();
+
+// MARK: addresses and the key
+
+// Where the page lies, so that it also works under a base path behind a proxy.
+const root = new URL(".", document.baseURI);
+
+// "/v1/…", as the service writes addresses, relative to the page.
+export const address = (path) => new URL(path.replace(/^\/+/, ""), root).href;
+
+export const key = () => sessionStorage.getItem(keyName);
+
+export function setKey(value) {
+  remembered.clear();
+  if (value) sessionStorage.setItem(keyName, value);
+  else sessionStorage.removeItem(keyName);
+}
+
+function withKey(headers = {}) {
+  return key() ? { ...headers, Authorization: `Bearer ${key()}` } : headers;
+}
+
+// MARK: requests
+
+// How much later it is for the service than for this machine, in milliseconds.
+let skew = 0;
+
+// The service's time in milliseconds: what it dates is compared with this.
+export const now = () => Date.now() + skew;
+
+async function request(path, { signal, timeout = pollTimeout, ...options } = {}) {
+  const limit = AbortSignal.timeout(timeout);
   try {
-    return await fetch(path, { ...options, signal: options?.signal ?? AbortSignal.timeout(timeout) });
+    const response = await fetch(address(path), {
+      ...options, headers: withKey(options.headers), signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    const date = Date.parse(response.headers.get("Date") ?? "");
+    // A date has whole seconds: what is less is no difference.
+    if (Number.isFinite(date)) skew = Math.abs(date - Date.now()) > 2000 ? date - Date.now() : 0;
+    return response;
   } catch (error) {
-    throw new Offline(error.message);
+    if (signal?.aborted) throw new Cancelled(error.message);
+    throw new Offline(limit.aborted ? `No answer within ${timeout / 1000} seconds.` : error.message);
   }
 }
 
@@ -33,63 +76,96 @@ async function problem(response) {
 }
 
 // Returns {body, changed}; `changed` is false when the service says 304.
-export async function poll(path) {
+export async function poll(path, signal) {
   const known = remembered.get(path);
   const headers = { Accept: "application/json" };
   if (known?.etag) headers["If-None-Match"] = known.etag;
-  const response = await request(path, { headers });
+  const response = await request(path, { headers, signal });
   if (response.status === 304 && known) return { body: known.body, changed: false };
   if (!response.ok) {
     remembered.delete(path);
     throw await problem(response);
   }
   const body = await response.json();
-  if (remembered.size > 64) remembered.clear();
+  remembered.delete(path);
   remembered.set(path, { etag: response.headers.get("ETag"), body });
+  // A map yields its oldest entry first.
+  if (remembered.size > rememberedAnswers) remembered.delete(remembered.keys().next().value);
   return { body, changed: true };
 }
 
-export async function send(method, path, body) {
-  const options = { method };
-  if (body !== undefined) {
-    options.headers = { "Content-Type": "application/json" };
-    options.body = JSON.stringify(body);
+// All pages of a list, up to `most` entries; returns {data, isWhole, changed}.
+export async function pollAll(path, most, signal) {
+  const data = [];
+  let changed = false;
+  let after = null;
+  for (;;) {
+    const page = await poll(`${path}?limit=100${after ? `&after=${encodeURIComponent(after)}` : ""}`, signal);
+    data.push(...page.body.data);
+    changed ||= page.changed;
+    after = page.body.last_id;
+    if (!page.body.has_more || !after || data.length >= most) return { data, changed, isWhole: !page.body.has_more };
   }
-  const response = await request(path, options);
+}
+
+export async function send(method, path, body, options = {}) {
+  const headers = { ...options.headers };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const response = await request(path, {
+    timeout: sendTimeout, ...options, method, headers, body: body === undefined ? undefined : JSON.stringify(body),
+  });
   if (!response.ok) throw await problem(response);
   return response.status === 204 ? null : response.json();
 }
 
-export async function embed(file, model) {
+// The bytes of an answer: of a GET, or of what `options` say.
+export async function bytesOf(path, options = {}) {
+  const response = await request(path, { timeout: sendTimeout, ...options });
+  if (!response.ok) throw await problem(response);
+  return response.blob();
+}
+
+// MARK: pictures and files
+
+// Vectors of one picture: {body, milliseconds, timing}.
+export async function embed(file, model, signal) {
   const query = model ? `?model=${encodeURIComponent(model)}` : "";
   const started = performance.now();
   const response = await request(`/v1/embeddings${query}`, {
-    method: "POST",
+    method: "POST", signal, timeout: sendTimeout, body: file,
     headers: { "Content-Type": file.type || "application/octet-stream", Accept: "application/json" },
-    body: file,
-    signal: AbortSignal.timeout(60000),
   });
   if (!response.ok) throw await problem(response);
   return {
-    body: await response.json(),
-    milliseconds: performance.now() - started,
-    timing: response.headers.get("Server-Timing"),
+    body: await response.json(), milliseconds: performance.now() - started, timing: response.headers.get("Server-Timing"),
   };
 }
 
-// Uploads show their progress, which `fetch` cannot.
-export function upload(file, onProgress) {
+// Uploads show their progress, which `fetch` cannot. `onProgress` is told the bytes sent and the bytes in all.
+export function upload(file, { name = file.name, onProgress = () => {}, signal } = {}) {
   return new Promise((resolve, reject) => {
     const call = new XMLHttpRequest();
-    call.open("POST", `/v1/datasets?name=${encodeURIComponent(file.name)}`);
-    call.setRequestHeader("Content-Type", "application/octet-stream");
+    call.open("POST", address(`/v1/datasets?name=${encodeURIComponent(name)}`));
+    const headers = withKey({ "Content-Type": "application/octet-stream" });
+    for (const [header, value] of Object.entries(headers)) call.setRequestHeader(header, value);
     call.responseType = "json";
     call.upload.onprogress = (event) => onProgress(event.loaded, event.total);
     call.onload = () => {
       if (call.status === 201) resolve(call.response);
       else reject(new Problem(call.status, call.response));
     };
-    call.onerror = () => reject(new Offline("The upload was interrupted."));
+    call.onerror = () => reject(new Offline("The upload broke off before the service had it all."));
+    call.onabort = () => reject(new Cancelled("The upload was cancelled."));
+    signal?.addEventListener("abort", () => call.abort());
     call.send(file);
   });
+}
+
+export function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The browser reads the address after the click has returned.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }

@@ -1,203 +1,236 @@
-// The dashboard: polls every two seconds and shows what changed.
+// The shell: which page is shown, the lists that all pages share, and whether the service answers.
+//
+// A page is a module with `page(context)`, which returns {element, title(), refresh(signal), leave()}:
+//   element   what is shown in <main>; it stays as long as the page is shown
+//   title     optional: the document's title, asked for after each refresh
+//   refresh   called after every poll of the lists; may be async and use `signal`, which is aborted when the page is left
+//   leave     optional: stops what the page started
+//   drop      optional: told {entries, files} that were dropped anywhere on the page. Without it the datasets' page is
+//             opened, which finds them in `state.dropped`
+// `context` has
+//   parameters, query      of the address: `#/runs/ID?tab=log`
+//   api, state             the calls, and the lists polled last: runs, datasets, models, indexes, each newest first
+//   navigate(hash), toast(text, isBad), confirm({heading, text, yes, no}), ask({heading, label, value, isLong})
+//   act(work)              runs an async action: its error becomes a toast, and the lists are polled again
+//   signal                 aborted when the page is left
 
 import * as api from "./api.js";
 import { byId, element, setText, toast } from "./dom.js";
-import * as embedding from "./embedview.js";
-import { ago, bytes, count } from "./format.js";
-import { openRunForm, setUpRunForm } from "./runform.js";
-import { RunView, active, badge, share } from "./runview.js";
+import { moment } from "./format.js";
 
 const interval = 2000;
-const hiddenInterval = 15000;
-const state = { runs: [], datasets: [], admitting: [], selected: null, busy: false, failures: 0, seen: new Map() };
+const hiddenInterval = 30000;
+const slowest = 15000;
+const mostRuns = 1000;
 
-const view = new RunView(byId("run"), { start: startRun, stop: stopRun, remove: removeRun });
+// What a person can go to. `label` puts it into the navigation, `within` marks the entry that it belongs to.
+const routes = [
+  { pattern: "/runs", label: "Runs", load: () => import("./runs/list.js") },
+  { pattern: "/runs/:id", within: "/runs", load: () => import("./runs/run.js") },
+  { pattern: "/compare/:ids", within: "/runs", load: () => import("./compare/page.js") },
+  { pattern: "/new", within: "/new", load: () => import("./new/form.js") },
+  { pattern: "/datasets", label: "Datasets", load: () => import("./datasets/list.js") },
+  { pattern: "/datasets/:id", within: "/datasets", load: () => import("./datasets/one.js") },
+  { pattern: "/search", label: "Search", load: () => import("./search/page.js") },
+  { pattern: "/map", label: "Map", load: () => import("./map/page.js") },
+  { pattern: "/map/:index", within: "/map", load: () => import("./map/page.js") },
+  { pattern: "/status", label: "Status", load: () => import("./status/page.js") },
+];
+
+const state = { runs: [], datasets: [], models: [], indexes: [], info: null, isLoaded: false, areAllRunsThere: true, dropped: null };
+
+// MARK: pages
+
+let shown = null;
+let turn = 0;
+
+function routeOf(hash) {
+  const [path, query = ""] = hash.replace(/^#/, "").split("?");
+  const parts = path.split("/");
+  for (const route of routes) {
+    const wanted = route.pattern.split("/");
+    if (wanted.length !== parts.length) continue;
+    if (!wanted.every((name, k) => (name.startsWith(":") ? parts[k] !== "" : name === parts[k]))) continue;
+    const parameters = Object.fromEntries(wanted
+      .map((name, k) => [name.slice(1), decodeURIComponent(parts[k]), name.startsWith(":")]).filter((entry) => entry[2]));
+    return { route, parameters, query: new URLSearchParams(query) };
+  }
+  return null;
+}
+
+function navigate(hash) {
+  if (location.hash === hash) show();
+  else location.hash = hash;
+}
+
+async function show() {
+  const found = routeOf(location.hash);
+  if (!found) {
+    // Addresses of earlier versions were a run's id alone.
+    const id = location.hash.slice(1);
+    location.replace(/^[0-9a-f-]{36}$/.test(id) ? `#/runs/${id}` : "#/runs");
+    return;
+  }
+  turn += 1;
+  const mine = turn;
+  let module;
+  try {
+    module = await found.route.load();
+  } catch (error) {
+    disconnected(new api.Offline(error.message));
+    return;
+  }
+  if (mine !== turn) return;
+  const isFirst = shown === null;
+  leave();
+  const controller = new AbortController();
+  const context = {
+    parameters: found.parameters, query: found.query, api, state, navigate, toast, confirm, ask, act,
+    signal: controller.signal,
+  };
+  shown = { ...found, controller, page: module.page(context) };
+  byId("main").replaceChildren(shown.page.element);
+  markNavigation(found.route.within ?? found.route.pattern);
+  setTitle();
+  if (!isFirst) {
+    byId("main").focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }
+  tick();
+}
+
+function leave() {
+  shown?.controller.abort();
+  shown?.page.leave?.();
+}
+
+function setTitle() {
+  const title = shown?.page.title?.() ?? shown?.route.label ?? "";
+  document.title = title ? `${title} · byol` : "byol";
+}
+
+function markNavigation(path) {
+  for (const link of byId("nav").children) {
+    if (link.dataset.path === path) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
 
 // MARK: polling
 
 let timer = null;
 let polling = false;
+let again = false;
+let failures = 0;
+let lastAnswer = null;
 
 async function tick() {
   clearTimeout(timer);
-  if (polling) return;
+  // Without a key every request would be refused.
+  if (byId("sign-in").open) return;
+  if (polling) {
+    again = true;
+    return;
+  }
   polling = true;
+  again = false;
   try {
-    await refresh();
+    await poll();
     connected();
   } catch (error) {
-    disconnected(error);
+    if (!(error instanceof api.Cancelled)) disconnected(error);
   }
   polling = false;
-  const wait = document.hidden ? hiddenInterval : interval * Math.min(5, 1 + state.failures);
-  timer = setTimeout(tick, wait);
+  const wait = document.hidden ? hiddenInterval : Math.min(slowest, interval * (1 + failures));
+  timer = setTimeout(tick, again ? 0 : wait);
 }
 
-async function refresh() {
-  const [runs, datasets, models] = await Promise.all([
-    api.poll("/v1/runs?limit=100"), api.poll("/v1/datasets?limit=100"), api.poll("/v1/models"),
+async function poll() {
+  // One request finds out whether the service answers and knows the key.
+  if (!state.info) {
+    state.info = (await api.poll("/v1/info")).body;
+    setText(byId("build"), `byol ${state.info.version}`);
+  }
+  const [runs, datasets, models, indexes] = await Promise.all([
+    api.pollAll("/v1/runs", mostRuns), api.pollAll("/v1/datasets", mostRuns),
+    api.poll("/v1/models"), api.pollAll("/v1/indexes", mostRuns),
   ]);
-  state.runs = runs.body.data;
-  state.datasets = datasets.body.data.filter((dataset) => dataset.state === "ready");
-  state.admitting = datasets.body.data.filter((dataset) => dataset.state === "admitting");
-  choose();
-  showRuns();
-  showDatasets();
-  embedding.showModels(models.body, state.runs);
-  byId("new-run").disabled = state.datasets.length === 0;
-  byId("new-run").title = state.datasets.length ? "" : "Upload a dataset first";
-  const run = state.runs.find((candidate) => candidate.id === state.selected);
-  if (run) await refreshRun(run);
-  else view.empty(state.datasets);
-}
-
-async function refreshRun(run) {
-  const fresh = view.id !== run.id;
-  view.show(run, state.busy);
-  document.title = run.state === "running" ? `${Math.floor(share(run) * 100)} % · ${run.name} · byol` : `${run.name} · byol`;
-  const base = `/v1/runs/${run.id}`;
-  const stage = `${run.state}/${run.since}/${run.restarts}`;
-  try {
-    const [metrics, events, checkpoints] = await Promise.all([
-      api.poll(`${base}/metrics?max_points=400`),
-      api.poll(`${base}/events?limit=100`), api.poll(`${base}/checkpoints`),
-    ]);
-    if (view.id !== run.id) return;
-    if (fresh || metrics.changed || state.seen.get(run.id) !== stage) view.showMetrics(metrics.body);
-    if (fresh || events.changed) view.showEvents(events.body);
-    if (fresh || checkpoints.changed) view.showCheckpoints(checkpoints.body);
-    state.seen.set(run.id, stage);
-  } catch (error) {
-    // A run deleted between two calls is gone from the next list.
-    if (!(error instanceof api.Problem && error.status === 404)) throw error;
-  }
-}
-
-function choose() {
-  const wanted = decodeURIComponent(location.hash.slice(1));
-  if (state.runs.some((run) => run.id === wanted)) state.selected = wanted;
-  else if (!state.runs.some((run) => run.id === state.selected)) {
-    state.selected = (state.runs.find(active) ?? state.runs[0])?.id ?? null;
-  }
+  Object.assign(state, {
+    runs: runs.data, datasets: datasets.data, models: models.body.data, indexes: indexes.data,
+    areAllRunsThere: runs.isWhole, isLoaded: true,
+  });
+  const now = shown;
+  if (!now) return;
+  await now.page.refresh?.(now.controller.signal);
+  if (now === shown) setTitle();
 }
 
 function connected() {
-  state.failures = 0;
-  const node = byId("connection");
-  node.dataset.state = "live";
-  setText(node, "Live");
+  if (failures > 1) toast("The service answers again.");
+  failures = 0;
+  lastAnswer = new Date();
+  byId("connection").dataset.state = "live";
+  setText(byId("connection"), "Live");
   byId("offline").hidden = true;
+  byId("sign-out").hidden = !api.key();
   document.body.classList.remove("stale");
 }
 
 function disconnected(error) {
-  state.failures += 1;
-  const node = byId("connection");
-  const offline = error instanceof api.Offline;
-  node.dataset.state = "offline";
-  setText(node, offline ? "Offline" : "Error");
-  if (state.failures < 2 && state.runs.length) return;
+  if (error instanceof api.Problem && error.status === 401) {
+    signIn(api.key() ? "The service does not know this key." : "");
+    return;
+  }
+  failures += 1;
+  // Another version may answer after a restart.
+  state.info = null;
+  const isAway = error instanceof api.Offline;
+  byId("connection").dataset.state = "offline";
+  setText(byId("connection"), isAway ? "Away" : "Error");
+  // One lost answer is no outage.
+  if (failures < 2 && state.isLoaded) return;
   byId("offline").hidden = false;
   document.body.classList.add("stale");
-  setText(byId("offline-detail"), offline
-    ? "What you see is the last known state. Trying again by itself."
-    : error.message);
+  setText(byId("offline-heading"), isAway ? "The service does not answer." : "The service cannot answer.");
+  const known = lastAnswer ? `What you see is the state of ${moment(lastAnswer)}. ` : "";
+  setText(byId("offline-detail"), isAway ? `${known}It is asked again by itself.` : `${error.message} ${known}`);
 }
 
-// MARK: lists
-
-function showRuns() {
-  const list = byId("runs");
-  list.removeAttribute("aria-busy");
-  const focused = document.activeElement?.dataset?.run;
-  list.replaceChildren(...state.runs.map((run) => element("li", {},
-    element("a", {
-      href: `#${run.id}`, "data-run": run.id, class: `card ${run.state}`,
-      "aria-current": run.id === state.selected ? "true" : null,
-    },
-      element("span", { class: "card-line" }, element("span", { class: "card-name" }, run.name), badge(run.state)),
-      element("progress", { max: "1", value: String(share(run)), "aria-label": `Progress of ${run.name}` }),
-      element("span", { class: "card-line note" },
-        element("span", {}, `${count(run.progress.step)} of ${count(run.progress.steps)} steps`),
-        element("span", {}, ago(run.created_at)))))));
-  if (focused) list.querySelector(`[data-run="${focused}"]`)?.focus();
-  if (!state.runs.length) list.replaceChildren(element("li", { class: "none" }, "No run yet."));
-}
-
-function showDatasets() {
-  const list = byId("datasets");
-  const key = JSON.stringify([
-    state.admitting, state.datasets.map((dataset) => [dataset.id, dataset.name]),
-  ]);
-  if (list.dataset.key === key) return;
-  list.dataset.key = key;
-  list.replaceChildren(...state.admitting.map((dataset) => element("li", { class: "card" },
-    element("span", { class: "card-name" }, dataset.name),
-    element("span", { class: "note" }, `${count(dataset.pictures)} pictures admitted so far`),
-  )), ...state.datasets.map((dataset) => {
-    const labels = Object.keys(dataset.labels).length;
-    return element("li", { class: "card" },
-      element("span", { class: "card-line" },
-        element("span", { class: "card-name" }, dataset.name),
-        element("button", {
-          type: "button", class: "quiet small", "aria-label": `Delete the dataset ${dataset.name}`,
-          onclick: () => removeDataset(dataset),
-        }, "Delete")),
-      element("span", { class: "thumbs" }, thumbnails(dataset)),
-      element("span", { class: "note" }, `${count(dataset.pictures)} pictures`
-        + (labels ? `, ${labels} label${labels > 1 ? "s" : ""}` : "") + `, ${bytes(dataset.size_bytes)}`));
-  }));
-  if (!state.datasets.length && !state.admitting.length) {
-    list.replaceChildren(element("li", { class: "none" }, "No pictures yet. Upload a tar, tar.gz or zip."));
-  }
-}
-
-function thumbnails(dataset) {
-  const shown = Math.min(6, dataset.pictures);
-  return Array.from({ length: shown }, (_, k) => element("img", {
-    src: `/v1/datasets/${dataset.id}/images/${Math.floor((k * dataset.pictures) / shown)}?size=48`,
-    alt: "", width: "34", height: "34", loading: "lazy",
-  }));
-}
-
-// MARK: actions
-
-async function acting(work) {
-  state.busy = true;
+async function act(work) {
   try {
-    await work();
+    return await work();
   } catch (error) {
-    toast(error.message, true);
+    if (!(error instanceof api.Cancelled)) {
+      toast(error.errors?.map((one) => one.detail).join(" ") || error.message, true);
+    }
+    return undefined;
+  } finally {
+    tick();
   }
-  state.busy = false;
-  tick();
 }
 
-function startRun(run) {
-  acting(() => api.send("POST", `/v1/runs/${run.id}/start`));
+// MARK: dialogs
+
+function signIn(fault) {
+  const dialog = byId("sign-in");
+  byId("connection").dataset.state = "offline";
+  setText(byId("connection"), "Signed out");
+  if (dialog.open) return;
+  setText(byId("sign-in-error"), fault);
+  byId("sign-in-key").value = "";
+  dialog.showModal();
 }
 
-function stopRun(run) {
-  acting(async () => {
-    await api.send("POST", `/v1/runs/${run.id}/stop`);
-    toast("Asked to stop. It writes a checkpoint first.");
-  });
-}
-
-async function removeRun(run) {
-  if (!(await confirmed(`Delete “${run.name}”?`, "Its checkpoints and curves are removed from the disk."))) return;
-  acting(() => api.send("DELETE", `/v1/runs/${run.id}`));
-}
-
-async function removeDataset(dataset) {
-  if (!(await confirmed(`Delete “${dataset.name}”?`, "Runs made from it stay; they cannot be started again."))) return;
-  acting(() => api.send("DELETE", `/v1/datasets/${dataset.id}`));
-}
-
-function confirmed(heading, text) {
+function confirm({ heading, text = "", yes = "Delete", no = "Keep it" }) {
   const dialog = byId("confirm-dialog");
   setText(byId("confirm-heading"), heading);
   setText(byId("confirm-text"), text);
+  setText(byId("confirm-yes"), yes);
+  setText(byId("confirm-no"), no);
+  return answer(dialog);
+}
+
+function answer(dialog) {
   dialog.returnValue = "no";
   dialog.showModal();
   return new Promise((resolve) => {
@@ -205,27 +238,15 @@ function confirmed(heading, text) {
   });
 }
 
-async function uploadDataset(file) {
-  const box = byId("upload");
-  const failed = byId("upload-error");
-  failed.hidden = true;
-  box.hidden = false;
-  setText(byId("upload-name"), file.name);
-  const bar = byId("upload-progress");
-  try {
-    const made = await api.upload(file, (loaded, total) => {
-      bar.value = loaded / total;
-      setText(byId("upload-amount"), loaded < total ? `${bytes(loaded)} of ${bytes(total)}` : "reading the pictures …");
-      if (loaded >= total) bar.removeAttribute("value");
-    });
-    toast(`${count(made.pictures)} pictures admitted from ${file.name}.`);
-  } catch (error) {
-    failed.hidden = false;
-    setText(failed, `${file.name}: ${error.message}`);
-  }
-  box.hidden = true;
-  bar.value = 0;
-  tick();
+// Returns the text, or null where the dialog was cancelled.
+async function ask({ heading, label, value = "", isLong = false, most = 200 }) {
+  setText(byId("ask-heading"), heading);
+  const input = isLong
+    ? element("textarea", { id: "ask-input", rows: "6", maxlength: most })
+    : element("input", { id: "ask-input", type: "text", maxlength: most, required: true, autocomplete: "off" });
+  input.value = value;
+  byId("ask-field").replaceChildren(element("label", { for: "ask-input" }, label), input);
+  return (await answer(byId("ask-dialog"))) ? input.value.trim() : null;
 }
 
 // MARK: theme
@@ -237,6 +258,8 @@ function setTheme(theme) {
   else document.documentElement.dataset.theme = theme;
   setText(byId("theme"), `Theme: ${theme}`);
   localStorage.setItem("theme", theme);
+  // Canvases have no style of their own: they are drawn again.
+  window.dispatchEvent(new Event("themechange"));
 }
 
 // MARK: start
@@ -246,20 +269,45 @@ byId("theme").addEventListener("click", () => {
   const now = localStorage.getItem("theme") ?? "system";
   setTheme(themes[(themes.indexOf(now) + 1) % themes.length]);
 });
-byId("retry").addEventListener("click", tick);
-byId("new-run").addEventListener("click", () => openRunForm(state.datasets));
-byId("dataset-file").addEventListener("change", (event) => {
-  const [file] = event.target.files;
-  if (file) uploadDataset(file);
-  event.target.value = "";
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => window.dispatchEvent(new Event("themechange")));
+
+byId("nav").replaceChildren(
+  ...routes.filter((route) => route.label).map((route) => element(
+    "a", { href: `#${route.link ?? route.pattern}`, "data-path": route.pattern }, route.label)),
+  element("a", { href: "#/new", "data-path": "/new", class: "button primary small" }, "New run"));
+
+byId("skip").addEventListener("click", (event) => {
+  // The hash belongs to the pages.
+  event.preventDefault();
+  byId("main").focus();
 });
-window.addEventListener("hashchange", tick);
-document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
-embedding.setUp();
-setUpRunForm((run) => {
-  location.hash = run.id;
-  toast(`“${run.name}” is ${run.state}.`);
+byId("retry").addEventListener("click", tick);
+byId("sign-out").addEventListener("click", () => {
+  api.setKey(null);
+  location.reload();
+});
+byId("sign-in").addEventListener("cancel", (event) => event.preventDefault());
+byId("sign-in-form").addEventListener("submit", () => {
+  api.setKey(byId("sign-in-key").value.trim());
   tick();
 });
-api.poll("/v1/info").then(({ body }) => setText(byId("build"), `byol ${body.version}`)).catch(() => {});
-tick();
+// A file dropped beside a box would otherwise replace the page.
+window.addEventListener("dragover", (event) => event.preventDefault());
+window.addEventListener("drop", (event) => {
+  if (event.defaultPrevented) return;
+  event.preventDefault();
+  const dropped = {
+    entries: [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean),
+    files: [...event.dataTransfer.files],
+  };
+  if (!dropped.files.length) return;
+  if (shown?.page.drop) {
+    shown.page.drop(dropped);
+    return;
+  }
+  state.dropped = dropped;
+  navigate("#/datasets");
+});
+window.addEventListener("hashchange", show);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) tick(); });
+show();

@@ -1,5 +1,7 @@
 // A few lines over the DOM; text always goes in as text, never as markup.
 
+import * as api from "./api.js";
+
 export const byId = (id) => document.getElementById(id);
 
 export function element(tag, attributes = {}, ...children) {
@@ -10,7 +12,7 @@ export function element(tag, attributes = {}, ...children) {
     else if (name === "class") node.className = value;
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
@@ -26,11 +28,96 @@ export function setText(node, text) {
   if (node && node.textContent !== text) node.textContent = text;
 }
 
+// Runs `draw` only when what it shows has changed since the last time; `shown` is anything that JSON can write.
+const drawn = new WeakMap();
+export function whenChanged(node, shown, draw) {
+  const text = JSON.stringify(shown);
+  if (drawn.get(node) === text) return false;
+  drawn.set(node, text);
+  draw();
+  return true;
+}
+
+// Makes the children of `parent` those of `items`, in their order. A child is made once for a key, then updated in
+// place, and only moved where the order asks for it: focus, hover and what is selected stay.
+const children = new WeakMap();
+export function keyed(parent, items, { key, make, update = () => {} }) {
+  const known = children.get(parent) ?? new Map();
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  const next = new Map();
+  for (const item of items) {
+    const name = key(item);
+    const node = known.get(name) ?? make(item);
+    update(node, item);
+    next.set(name, node);
+  }
+  const kept = new Set(next.values());
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
+  let at = parent.firstElementChild;
+  for (const node of next.values()) {
+    if (node === at) at = at.nextElementSibling;
+    else parent.insertBefore(node, at);
+  }
+  children.set(parent, next);
+  // A node that is moved loses the focus.
+  if (focused && focused !== document.activeElement && parent.contains(focused)) focused.focus();
+}
+
+// A picture of the service. An `img` cannot send a key, so that with one the bytes are fetched when it comes into view.
+let viewed = null;
+export function picture(path, attributes = {}) {
+  const image = element("img", { loading: "lazy", decoding: "async", alt: "", ...attributes });
+  setPicture(image, path);
+  return image;
+}
+
+export function setPicture(image, path) {
+  if (image.dataset.path === path) return;
+  image.dataset.path = path;
+  if (!api.key()) {
+    image.src = api.address(path);
+    return;
+  }
+  viewed ??= new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) fetchPicture(entry.target);
+  });
+  viewed.observe(image);
+}
+
+async function fetchPicture(image) {
+  viewed.unobserve(image);
+  const path = image.dataset.path;
+  try {
+    const address = URL.createObjectURL(await api.bytesOf(path));
+    image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
+    if (image.dataset.path === path) image.src = address;
+  } catch {
+    image.classList.add("missing");
+  }
+}
+
+// A link that saves a file of the service, with the key where there is one.
+export function download(path, name, ...content) {
+  return element("a", {
+    href: api.address(path), download: name,
+    onclick: async (event) => {
+      if (!api.key()) return;
+      event.preventDefault();
+      try {
+        api.save(await api.bytesOf(path, { timeout: 600000 }), name);
+      } catch (error) {
+        toast(error.message, true);
+      }
+    },
+  }, ...content);
+}
+
 export function toast(text, bad = false) {
   const node = byId("toast");
   node.textContent = text;
   node.className = bad ? "toast bad" : "toast";
   node.hidden = false;
+  // A dialog lies above everything else, a popover above it.
   clearTimeout(toast.timer);
   toast.timer = setTimeout(() => { node.hidden = true; }, bad ? 8000 : 4000);
 }

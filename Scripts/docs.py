@@ -47,7 +47,7 @@ class Sources:
         self.c_names = set(re.findall(r"\b\w+\b", "\n".join(p.read_text() for p in headers)))
         makefile = root / "Makefile"
         rules = makefile.read_text() if makefile.exists() else ""
-        self.make_targets = set(re.findall(r"^([a-z][a-z0-9]*):", rules, re.MULTILINE))
+        self.make_targets = set(re.findall(r"^([a-z][a-z0-9-]*):", rules, re.MULTILINE))
 
     def has_file(self, name: str) -> bool:
         return (self.root / name).exists() or (self.root / "Sources" / name).exists()
@@ -60,7 +60,7 @@ class Sources:
 
 def problem_with(name: str, sources: Sources) -> str | None:
     """What is wrong with one name in backticks, or nothing."""
-    if match := re.fullmatch(r"make ([a-z][a-z0-9]*)( .*)?", name):
+    if match := re.fullmatch(r"make ([a-z][a-z0-9-]*)( .*)?", name):
         known = match.group(1) in sources.make_targets
         return None if known else f"`{name}`: the Makefile has no such target"
     if re.fullmatch(r"BYOL_[A-Z_]+", name):

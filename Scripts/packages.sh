@@ -1,19 +1,20 @@
 #!/bin/bash
-# Installs the Debian packages of packages.txt that are missing, and no others.
+# Installs the Debian packages of a list that are missing, and no others: packages.txt, or the file of this folder that is named.
 set -euo pipefail
 cd "$(dirname "$0")"
+list=${1:-packages.txt}
 
 missing=()
 while read -r name _; do
   case $name in '' | '#'*) continue ;; esac
   state=$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null || true)
   [ "$state" = installed ] || missing+=("$name")
-done < packages.txt
+done < "$list"
 command -v git >/dev/null || missing+=(git)
 command -v python3 >/dev/null || missing+=(python3)
 
 if [ ${#missing[@]} -eq 0 ]; then
-  echo "packages: nothing is missing."
+  echo "packages: nothing of $list is missing."
   exit 0
 fi
 
