@@ -282,6 +282,8 @@ byId("sign-out").addEventListener("click", () => {
   api.setKey(null);
   location.reload();
 });
+// Enter in a field presses a form's first button that submits: it must be Save.
+byId("ask-cancel").addEventListener("click", () => byId("ask-dialog").close("no"));
 byId("sign-in").addEventListener("cancel", (event) => event.preventDefault());
 byId("sign-in-form").addEventListener("submit", () => {
   api.setKey(byId("sign-in-key").value.trim());

@@ -103,9 +103,9 @@ export class RunHead {
     const judged = verdict(run);
     const doubt = caution(run, judged);
     whenChanged(health, [judged, run.health, run.state, doubt], () => {
-      health.className = `health ${judged}`;
+      health.className = `health ${doubt ? "suspect" : judged}`;
       health.replaceChildren(
-        element("strong", {}, verdictWords[judged] ?? judged),
+        element("strong", {}, doubt ? "Healthy, but narrow" : verdictWords[judged] ?? judged),
         element("span", {}, run.health?.evidence || (isActive(run)
           ? "The verdict on collapse comes with the first reports." : "It ended before a verdict on collapse was possible.")),
         ...(doubt ? [element("span", { class: "caution" }, doubt)] : []),
