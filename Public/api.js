@@ -137,7 +137,8 @@ export async function embed(file, model, signal) {
   });
   if (!response.ok) throw await problem(response);
   return {
-    body: await response.json(), milliseconds: performance.now() - started, timing: response.headers.get("Server-Timing"),
+    body: await response.json(), milliseconds: performance.now() - started,
+    timing: response.headers.get("Server-Timing"),
   };
 }
 

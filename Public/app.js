@@ -3,7 +3,7 @@
 // A page is a module with `page(context)`, which returns {element, title(), refresh(signal), leave()}:
 //   element   what is shown in <main>; it stays as long as the page is shown
 //   title     optional: the document's title, asked for after each refresh
-//   refresh   called after every poll of the lists; may be async and use `signal`, which is aborted when the page is left
+//   refresh   called after every poll of the lists; may be async and use `signal`, aborted when the page is left
 //   leave     optional: stops what the page started
 //   drop      optional: told {entries, files} that were dropped anywhere on the page. Without it the datasets' page is
 //             opened, which finds them in `state.dropped`
@@ -37,7 +37,9 @@ const routes = [
   { pattern: "/status", label: "Status", load: () => import("./status/page.js") },
 ];
 
-const state = { runs: [], datasets: [], models: [], indexes: [], info: null, isLoaded: false, areAllRunsThere: true, dropped: null };
+const state = {
+  runs: [], datasets: [], models: [], indexes: [], info: null, isLoaded: false, areAllRunsThere: true, dropped: null,
+};
 
 // MARK: pages
 
@@ -51,8 +53,9 @@ function routeOf(hash) {
     const wanted = route.pattern.split("/");
     if (wanted.length !== parts.length) continue;
     if (!wanted.every((name, k) => (name.startsWith(":") ? parts[k] !== "" : name === parts[k]))) continue;
-    const parameters = Object.fromEntries(wanted
-      .map((name, k) => [name.slice(1), decodeURIComponent(parts[k]), name.startsWith(":")]).filter((entry) => entry[2]));
+    const named = wanted.map((name, k) => [name, decodeURIComponent(parts[k])])
+      .filter(([name]) => name.startsWith(":"));
+    const parameters = Object.fromEntries(named.map(([name, value]) => [name.slice(1), value]));
     return { route, parameters, query: new URLSearchParams(query) };
   }
   return null;
@@ -269,7 +272,8 @@ byId("theme").addEventListener("click", () => {
   const now = localStorage.getItem("theme") ?? "system";
   setTheme(themes[(themes.indexOf(now) + 1) % themes.length]);
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => window.dispatchEvent(new Event("themechange")));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change",
+  () => window.dispatchEvent(new Event("themechange")));
 
 byId("nav").replaceChildren(
   ...routes.filter((route) => route.label).map((route) => element(
@@ -286,6 +290,8 @@ byId("sign-out").addEventListener("click", () => {
   api.setKey(null);
   location.reload();
 });
+// Enter in a field presses a form's first button that submits: it must be Save.
+byId("ask-cancel").addEventListener("click", () => byId("ask-dialog").close("no"));
 byId("sign-in").addEventListener("cancel", (event) => event.preventDefault());
 byId("sign-in-form").addEventListener("submit", () => {
   api.setKey(byId("sign-in-key").value.trim());

@@ -65,7 +65,8 @@ export class Board {
   controls() {
     const amount = element("output", { class: "note" }, "");
     const slider = element("input", {
-      type: "range", min: "0", max: "0.99", step: "0.01", value: String(this.settings.smoothing), "aria-label": "Smoothing",
+      type: "range", min: "0", max: "0.99", step: "0.01", value: String(this.settings.smoothing),
+      "aria-label": "Smoothing",
       oninput: () => this.change({ smoothing: Number(slider.value) }),
     });
     const showAmount = () => setText(amount, this.settings.smoothing ? String(this.settings.smoothing) : "off");
@@ -83,11 +84,14 @@ export class Board {
     }, Object.entries(axisNames).map(([value, text]) => element("option", { value }, text)));
     axis.value = this.settings.axis;
     const check = (name, text) => element("label", { class: "check" }, element("input", {
-      type: "checkbox", checked: this.settings[name], onchange: (event) => this.change({ [name]: event.target.checked }),
+      type: "checkbox", checked: this.settings[name],
+      onchange: (event) => this.change({ [name]: event.target.checked }),
     }), text);
-    this.reset = element("button", { type: "button", class: "small", hidden: true, onclick: () => this.setZoom(null) }, "Show all");
+    this.reset = element("button",
+      { type: "button", class: "small", hidden: true, onclick: () => this.setZoom(null) }, "Show all");
     return element("div", { class: "board-tools" },
-      element("label", { class: "inline" }, "Over", axis), element("label", { class: "inline" }, "Smoothing", slider, amount),
+      element("label", { class: "inline" }, "Over", axis),
+      element("label", { class: "inline" }, "Smoothing", slider, amount),
       check("logY", "log y"), check("logX", "log x"), this.reset, this.said);
   }
 
@@ -122,7 +126,9 @@ export class Board {
     const { low, high } = this.wholeRange();
     const last = this.roomy;
     const fits = last && last.low === low && high <= last.high && last.high - high <= (last.high - low) * 0.04;
-    if (!fits) this.roomy = { low, high: this.charts.some(({ series }) => series.some(({ isLive }) => isLive)) ? high + (high - low) * 0.02 : high };
+    if (fits) return last;
+    const isLive = this.charts.some(({ series }) => series.some((curve) => curve.isLive));
+    this.roomy = { low, high: isLive ? high + (high - low) * 0.02 : high };
     return this.roomy;
   }
 
@@ -146,7 +152,8 @@ export class Board {
     const middle = around ?? this.cursor ?? (low + high) / 2;
     const whole = this.wholeRange();
     const range = {
-      low: Math.max(whole.low, middle - (middle - low) * factor), high: Math.min(whole.high, middle + (high - middle) * factor),
+      low: Math.max(whole.low, middle - (middle - low) * factor),
+      high: Math.min(whole.high, middle + (high - middle) * factor),
     };
     this.setZoom(range.low <= whole.low && range.high >= whole.high ? null : range);
   }
@@ -342,9 +349,10 @@ export class Board {
   saveTable(chart) {
     const quoted = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
     const { axis } = this.settings;
-    const lines = [`run,step,${axis === "step" ? "x" : axis === "wall" ? "unix_seconds" : "training_seconds"},${chart.figure.name}`];
-    for (const curve of chart.series) {
-      curve.xs.forEach((x, k) => lines.push(`${quoted(curve.name)},${curve.steps?.[k] ?? ""},${x},${curve.ys[k] ?? ""}`));
+    const place = { step: "x", wall: "unix_seconds", relative: "training_seconds" }[axis];
+    const lines = [`run,step,${place},${chart.figure.name}`];
+    for (const { name, steps, xs, ys } of chart.series) {
+      xs.forEach((x, k) => lines.push(`${quoted(name)},${steps?.[k] ?? ""},${x},${ys[k] ?? ""}`));
     }
     save(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" }), `${this.fileName(chart)}.csv`);
   }

@@ -1,4 +1,4 @@
-// One chart on a canvas: curves of one figure, with a cursor and a zoom that it shares with the other charts of its board.
+// One chart on a canvas: curves of one figure. Cursor and zoom are shared with the other charts of its board.
 
 import { element, setText } from "../dom.js";
 import { number } from "../format.js";
@@ -12,24 +12,30 @@ const extents = new WeakMap();
 export class Chart {
   // `figure` is {name, title, sentence, reference, minimum}; `lines` are further dashed levels, [{value, label}].
   constructor(figure, board, { isWide = false } = {}) {
-    Object.assign(this, { figure, board, isWide, series: [], lines: [], isSeen: true, isStale: true, smoothed: new Map() });
+    Object.assign(this,
+      { figure, board, isWide, series: [], lines: [], isSeen: true, isStale: true, smoothed: new Map() });
     this.value = element("span", { class: "chart-value" }, "–");
     this.place = element("span", { class: "chart-step" });
     this.canvas = element("canvas");
     this.tip = element("div", { class: "tip", hidden: true });
     this.plot = element("div", { class: "plot", tabindex: "0", role: "img", "aria-label": `${figure.title}: not drawn yet` }, this.canvas, this.tip);
     this.node = element("figure", { class: isWide ? "chart wide" : "chart", "data-figure": figure.name },
-      element("figcaption", {}, element("h3", {}, figure.title), element("span", { class: "chart-now" }, this.value, this.place)),
+      element("figcaption", {}, element("h3", {}, figure.title),
+        element("span", { class: "chart-now" }, this.value, this.place)),
       this.plot,
       element("div", { class: "chart-foot" }, element("p", { class: "note" }, figure.sentence),
         element("span", { class: "chart-save" },
-          element("button", { type: "button", class: "quiet small", "aria-label": `${figure.title} as PNG`, onclick: () => board.savePicture(this) }, "PNG"),
-          element("button", { type: "button", class: "quiet small", "aria-label": `${figure.title} as CSV`, onclick: () => board.saveTable(this) }, "CSV"))));
+          element("button",
+            { type: "button", class: "quiet small", "aria-label": `${figure.title} as PNG`,
+              onclick: () => board.savePicture(this) }, "PNG"),
+          element("button",
+            { type: "button", class: "quiet small", "aria-label": `${figure.title} as CSV`,
+              onclick: () => board.saveTable(this) }, "CSV"))));
     board.watch(this);
   }
 
-  // Each curve is {id, name, color, dash, xs, ys, steps, isLive}, its xs sorted. A curve that is given again as the same
-  // object has not changed; `isLive` says that it will grow, `isHeld` that a value holds until the next one.
+  // Each curve is {id, name, color, dash, xs, ys, steps, isLive, isHeld}, its xs sorted. A curve that is given again as
+  // the same object has not changed; `isLive` says that it will grow, `isHeld` that a value holds until the next one.
   setSeries(series, lines = []) {
     for (const curve of this.series) if (!series.includes(curve)) this.smoothed.delete(curve);
     this.series = series;
@@ -59,7 +65,8 @@ export class Chart {
     this.height = box.height;
     const dots = window.devicePixelRatio || 1;
     const [wide, tall] = [Math.round(this.width * dots), Math.round(this.height * dots)];
-    if (this.canvas.width !== wide || this.canvas.height !== tall) Object.assign(this.canvas, { width: wide, height: tall });
+    if (this.canvas.width !== wide) this.canvas.width = wide;
+    if (this.canvas.height !== tall) this.canvas.height = tall;
     const pen = this.canvas.getContext("2d");
     pen.setTransform(dots, 0, 0, dots, 0, 0);
     this.paint(pen, this.width, this.height, this.board.colors(), dots);
@@ -78,7 +85,8 @@ export class Chart {
     const xScale = scale(xRange.low, xRange.high, left, width - room.right, isLogX);
     Object.assign(this, { xScale, yScale, left });
     this.paintStill({ pen, width, height, left, colors, yTicks, xRange, isLogX, parts, dots });
-    this.clipped(pen, { width, height, left }, () => this.paintCurves(pen, parts.filter(({ curve }) => curve.isLive), colors, parts.length));
+    this.clipped(pen, { width, height, left },
+      () => this.paintCurves(pen, parts.filter(({ curve }) => curve.isLive), colors, parts.length));
   }
 
   clipped(pen, { width, height, left }, work) {
@@ -94,8 +102,10 @@ export class Chart {
   paintStill({ pen, width, height, left, colors, yTicks, xRange, isLogX, parts, dots }) {
     const still = parts.filter(({ curve }) => !curve.isLive);
     const { settings } = this.board;
-    const key = JSON.stringify([width, height, dots, left, xRange, this.yScale.low, this.yScale.high, settings, this.lines, colors.theme]);
-    const isSame = this.still?.key === key && this.still.curves.length === still.length && still.every(({ curve }, k) => curve === this.still.curves[k]);
+    const key = JSON.stringify([width, height, dots, left, xRange, this.yScale.low, this.yScale.high, settings,
+      this.lines, colors.theme]);
+    const painted = this.still?.key === key ? this.still.curves : null;
+    const isSame = painted?.length === still.length && still.every(({ curve }, k) => curve === painted[k]);
     if (!isSame) {
       const canvas = this.still?.canvas ?? document.createElement("canvas");
       Object.assign(canvas, { width: Math.round(width * dots), height: Math.round(height * dots) });
@@ -115,7 +125,8 @@ export class Chart {
   // The curves' places in the visible range, with one more at each side so that lines reach the edge.
   visibleParts({ low, high }) {
     return this.series.map((curve) => ({
-      curve, from: Math.max(0, lowerBound(curve.xs, low) - 1), to: Math.min(curve.xs.length, lowerBound(curve.xs, high) + 1),
+      curve, from: Math.max(0, lowerBound(curve.xs, low) - 1),
+      to: Math.min(curve.xs.length, lowerBound(curve.xs, high) + 1),
     })).filter(({ from, to }) => to > from);
   }
 
@@ -132,9 +143,10 @@ export class Chart {
 
   vertical(parts, height, rangeName) {
     const all = (isLog) => parts.map((part) => this.extentOf(part, isLog, rangeName));
-    const isPositive = this.board.settings.logY && all(false).every(({ low }) => low >= 0) && all(false).some(({ high }) => high > 0);
-    const found = all(isPositive).reduce((a, b) => ({ low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) }), { low: Infinity, high: -Infinity });
-    let { low, high } = found;
+    const [least, greatest] = [(list) => Math.min(...list.map((one) => one.low)),
+      (list) => Math.max(...list.map((one) => one.high))];
+    const isPositive = this.board.settings.logY && least(all(false)) >= 0 && greatest(all(false)) > 0;
+    let [low, high] = [least(all(isPositive)), greatest(all(isPositive))];
     for (const level of this.levels()) {
       // A level far away would press the curve flat.
       if (level.value < high + 2 * (high - low) && level.value > low - 2 * (high - low)) {
@@ -279,7 +291,8 @@ export class Chart {
     if (!isShown) return;
     const rows = found.toSorted((a, b) => b.value - a.value);
     this.tip.replaceChildren(...rows.slice(0, rowsInTip).map(({ curve, value }) => element("span", { class: "tip-row" },
-      this.board.swatch(curve), element("span", { class: "tip-name" }, curve.name), element("strong", {}, number(value, 4)))),
+      this.board.swatch(curve), element("span", { class: "tip-name" }, curve.name),
+      element("strong", {}, number(value, 4)))),
     ...(rows.length > rowsInTip ? [element("span", { class: "note" }, `and ${rows.length - rowsInTip} more`)] : []));
     this.tip.classList.toggle("at-left", this.xScale.at(this.board.cursor) > this.width / 2);
   }
@@ -291,7 +304,8 @@ export class Chart {
     if (last < 0) return `${this.figure.title}: no values yet`;
     const { low, high } = extent(curve.ys, 0, curve.ys.length, false, { low: Infinity, high: -Infinity });
     const first = nearest(curve.xs, curve.ys, -Infinity);
-    return `${this.figure.title}: ${number(curve.ys[first], 4)} at first, ${number(curve.ys[last], 4)} at last, `
-      + `between ${number(low, 4)} and ${number(high, 4)}. Arrow keys move the cursor, plus and minus zoom, 0 shows all.`;
+    const [start, end, least, greatest] = [curve.ys[first], curve.ys[last], low, high].map((value) => number(value, 4));
+    return `${this.figure.title}: ${start} at first, ${end} at last, between ${least} and ${greatest}. `
+      + "Arrow keys move the cursor, plus and minus zoom, 0 shows all.";
   }
 }

@@ -68,7 +68,8 @@ const formatters = new Map();
 function formatter(places) {
   if (!formatters.has(places)) {
     formatters.set(places, new Intl.NumberFormat(undefined, places === "compact"
-      ? { notation: "compact", maximumSignificantDigits: 4 } : { minimumFractionDigits: places, maximumFractionDigits: places }));
+      ? { notation: "compact", maximumSignificantDigits: 4 }
+        : { minimumFractionDigits: places, maximumFractionDigits: places }));
   }
   return formatters.get(places);
 }
@@ -98,7 +99,8 @@ function durationLabel(value, step) {
   }
   if (step < hour) {
     const hours = Math.floor(value / hour);
-    return hours ? `${hours}:${String(Math.round((value % hour) / minute)).padStart(2, "0")} h` : `${Math.round(value / minute)} min`;
+    return hours ? `${hours}:${String(Math.round((value % hour) / minute)).padStart(2, "0")} h`
+      : `${Math.round(value / minute)} min`;
   }
   return step < dayLength ? `${Math.round(value / hour)} h` : `${Math.round(value / dayLength)} d`;
 }
@@ -109,6 +111,8 @@ export function timeTicks(low, high, wanted) {
   const step = timeSteps.find((candidate) => candidate >= raw) ?? Math.ceil(raw / dayLength) * dayLength;
   const offset = new Date(low * 1000).getTimezoneOffset() * minute;
   const form = step >= dayLength ? { month: "short", day: "numeric" }
-    : step < minute ? { hour: "numeric", minute: "2-digit", second: "2-digit" } : { hour: "numeric", minute: "2-digit" };
-  return multiples(low, high, step, offset % dayLength).map((at) => [at, new Date(at * 1000).toLocaleString(undefined, form)]);
+    : step < minute ? { hour: "numeric", minute: "2-digit", second: "2-digit" }
+      : { hour: "numeric", minute: "2-digit" };
+  return multiples(low, high, step, offset % dayLength)
+    .map((at) => [at, new Date(at * 1000).toLocaleString(undefined, form)]);
 }

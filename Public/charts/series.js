@@ -31,7 +31,7 @@ export function lastBefore(xs, ys, x) {
   return at;
 }
 
-// The exponential moving average whose start is corrected, so that it begins at the first value and not at 0. Gaps stay.
+// The exponential moving average, whose start is corrected: it begins at the first value and not at 0. Gaps stay.
 export function smooth(ys, weight) {
   if (!(weight > 0)) return ys;
   let sum = 0;
@@ -55,8 +55,8 @@ export function extent(ys, from, to, isLog, found) {
   return found;
 }
 
-// Draws the places [from, to) into `path`: a pixel column that holds many points gets their first, least, greatest and last
-// one, so that no peak is lost and no more is drawn than can be seen. A null value breaks the line.
+// Draws the places [from, to) into `path`: a pixel column that holds many points gets their first, least, greatest and
+// last one, so that no peak is lost and no more is drawn than can be seen. A null value breaks the line.
 export function trace(path, xs, ys, from, to, xScale, yScale) {
   const columns = Math.abs(xScale.at(xs[Math.max(from, to - 1)] ?? 0) - xScale.at(xs[from] ?? 0));
   if (to - from <= columns * 2) traceAll(path, xs, ys, from, to, xScale, yScale);

@@ -35,13 +35,16 @@ export function page(context) {
   // The charts of all figures that any of the runs declares.
   function declare() {
     const metrics = new Map();
-    for (const { run } of compared) for (const metric of run?.declared_metrics ?? []) if (!metrics.has(metric.name)) metrics.set(metric.name, metric);
+    for (const metric of compared.flatMap(({ run }) => run?.declared_metrics ?? [])) {
+      if (!metrics.has(metric.name)) metrics.set(metric.name, metric);
+    }
     const names = [...metrics.keys()].join();
     if (declared === names) return;
     declared = names;
     for (const one of compared) one.shown = null;
     // A reference is that of one run's dimension.
-    const charts = inOrder([...metrics.values()]).map((figure) => new Chart({ ...figure, reference: null }, parts.board));
+    const charts = inOrder([...metrics.values()])
+      .map((figure) => new Chart({ ...figure, reference: null }, parts.board));
     parts.board.keep(charts);
     parts.charts.replaceChildren(...charts.map(({ node }) => node));
   }
@@ -49,8 +52,8 @@ export function page(context) {
   // A curve is made anew only for a run that has something new.
   function curvesOf(one) {
     const { axis } = parts.board.settings;
-    if (one.shown?.axis === axis && one.shown.columns === one.curves.columns && one.shown.timeline === one.timeline) return one.shown.curves;
-    const { columns } = one.curves;
+    const { curves: { columns }, timeline, shown } = one;
+    if (shown?.axis === axis && shown.columns === columns && shown.timeline === timeline) return shown.curves;
     const xs = one.timeline.places(columns.step, axis);
     const isLive = ["running", "stopping"].includes(one.run.state);
     const curves = new Map(parts.board.charts.map(({ figure }) => [figure.name,
@@ -84,7 +87,9 @@ export function page(context) {
         row.firstChild.firstChild.setAttribute("aria-label", `Show ${run.name}`);
         setText(link, run.name);
         whenChanged(state, run.state, () => state.replaceChildren(badge(run.state)));
-        setText(note, [best ? `${best.title} ${percent(best.value)}` : "not judged", `${percent(share(run), 0)} of ${plural(run.progress.steps, "step")}`,
+        setText(note,
+          [best ? `${best.title} ${percent(best.value)}` : "not judged",
+            `${percent(share(run), 0)} of ${plural(run.progress.steps, "step")}`,
           verdict(run) === "unknown" ? "" : verdictWords[verdict(run)].toLowerCase()].filter(Boolean).join(" · "));
       },
     });
@@ -94,7 +99,9 @@ export function page(context) {
     const runs = compared.map((one) => one.run).filter(Boolean);
     const isShort = parts.onlyDifferences.checked;
     whenChanged(parts.recipe, [isShort, runs.map((run) => [run.id, run.name])], () => {
-      const recipes = runs.map((run) => new Map([...recipeRows(run.recipe), ["dataset", datasetName(run)], ["begins with", run.init_from ?? "random weights"]]));
+      const recipes = runs.map((run) => new Map([
+        ...recipeRows(run.recipe), ["dataset", datasetName(run)], ["begins with", run.init_from ?? "random weights"],
+      ]));
       const names = [...new Set(recipes.flatMap((recipe) => [...recipe.keys()]))];
       const differs = (name) => new Set(recipes.map((recipe) => recipe.get(name))).size > 1;
       const shown = names.filter((name) => !isShort || differs(name));
@@ -103,9 +110,11 @@ export function page(context) {
         return;
       }
       parts.recipe.replaceChildren(element("table", {},
-        element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Field"), runs.map((run) => element("th", { scope: "col" }, run.name)))),
+        element("thead", {}, element("tr", {},
+          ["Field", ...runs.map((run) => run.name)].map((name) => element("th", { scope: "col" }, name)))),
         element("tbody", {}, shown.map((name) => element("tr", { class: differs(name) ? "differs" : null },
-          element("th", { scope: "row" }, name), recipes.map((recipe) => element("td", {}, recipe.get(name) ?? "–")))))));
+          element("th", { scope: "row" }, name), recipes
+            .map((recipe) => element("td", {}, recipe.get(name) ?? "–")))))));
     });
   }
 
@@ -114,7 +123,8 @@ export function page(context) {
   async function readEvents(one, signal) {
     let after = null;
     for (let k = 0; k < eventPages; k += 1) {
-      const { body } = await context.api.poll(`/v1/runs/${one.id}/events?order=desc&limit=100${after ? `&after=${after}` : ""}`, signal);
+      const { body } = await context.api.poll(
+        `/v1/runs/${one.id}/events?order=desc&limit=100${after ? `&after=${after}` : ""}`, signal);
       const wasKnown = body.data.some((event) => one.events.has(event.id));
       for (const event of body.data) one.events.set(event.id, event);
       if (!body.has_more || wasKnown) break;
@@ -156,10 +166,12 @@ export function page(context) {
 
   return {
     element: element("div", { class: "page" },
-      element("div", { class: "page-head" }, element("h1", {}, `${count(ids.length)} runs compared`), element("a", { href: "#/runs" }, "All runs")),
+      element("div", { class: "page-head" }, element("h1", {}, `${count(ids.length)} runs compared`),
+        element("a", { href: "#/runs" }, "All runs")),
       parts.note, element("section", { class: "panel", "aria-label": "The runs" }, parts.legend),
       element("section", { class: "panel", "aria-labelledby": "compare-curves" },
-        element("div", { class: "panel-head" }, element("h2", { id: "compare-curves" }, "Quality and curves"), parts.board.node), parts.charts),
+        element("div", { class: "panel-head" }, element("h2", { id: "compare-curves" }, "Quality and curves"),
+          parts.board.node), parts.charts),
       element("section", { class: "panel", "aria-labelledby": "compare-recipes" },
         element("div", { class: "panel-head" }, element("h2", { id: "compare-recipes" }, "Recipes"),
           element("label", { class: "check" }, parts.onlyDifferences, "only what differs")), parts.recipe)),

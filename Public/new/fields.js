@@ -4,14 +4,20 @@ import { element, setText } from "../dom.js";
 
 // Where a field is looked for. What is in no group is in the last one.
 const groups = [
-  ["The network", ["architecture", "width", "stem", "projector_hidden", "projector_output", "predictor_hidden", "precision", "memory", "embedding", "whitened_dimension", "embedding_size"]],
+  ["The network",
+    ["architecture", "width", "stem", "projector_hidden", "projector_output", "predictor_hidden", "precision",
+      "memory", "embedding", "whitened_dimension", "embedding_size"]],
   ["The views", ["image_size", "starting_size", "local_views", "local_size", "starting_strength"]],
   ["The first view's changes", "augmentations.first."],
   ["The second view's changes", "augmentations.second."],
   ["The local views' changes", "augmentations.local."],
   ["Normalisation", "augmentations.normalization."],
-  ["The loss", ["method", "temperature", "negatives_weight", "variance_weight", "covariance_weight", "terms_schedule", "base_tau", "tau_schedule"]],
-  ["The optimizer", ["optimizer", "batch_size", "accumulation", "base_learning_rate", "weight_decay", "momentum", "trust_coefficient", "second_moment_decay", "predictor_rate", "warmup_epochs", "rate_schedule"]],
+  ["The loss",
+    ["method", "temperature", "negatives_weight", "variance_weight", "covariance_weight", "terms_schedule",
+      "base_tau", "tau_schedule"]],
+  ["The optimizer",
+    ["optimizer", "batch_size", "accumulation", "base_learning_rate", "weight_decay", "momentum", "trust_coefficient",
+      "second_moment_decay", "predictor_rate", "warmup_epochs", "rate_schedule"]],
   ["Length, checkpoints, the rest", []],
 ];
 
@@ -21,18 +27,21 @@ const numberText = (value) => (Math.abs(value) >= 1e15 ? value.toExponential(0) 
 function rangeText(field) {
   if (field.minimum === undefined) return "";
   const unit = field.unit ? ` ${field.unit}` : "";
-  const amount = field.kind === "numbers" ? `${field.min_items === field.max_items ? field.min_items : `${field.min_items} to ${field.max_items}`} numbers with commas between them, each ` : "";
+  const items = field.min_items === field.max_items ? field.min_items : `${field.min_items} to ${field.max_items}`;
+  const amount = field.kind === "numbers" ? `${items} numbers with commas between them, each ` : "";
   return `${amount}${numberText(field.minimum)} to ${numberText(field.maximum)}${unit}. `;
 }
 
 // "word: sentence. word: sentence." as a map, where a choice's description explains its words one by one.
 function explained(field) {
   const words = field.choices ?? [];
-  const places = words.map((word) => [word, field.description.search(new RegExp(`(^|[ ;])${word}: `))]).filter(([, at]) => at >= 0).sort((a, b) => a[1] - b[1]);
+  const places = words.map((word) => [word, field.description.search(new RegExp(`(^|[ ;])${word}: `))])
+    .filter(([, at]) => at >= 0).sort((a, b) => a[1] - b[1]);
   if (places.length < 2 || field.description.length < 200) return null;
   return {
     head: field.description.slice(0, places[0][1]).trim(),
-    words: new Map(places.map(([word, at], k) => [word, field.description.slice(at, places[k + 1]?.[1]).trim().replace(`${word}: `, "")])),
+    words: new Map(places
+      .map(([word, at], k) => [word, field.description.slice(at, places[k + 1]?.[1]).trim().replace(`${word}: `, "")])),
   };
 }
 
@@ -47,7 +56,8 @@ export class Fields {
   }
 
   commonRows(except) {
-    return this.fields.filter((field) => field.common && !except.includes(field.name)).map(({ name }) => this.row(name).element);
+    return this.fields.filter((field) => field.common && !except.includes(field.name))
+      .map(({ name }) => this.row(name).element);
   }
 
   // Sections of what is not among the common fields, closed at first.
@@ -55,8 +65,11 @@ export class Fields {
     const left = this.fields.filter((field) => !field.common && !except.includes(field.name));
     return groups.map(([title, members], k) => {
       const isLast = k === groups.length - 1;
-      const own = left.filter(({ name }) => (isLast ? !groups.some(([, others]) => isIn(others, name)) : isIn(members, name)));
-      return own.length ? element("details", { class: "more" }, element("summary", {}, title, element("span", { class: "note" }, ` ${own.length}`)),
+      const own = left
+        .filter(({ name }) => (isLast ? !groups.some(([, others]) => isIn(others, name)) : isIn(members, name)));
+      return own.length
+        ? element("details", { class: "more" },
+          element("summary", {}, title, element("span", { class: "note" }, ` ${own.length}`)),
         element("div", { class: "fields" }, own.map(({ name }) => this.row(name).element))) : null;
     }).filter(Boolean);
   }
@@ -110,7 +123,8 @@ class FieldRow {
     const id = `field-${field.name}`;
     const attributes = { id, name: field.name, "aria-describedby": `${id}-hint ${id}-problem` };
     this.input = field.kind === "choice"
-      ? element("select", attributes, element("option", { value: "" }, "automatic"), field.choices.map((choice) => element("option", { value: choice }, choice)))
+      ? element("select", attributes, element("option", { value: "" }, "automatic"), field.choices
+        .map((choice) => element("option", { value: choice }, choice)))
       : element("input", {
         ...attributes, type: "text", autocomplete: "off", placeholder: "automatic",
         inputmode: field.kind === "integer" ? "numeric" : field.kind === "number" ? "decimal" : null,
@@ -119,7 +133,8 @@ class FieldRow {
     this.problem = element("p", { class: "note bad", id: `${id}-problem` });
     this.changed = element("span", { class: "changed" });
     this.element = element("div", { class: "field" },
-      element("label", { for: id }, field.label, field.unit ? element("span", { class: "note" }, ` in ${field.unit}`) : null, " ", this.changed),
+      element("label", { for: id }, field.label,
+        field.unit ? element("span", { class: "note" }, ` in ${field.unit}`) : null, " ", this.changed),
       this.input, this.problem, this.hint);
     this.words = explained(field);
     this.input.addEventListener("input", () => this.showHint());
@@ -128,7 +143,8 @@ class FieldRow {
 
   showHint() {
     const { field, words } = this;
-    const text = words ? `${words.head} ${this.input.value ? words.words.get(this.input.value) ?? "" : ""}` : `${field.description} `;
+    const text = words ? `${words.head} ${this.input.value ? words.words.get(this.input.value) ?? "" : ""}`
+      : `${field.description} `;
     const hint = `${text}${text.endsWith(" ") ? "" : " "}${rangeText(field)}Automatic: ${field.automatic}.`;
     // The contract marks names of fields as code.
     setText(this.hint, hint.replaceAll("`", ""));
@@ -146,7 +162,7 @@ class FieldRow {
   }
 
   set(value) {
-    this.input.value = value === undefined || value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value);
+    this.input.value = Array.isArray(value) ? value.join(", ") : String(value ?? "");
     this.showHint();
   }
 
@@ -157,7 +173,8 @@ class FieldRow {
   }
 
   showResolved(value) {
-    const text = value === undefined || value === null ? "automatic" : `automatic: ${Array.isArray(value) ? value.join(", ") : value}`;
+    const text = value === undefined || value === null ? "automatic"
+      : `automatic: ${Array.isArray(value) ? value.join(", ") : value}`;
     if (this.field.kind === "choice") setText(this.input.options[0], text);
     else this.input.placeholder = text;
   }

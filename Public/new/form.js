@@ -20,7 +20,8 @@ export function page(context) {
   let from = null;
   const parts = formParts();
   const preview = new Preview(api, () => soon(0));
-  const form = element("form", { class: "panel new-run", novalidate: true, oninput: () => soon(), onsubmit: (event) => submit(event) },
+  const form = element("form",
+    { class: "panel new-run", novalidate: true, oninput: () => soon(), onsubmit: (event) => submit(event) },
     parts.problem, parts.content, element("div", { class: "dialog-foot" }, parts.summary, parts.submit));
   const nothing = element("div", { class: "panel welcome", hidden: true }, element("h2", {}, "First the pictures"),
     element("p", {}, "A run learns from a dataset, and there is none yet."),
@@ -58,7 +59,8 @@ export function page(context) {
       showProblem(null);
       fields.showResolved(answer.recipe);
       preview.show(answer);
-      setText(parts.summary, Number.isFinite(answer.seconds) ? `about ${roughly(answer.seconds)}, ${bytes(answer.memory_bytes)} of memory` : "");
+      setText(parts.summary, Number.isFinite(answer.seconds)
+        ? `about ${roughly(answer.seconds)}, ${bytes(answer.memory_bytes)} of memory` : "");
     } catch (error) {
       if (error instanceof api.Cancelled) return;
       showProblem(error);
@@ -77,7 +79,8 @@ export function page(context) {
   function showNames() {
     const minutes = parts.minutes.value.trim();
     const method = fields?.row("method")?.input.value;
-    const words = [dataset()?.name, method, minutes && minutes !== "0" ? `${minutes} min` : ""].filter(Boolean).join(", ");
+    const words = [dataset()?.name, method, minutes && minutes !== "0" ? `${minutes} min` : ""]
+      .filter(Boolean).join(", ");
     const taken = new Set(state.runs.map((run) => run.name));
     let name = words;
     for (let k = 2; taken.has(name); k += 1) name = `${words} (${k})`;
@@ -159,10 +162,12 @@ function formParts() {
   const parts = {
     heading: element("h1", {}, "New run"),
     problem: element("p", { class: "reason bad", role: "alert", hidden: true }),
-    dataset: element("select", { id: "new-dataset" }), name: element("input", { id: "new-name", type: "text", maxlength: "200", autocomplete: "off" }),
+    dataset: element("select", { id: "new-dataset" }),
+    name: element("input", { id: "new-name", type: "text", maxlength: "200", autocomplete: "off" }),
     start: element("select", { id: "new-start" }, element("option", { value: "" }, "random weights")),
     chips: element("div", { class: "chips", role: "group", "aria-label": "Minutes" }),
-    content: element("div", { class: "new-content" }), summary: element("span", { class: "note" }), submit: element("button", { class: "primary", type: "submit" }, "Start training"),
+    content: element("div", { class: "new-content" }), summary: element("span", { class: "note" }),
+    submit: element("button", { class: "primary", type: "submit" }, "Start training"),
   };
   // Until the fields are there it stands for them.
   parts.minutes = element("input", { type: "text" });
@@ -170,13 +175,16 @@ function formParts() {
   parts.showChoices = (datasets, models, wanted) => {
     whenChanged(parts.dataset, datasets.map(({ id, name, pictures }) => [id, name, pictures]), () => {
       const chosen = parts.dataset.value || wanted;
-      parts.dataset.replaceChildren(...datasets.map((one) => element("option", { value: one.id }, `${one.name} (${count(one.pictures)} pictures)`)));
+      parts.dataset.replaceChildren(...datasets
+        .map((one) => element("option", { value: one.id }, `${one.name} (${count(one.pictures)} pictures)`)));
       if (datasets.some(({ id }) => id === chosen)) parts.dataset.value = chosen;
     });
     whenChanged(parts.start, models.map(({ id, step }) => [id, step]), () => {
       const chosen = parts.start.value;
       parts.start.replaceChildren(element("option", { value: "" }, "random weights"),
-        ...models.map((model) => element("option", { value: model.id }, `${model.run_name ?? model.run}, step ${count(model.step)}`)));
+        ...models
+          .map((model) => element("option", { value: model.id },
+            `${model.run_name ?? model.run}, step ${count(model.step)}`)));
       parts.start.value = chosen;
       if (parts.start.selectedIndex < 0) parts.start.value = "";
     });
@@ -193,7 +201,8 @@ function formParts() {
       },
     }, text)));
     minutes.element.insertBefore(parts.chips, minutes.input);
-    const own = (id, label, input, hint) => element("div", { class: "field" }, element("label", { for: id }, label), input, element("p", { class: "note" }, hint));
+    const own = (id, label, input, hint) => element("div", { class: "field" }, element("label", { for: id }, label),
+      input, element("p", { class: "note" }, hint));
     parts.content.replaceChildren(
       element("div", { class: "fields" },
         own("new-dataset", "Pictures", parts.dataset, "The dataset to learn from."),

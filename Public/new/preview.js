@@ -1,4 +1,4 @@
-// What a run would be: its length, memory and disk as the service measures them, and the views that it would learn from.
+// What a run would be: its length, memory and disk as the service measures them, and the views it would learn from.
 
 import { element, setText } from "../dom.js";
 import { bytes, count, plural, roughly } from "../format.js";
@@ -6,7 +6,8 @@ import { bytes, count, plural, roughly } from "../format.js";
 const shownPictures = 5;
 const shownEpochs = 2;
 // What the views depend on: nothing else asks for them again.
-const viewFields = ["preset", "seed", "image_size", "augmentations", "starting_strength", "starting_size", "method", "init_from"];
+const viewFields = ["preset", "seed", "image_size", "augmentations", "starting_strength", "starting_size", "method",
+  "init_from"];
 
 export class Preview {
   constructor(api, onOther) {
@@ -14,7 +15,9 @@ export class Preview {
     this.plan = element("dl", { class: "plan-list" });
     this.warnings = element("ul", { class: "warnings" });
     this.status = element("p", { class: "note", role: "status" }, "");
-    this.image = element("img", { class: "views", alt: "A row for each picture: its centre, then its first and second view in two epochs", hidden: true });
+    this.image = element("img",
+      { class: "views", alt: "A row for each picture: its centre, then its first and second view in two epochs",
+        hidden: true });
     this.viewsNote = element("p", { class: "note" }, "");
     this.element = element("aside", { class: "preview" },
       element("section", { class: "panel", "aria-labelledby": "plan-heading" },
@@ -46,12 +49,15 @@ export class Preview {
     setText(this.status, "");
     const rows = [
       ["Time", Number.isFinite(answer.seconds) ? `about ${roughly(answer.seconds)}` : "not known"],
-      ["Speed", Number.isFinite(answer.images_per_second) ? `${count(answer.images_per_second)} pictures per second` : "not measured"],
-      ["Updates", `${count(answer.steps)}${answer.steps_per_epoch ? `, ${count(answer.steps_per_epoch)} each epoch` : ""}`],
+      ["Speed", Number.isFinite(answer.images_per_second) ? `${count(answer.images_per_second)} pictures per second`
+        : "not measured"],
+      ["Updates",
+        `${count(answer.steps)}${answer.steps_per_epoch ? `, ${count(answer.steps_per_epoch)} each epoch` : ""}`],
       ["Pictures", count(answer.pictures)], ["Memory", bytes(answer.memory_bytes)], ["Disk", bytes(answer.disk_bytes)],
       ["Weights learned", count(answer.parameters)], ["Embedding", plural(answer.dimension, "component")],
     ];
-    this.plan.replaceChildren(...rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+    this.plan.replaceChildren(...rows
+      .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
     this.warnings.replaceChildren(...(answer.warnings ?? []).map((warning) => element("li", {}, warning)));
   }
 
@@ -73,14 +79,16 @@ export class Preview {
     this.image.classList.add("stale-part");
     try {
       const blob = await this.api.bytesOf(`/v1/datasets/${dataset.id}/views`, {
-        method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" }, signal: this.controller.signal,
+        method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" },
+        signal: this.controller.signal,
       });
       if (this.address) URL.revokeObjectURL(this.address);
       this.address = URL.createObjectURL(blob);
       this.image.src = this.address;
       this.image.hidden = false;
       this.image.classList.remove("stale-part");
-      setText(this.viewsNote, "Each row: a picture's centre, then the first and the second view of it in two epochs. What stays the same between the two is what is learned.");
+      setText(this.viewsNote, "Each row: a picture's centre, then the first and the second view of it in two epochs. "
+        + "What stays the same between the two is what is learned.");
     } catch (error) {
       if (error instanceof this.api.Cancelled) return;
       this.asked = "";

@@ -10,7 +10,8 @@ const points = 1500;
 // Figures of the last evaluated checkpoint: between two of them they say nothing new.
 export const judgedFigures = ["knn_accuracy", "view_recall", "rankme"];
 const order = [
-  ...judgedFigures, "loss", "cosine", "learning_rate", "tau", "embedding_std", "projection_std", "images_per_second", "view_wait_share",
+  ...judgedFigures, "loss", "cosine", "learning_rate", "tau", "embedding_std", "projection_std", "images_per_second",
+  "view_wait_share",
 ];
 const place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
 export const inOrder = (metrics) => metrics.toSorted((a, b) => place(a.name) - place(b.name));
@@ -23,7 +24,8 @@ export function curveOf(figure, columns, xs, rest) {
   }
   const kept = values.map((value, k) => k).filter((k) => values[k] !== null && values[k] !== (values[k - 1] ?? null));
   if (kept.length && kept.at(-1) !== values.length - 1) kept.push(values.length - 1);
-  return { ...rest, isHeld: true, xs: kept.map((k) => xs[k]), ys: kept.map((k) => values[k]), steps: kept.map((k) => columns.step[k]), hasValues: kept.length > 0 };
+  const at = (column) => kept.map((k) => column[k]);
+  return { ...rest, isHeld: true, xs: at(xs), ys: at(values), steps: at(columns.step), hasValues: kept.length > 0 };
 }
 
 export class RunCharts {
@@ -39,7 +41,8 @@ export class RunCharts {
     this.others = element("div", { class: "charts" });
     this.none = element("p", { class: "note" }, "The first values appear after a few steps.");
     this.element = element("section", { class: "panel", "aria-labelledby": "curves-heading" },
-      element("div", { class: "panel-head" }, element("h2", { id: "curves-heading" }, "Quality and curves"), this.board.node),
+      element("div", { class: "panel-head" }, element("h2", { id: "curves-heading" }, "Quality and curves"),
+        this.board.node),
       this.none, this.quality, this.others);
   }
 
@@ -56,18 +59,24 @@ export class RunCharts {
     const charts = inOrder(metrics).map((figure) => new Chart(figure, this.board));
     this.board.keep(charts);
     this.charts = charts;
-    this.quality.replaceChildren(...charts.filter(({ figure }) => judgedFigures.includes(figure.name)).map(({ node }) => node));
-    this.others.replaceChildren(...charts.filter(({ figure }) => !judgedFigures.includes(figure.name)).map(({ node }) => node));
+    this.quality.replaceChildren(...charts.filter(({ figure }) => judgedFigures.includes(figure.name))
+      .map(({ node }) => node));
+    this.others.replaceChildren(...charts.filter(({ figure }) => !judgedFigures.includes(figure.name))
+      .map(({ node }) => node));
   }
 
   // What the quality is compared with: figures that need no training.
   setLevels(dataset, evaluation) {
     const rows = evaluation?.report?.rows ?? [];
-    const top = (subject) => rows.find((row) => row.subject === subject)?.accuracies.find(({ protocol }) => protocol === "knn-20")?.top1;
+    const top = (subject) => rows.find((row) => row.subject === subject)?.accuracies.find(
+      ({ protocol }) => protocol === "knn-20")?.top1;
     const counts = Object.values(dataset?.labels ?? {});
     const levels = [
-      { value: top("random_network"), label: "random network" }, { value: top("whitened_patches"), label: "whitened patches" },
-      counts.length > 1 ? { value: Math.max(...counts) / counts.reduce((sum, one) => sum + one, 0), label: "most frequent label" } : null,
+      { value: top("random_network"), label: "random network" },
+      { value: top("whitened_patches"), label: "whitened patches" },
+      counts.length > 1
+        ? { value: Math.max(...counts) / counts.reduce((sum, one) => sum + one, 0), label: "most frequent label" }
+          : null,
     ].filter((level) => Number.isFinite(level?.value));
     if (JSON.stringify(levels) === JSON.stringify(this.levels)) return;
     this.levels = levels;
@@ -98,7 +107,8 @@ export class RunCharts {
     const xs = this.timeline.places(columns.step, this.board.settings.axis);
     for (const chart of this.charts) {
       const color = judgedFigures.includes(chart.figure.name) ? 2 : chart.figure.name === "embedding_std" ? 1 : 0;
-      chart.setSeries([curveOf(chart.figure, columns, xs, { id: chart.figure.name, name: this.board.name, color, isLive: this.isLive })],
+      chart.setSeries([curveOf(chart.figure, columns, xs,
+        { id: chart.figure.name, name: this.board.name, color, isLive: this.isLive })],
         chart.figure.name === "knn_accuracy" ? this.levels : []);
     }
   }

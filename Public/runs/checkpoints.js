@@ -7,7 +7,8 @@ import { isActive } from "./words.js";
 export class Checkpoints {
   // `onEmbed` is told the name of the model to embed with.
   constructor(context, id, onEmbed) {
-    Object.assign(this, { api: context.api, act: context.act, toast: context.toast, state: context.state, id, onEmbed });
+    Object.assign(this,
+      { api: context.api, act: context.act, toast: context.toast, state: context.state, id, onEmbed });
     this.list = element("ul", { class: "checkpoints" });
     this.none = element("p", { class: "note" });
     this.element = element("section", { class: "panel", "aria-labelledby": "checkpoints-heading" },
@@ -27,13 +28,15 @@ export class Checkpoints {
       },
     });
     this.none.hidden = body.data.length > 0;
-    setText(this.none, isActive(run) ? "The first one is written soon after the start." : "None was written before it ended.");
+    setText(this.none, isActive(run) ? "The first one is written soon after the start."
+      : "None was written before it ended.");
   }
 
   make(checkpoint) {
     const model = checkpoint.files.find((file) => file.name === "model.safetensors");
     const base = `/v1/runs/${this.id}/checkpoints/${checkpoint.step}`;
-    const file = (name, text) => download(`${base}/${name}`, `${this.id}-${checkpoint.step}.${name.split(".")[1]}`, text);
+    const file = (name, text) => download(`${base}/${name}`, `${this.id}-${checkpoint.step}.${name.split(".")[1]}`,
+      text);
     return element("li", {},
       element("span", {}, element("strong", {}, `Step ${count(checkpoint.step)}`), " ",
         element("span", { class: "note" }, checkpoint.created_at ? moment(checkpoint.created_at) : "")),
@@ -41,7 +44,9 @@ export class Checkpoints {
       element("span", { class: "checkpoint-actions" },
         model ? file("model.safetensors", `safetensors, ${bytes(model.size_bytes)}`) : null,
         checkpoint.model ? file("model.onnx", "ONNX") : null,
-        checkpoint.model ? element("button", { type: "button", class: "small", onclick: () => this.onEmbed(checkpoint.model) }, "Embed with this") : null,
+        checkpoint.model
+          ? element("button", { type: "button", class: "small", onclick: () => this.onEmbed(checkpoint.model) },
+            "Embed with this") : null,
         checkpoint.model ? element("button", {
           type: "button", class: "quiet small", title: "It answers where a request names no model, and is kept",
           onclick: () => this.act(async () => {

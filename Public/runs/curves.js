@@ -3,7 +3,8 @@
 export class Curves {
   // `points` is about how many points the whole curve is thinned to.
   constructor(api, id, points) {
-    Object.assign(this, { api, id, points, columns: { step: [] }, metrics: [], stage: "", fineFrom: null, wanted: null });
+    Object.assign(this,
+      { api, id, points, columns: { step: [] }, metrics: [], stage: "", fineFrom: null, wanted: null });
   }
 
   path(query) {
@@ -32,7 +33,8 @@ export class Curves {
       return true;
     }
     if (run.progress.step <= this.lastStep && !["running", "stopping"].includes(run.state)) return false;
-    const { body, changed } = await this.api.poll(this.path(`since=${this.lastStep}&max_points=${this.points}`), signal);
+    const { body, changed } = await this.api.poll(this.path(`since=${this.lastStep}&max_points=${this.points}`),
+      signal);
     if (!changed || !body.columns.step.length) return false;
     this.append(body);
     return true;

@@ -4,10 +4,12 @@ import { element, keyed, setText, whenChanged } from "../dom.js";
 import { count, moment, number, percent } from "../format.js";
 
 const subjects = {
-  model: "This model", random_network: "The same network, random weights", image_statistics: "Statistics of the pictures",
+  model: "This model", random_network: "The same network, random weights",
+  image_statistics: "Statistics of the pictures",
   whitened_patches: "Whitened patches", projected_patches: "Projected patches",
 };
-const splits = { test: "the test pictures", val: "the validation pictures", train_hold_out: "a held-out fifth of the training pictures" };
+const splits = { test: "the test pictures", val: "the validation pictures",
+  train_hold_out: "a held-out fifth of the training pictures" };
 const shownReports = 5;
 
 function protocolName(protocol) {
@@ -18,12 +20,15 @@ function protocolName(protocol) {
 
 export class Evaluations {
   constructor(context, id) {
-    Object.assign(this, { api: context.api, act: context.act, toast: context.toast, confirm: context.confirm, id, newest: null });
+    Object.assign(this,
+      { api: context.api, act: context.act, toast: context.toast, confirm: context.confirm, id, newest: null });
     this.list = element("div", { class: "evaluations" });
     this.none = element("p", { class: "note" });
-    this.start = element("button", { type: "button", class: "small", onclick: () => this.evaluate() }, "Evaluate the latest checkpoint");
+    this.start = element("button", { type: "button", class: "small", onclick: () => this.evaluate() },
+      "Evaluate the latest checkpoint");
     this.element = element("section", { class: "panel", "aria-labelledby": "evaluations-heading" },
-      element("div", { class: "panel-head" }, element("h2", { id: "evaluations-heading" }, "Evaluations"), this.start), this.none, this.list);
+      element("div", { class: "panel-head" }, element("h2", { id: "evaluations-heading" }, "Evaluations"),
+        this.start), this.none, this.list);
   }
 
   evaluate() {
@@ -39,8 +44,10 @@ export class Evaluations {
     this.start.disabled = !run.checkpoint || run.checkpoint.step < 1;
     this.start.title = this.start.disabled ? "There is no trained checkpoint yet" : "";
     this.none.hidden = body.data.length > 0;
-    setText(this.none, "None yet. An evaluation puts the model beside a random network, picture statistics and whitened patches.");
-    const shown = [...body.data.filter((one) => !one.report), ...body.data.filter((one) => one.report).slice(0, shownReports)];
+    setText(this.none,
+      "None yet. An evaluation puts the model beside a random network, picture statistics and whitened patches.");
+    const reports = body.data.filter((one) => one.report);
+    const shown = [...body.data.filter((one) => !one.report), ...reports.slice(0, shownReports)];
     keyed(this.list, shown, {
       key: (one) => one.id,
       make: () => element("article", { class: "evaluation" }),
@@ -56,36 +63,46 @@ export class Evaluations {
         one.report || ["failed", "cancelled"].includes(one.state) ? "Remove" : "Cancel"));
     if (!one.report) {
       const { progress } = one;
-      const words = { queued: "waits for its turn", running: "is being judged", stopping: "is being cancelled", failed: `failed: ${one.reason}`, cancelled: "was cancelled" };
+      const words = { queued: "waits for its turn", running: "is being judged", stopping: "is being cancelled",
+        failed: `failed: ${one.reason}`, cancelled: "was cancelled" };
       return [head(words[one.state] ?? one.state), ...(progress ? [element("progress", {
         max: String(progress.total || 1), value: String(progress.done), "aria-label": "Progress of the evaluation",
       })] : [])];
     }
     const { pictures, rows, sentences } = one.report;
+    const split = splits[pictures.split] ?? pictures.split;
     return [
-      head(`${moment(one.ended_at)}: ${count(pictures.judged)} of ${splits[pictures.split] ?? pictures.split} against ${count(pictures.reference)}`),
+      head(`${moment(one.ended_at)}: ${count(pictures.judged)} of ${split} against ${count(pictures.reference)}`),
       this.table(rows), ...sentences.map((sentence) => element("p", { class: "note" }, sentence)),
     ];
   }
 
   table(rows) {
     const protocols = [...new Set(rows.flatMap((row) => row.accuracies.map(({ protocol }) => protocol)))];
-    const measures = [["rank_me", "RankMe"], ["view_recall", "Recall of views"]].filter(([name]) => rows.some((row) => row.label_free?.[name] !== undefined));
-    const best = protocols.map((protocol) => Math.max(...rows.map((row) => row.accuracies.find((one) => one.protocol === protocol)?.top1 ?? -1)));
-    return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Results" }, element("table", {},
+    const measures = [["rank_me", "RankMe"], ["view_recall", "Recall of views"]]
+      .filter(([name]) => rows.some((row) => row.label_free?.[name] !== undefined));
+    const best = protocols
+      .map((protocol) => Math.max(...rows
+        .map((row) => row.accuracies.find((one) => one.protocol === protocol)?.top1 ?? -1)));
+    return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Results" },
+      element("table", {},
       element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "What is judged"),
-        protocols.map((name) => element("th", { scope: "col" }, protocolName(name))), measures.map(([, title]) => element("th", { scope: "col" }, title)))),
+        protocols.map((name) => element("th", { scope: "col" }, protocolName(name))), measures
+          .map(([, title]) => element("th", { scope: "col" }, title)))),
       element("tbody", {}, rows.map((row) => element("tr", { class: row.subject },
         element("th", { scope: "row" }, subjects[row.subject] ?? row.subject),
         protocols.map((protocol, k) => {
           const value = row.accuracies.find((one) => one.protocol === protocol)?.top1;
           return element("td", { class: value === best[k] ? "best" : null }, percent(value));
         }),
-        measures.map(([name]) => element("td", {}, name === "view_recall" ? percent(row.label_free?.[name]) : number(row.label_free?.[name]))))))));
+        measures
+          .map(([name]) => element("td", {}, name === "view_recall" ? percent(row.label_free?.[name])
+            : number(row.label_free?.[name]))))))));
   }
 
   async remove(one) {
-    if (one.report && !(await this.confirm({ heading: "Remove this evaluation?", text: "Its figures are gone then.", yes: "Remove" }))) return;
+    const question = { heading: "Remove this evaluation?", text: "Its figures are gone then.", yes: "Remove" };
+    if (one.report && !(await this.confirm(question))) return;
     this.act(() => this.api.send("DELETE", `/v1/evaluations/${one.id}`));
   }
 }

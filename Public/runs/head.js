@@ -17,7 +17,8 @@ export class RunHead {
     const button = (label, work, kind = "") => element(
       "button", { type: "button", class: kind, onclick: () => work(this.run) }, label);
     const p = this.parts = {
-      name: element("h1"), badge: element("span"), meta: element("p", { class: "note" }), notes: element("p", { class: "notes" }),
+      name: element("h1"), badge: element("span"), meta: element("p", { class: "note" }),
+      notes: element("p", { class: "notes" }),
       reason: element("div", { class: "reason", hidden: true }),
       start: button("Start", actions.start, "primary"), stop: button("Stop", actions.stop),
       remove: button("Delete", actions.remove, "quiet"), note: button("Notes", actions.note, "quiet"),
@@ -28,7 +29,8 @@ export class RunHead {
     };
     this.element = element("section", { class: "panel", "aria-label": "The run" },
       element("div", { class: "panel-head" },
-        element("div", { class: "run-title" }, element("div", { class: "title-line" }, p.name, p.badge), p.meta, p.notes),
+        element("div", { class: "run-title" }, element("div", { class: "title-line" }, p.name, p.badge), p.meta,
+          p.notes),
         element("div", { class: "actions" }, p.start, p.stop, button("Rename", actions.rename, "quiet"), p.note,
           button("Duplicate", actions.duplicate, "quiet"), p.remove)),
       p.reason, element("div", { class: "progress-line" }, p.bar, p.percent, p.left), p.tiles, p.worth, p.health);
@@ -72,12 +74,14 @@ export class RunHead {
 
   showProgress(run) {
     const p = this.parts;
-    const { step, steps, epoch, epochs, images_per_second: speed, view_wait_share: wait, eta_seconds: left } = run.progress;
+    const { step, steps, epoch, epochs, images_per_second: speed, view_wait_share: wait,
+      eta_seconds: left } = run.progress;
     const isRunning = run.state === "running";
     p.bar.value = share(run);
     p.bar.className = run.state;
     setText(p.percent, percent(share(run), 0));
-    const waits = (run.queue_position ? `${plural(run.queue_position, "run")} before it` : "Starts as soon as there is a place")
+    const waits = (run.queue_position ? `${plural(run.queue_position, "run")} before it`
+      : "Starts as soon as there is a place")
       + (run.estimated_start ? `, at about ${clock(run.estimated_start)}` : "");
     setText(p.left, run.state === "queued" ? waits : isRunning && step === 0 ? "The first update is computed." : "");
     const best = quality(run);
@@ -103,11 +107,12 @@ export class RunHead {
     const judged = verdict(run);
     const doubt = caution(run, judged);
     whenChanged(health, [judged, run.health, run.state, doubt], () => {
-      health.className = `health ${judged}`;
+      health.className = `health ${doubt ? "suspect" : judged}`;
       health.replaceChildren(
-        element("strong", {}, verdictWords[judged] ?? judged),
+        element("strong", {}, doubt ? "Healthy, but narrow" : verdictWords[judged] ?? judged),
         element("span", {}, run.health?.evidence || (isActive(run)
-          ? "The verdict on collapse comes with the first reports." : "It ended before a verdict on collapse was possible.")),
+          ? "The verdict on collapse comes with the first reports."
+          : "It ended before a verdict on collapse was possible.")),
         ...(doubt ? [element("span", { class: "caution" }, doubt)] : []),
         ...(run.health?.advice ? [element("span", { class: "advice" }, run.health.advice)] : []));
     });
@@ -119,7 +124,8 @@ function caution(run, judged) {
   const rank = run.metrics?.rankme;
   if (judged !== "healthy" || !Number.isFinite(rank) || !run.dimension) return "";
   if (rank >= Math.max(leastDirections, run.dimension * leastShare)) return "";
-  return `But the embeddings of the last evaluated checkpoint use about ${number(rank)} of ${count(run.dimension)} directions only: `
+  const used = `${number(rank)} of ${count(run.dimension)}`;
+  return `But the embeddings of the last evaluated checkpoint use about ${used} directions only: `
     + "pictures that look different can hardly be told apart by them yet. Train longer before you use them.";
 }
 
@@ -135,7 +141,8 @@ function worth(run, dataset, evaluation) {
     const best = Math.max(...free);
     const gain = number(Math.abs(value - best) * 100, 2);
     const step = Number(evaluation.model.split("@")[1]);
-    return `At step ${count(step)} it tells ${percent(value)} of the labels right by ${protocol === "linear" ? "a linear probe" : "nearest neighbours"}. `
+    const way = protocol === "linear" ? "a linear probe" : "nearest neighbours";
+    return `At step ${count(step)} it tells ${percent(value)} of the labels right by ${way}. `
       + (value > best ? `That is ${gain} points more than the best of what needs no training (${percent(best)}).`
         : `What needs no training reaches ${percent(best)}, ${gain} points more: train longer, or with more pictures.`);
   }
@@ -143,6 +150,7 @@ function worth(run, dataset, evaluation) {
   const counts = Object.values(dataset?.labels ?? {});
   if (!Number.isFinite(accuracy) || counts.length < 2) return "";
   const chance = Math.max(...counts) / counts.reduce((sum, value) => sum + value, 0);
-  return `Nearest neighbours tell ${percent(accuracy)} of some pictures' labels right; always saying the most frequent label `
-    + `would be right for ${percent(chance)}. An evaluation tells what the training adds to what costs nothing.`;
+  return `Nearest neighbours tell ${percent(accuracy)} of some pictures' labels right; `
+    + `always saying the most frequent label would be right for ${percent(chance)}. `
+    + "An evaluation tells what the training adds to what costs nothing.";
 }

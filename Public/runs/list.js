@@ -4,7 +4,9 @@ import { element, keyed, setText, whenChanged } from "../dom.js";
 import { ago, count, moment, number, percent, plural, roughly } from "../format.js";
 import { runActions } from "./actions.js";
 import { welcome } from "./welcome.js";
-import { badge, isActive, isStartable, isStoppable, quality, share, stateWord, verdict, verdictWords } from "./words.js";
+import {
+  badge, isActive, isStartable, isStoppable, quality, share, stateWord, verdict, verdictWords,
+} from "./words.js";
 
 const orders = {
   newest: { label: "newest first", compare: (a, b) => b.id.localeCompare(a.id) },
@@ -18,7 +20,8 @@ const mostCompared = 50;
 const settingsName = "byol-runs-list";
 
 // Kept while the tab is open, so that the way back from a run leads to the same list.
-const settings = { search: "", state: "", order: "newest", ...JSON.parse(sessionStorage.getItem(settingsName) ?? "{}") };
+const settings = { search: "", state: "", order: "newest",
+  ...JSON.parse(sessionStorage.getItem(settingsName) ?? "{}") };
 const selected = new Set();
 
 export function page(context) {
@@ -55,7 +58,8 @@ export function page(context) {
     keyed(parts.rows, found, {
       key: (run) => run.id,
       make: (run) => makeRow(run, actions, select),
-      update: (row, run) => updateRow(row, run, { dataset: datasets.get(run.dataset), baseline: baselines.get(run.id) }),
+      update: (row, run) => updateRow(row, run,
+        { dataset: datasets.get(run.dataset), baseline: baselines.get(run.id) }),
     });
     showFrame(parts, context, found);
   }
@@ -87,9 +91,11 @@ function listParts(context, { redraw, compare, removeSelected, clear }) {
   };
   const parts = {
     search: element("input", {
-      type: "search", placeholder: "Search names, notes, datasets", "aria-label": "Search the runs", oninput: keep("search"),
+      type: "search", placeholder: "Search names, notes, datasets", "aria-label": "Search the runs",
+      oninput: keep("search"),
     }),
-    state: choice("state", "State", [["", "all states"], ...states.map((name) => [name, stateWord(name).toLowerCase()])]),
+    state: choice("state", "State",
+      [["", "all states"], ...states.map((name) => [name, stateWord(name).toLowerCase()])]),
     order: choice("order", "Order", Object.entries(orders).map(([name, { label }]) => [name, label])),
     amount: element("span", { class: "note", role: "status" }),
     rows: element("ul", { class: "runs" }),
@@ -144,7 +150,8 @@ function visible(runs, datasets) {
   return runs
     .filter((run) => !settings.state || run.state === settings.state)
     .filter((run) => {
-      const text = `${run.name} ${run.metadata.notes ?? ""} ${datasets.get(run.dataset) ?? ""} ${run.recipe.method ?? ""} ${run.id}`.toLowerCase();
+      const text = [run.name, run.metadata.notes, datasets.get(run.dataset), run.recipe.method, run.id].join(" ")
+        .toLowerCase();
       return words.every((word) => text.includes(word));
     })
     .toSorted(order.compare);
@@ -203,7 +210,8 @@ function updateRow(row, run, { dataset, baseline }) {
   setText(parts.link, run.name);
   whenChanged(parts.badge, run.state, () => parts.badge.replaceChildren(badge(run.state)));
   parts.meta.title = moment(run.created_at);
-  setText(parts.meta, [ago(run.created_at), dataset ?? "dataset deleted", run.recipe.method, run.recipe.encoder?.architecture]
+  setText(parts.meta,
+    [ago(run.created_at), dataset ?? "dataset deleted", run.recipe.method, run.recipe.encoder?.architecture]
     .filter(Boolean).join(" · "));
   parts.notes.hidden = !run.metadata.notes;
   setText(parts.notes, run.metadata.notes ?? "");

@@ -9,13 +9,16 @@ const mostCharacters = 400000;
 
 export class WorkerLog {
   constructor(context, id) {
-    Object.assign(this, { api: context.api, act: context.act, base: `/v1/runs/${id}/log`, next: null, text: "", wasOpened: false });
+    Object.assign(this,
+      { api: context.api, act: context.act, base: `/v1/runs/${id}/log`, next: null, text: "", wasOpened: false });
     this.output = element("pre", { class: "worker-log", tabindex: "0", "aria-label": "The worker's log" });
     this.note = element("span", { class: "note" }, "");
     this.details = element("details", { ontoggle: () => { if (this.details.open) this.act(() => {}); } },
       element("summary", {}, element("h2", {}, "The worker's log")),
       element("div", { class: "panel-head" }, this.note,
-        element("button", { type: "button", class: "small", onclick: () => save(new Blob([this.text], { type: "text/plain" }), `${id}.log`) }, "Save")),
+        element("button",
+          { type: "button", class: "small",
+            onclick: () => save(new Blob([this.text], { type: "text/plain" }), `${id}.log`) }, "Save")),
       this.output);
     this.element = element("section", { class: "panel" }, this.details);
   }

@@ -27,7 +27,8 @@ export class RecipePanel {
 
   show(run) {
     whenChanged(this.list, run.recipe, () => {
-      this.list.replaceChildren(...recipeRows(run.recipe).map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
+      this.list.replaceChildren(...recipeRows(run.recipe)
+        .map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", {}, text))));
     });
   }
 }

@@ -1,4 +1,4 @@
-// One run: how good it is, its curves, what happened, its checkpoints, the worker's log, its recipe, and pictures to embed.
+// One run: how good it is, its curves, what happened, its checkpoints, the worker's log, its recipe; pictures to embed.
 
 import { element } from "../dom.js";
 import { percent } from "../format.js";
@@ -27,7 +27,8 @@ export function page(context) {
     checkpoints: new Checkpoints(context, id, (model) => embed.choose(model)),
     evaluations: new Evaluations(context, id), log: new WorkerLog(context, id), recipe: new RecipePanel(), embed,
   };
-  const missing = element("p", { class: "none", hidden: true }, "There is no such run: it was deleted, or the address is wrong. ",
+  const missing = element("p", { class: "none", hidden: true },
+    "There is no such run: it was deleted, or the address is wrong. ",
     element("a", { href: "#/runs" }, "All runs"));
   const content = element("div", { class: "page" },
     parts.head.element, parts.charts.element,

@@ -1,5 +1,5 @@
-// When which update was done. The service stores curves by step; the times between a worker's start, its checkpoints and
-// its end are those of its events, and steps between two of them are taken to be evenly spread.
+// When which update was done. The service stores curves by step; the times of a worker's start, its checkpoints and its
+// end are those of its events, and steps between two of them are taken to be evenly spread.
 
 import { now as serviceTime } from "../api.js";
 import { lowerBound } from "../charts/series.js";
@@ -22,14 +22,16 @@ export class Timeline {
         trained += Math.max(0, wall - last);
         last = wall;
         this.add(event.step, trained, wall);
-      } else if (last !== null && (event.kind === "worker_exited" || (event.kind === "state" && event.state !== "stopping"))) {
+      } else if (last !== null
+        && (event.kind === "worker_exited" || (event.kind === "state" && event.state !== "stopping"))) {
         trained += Math.max(0, wall - last);
         last = null;
       }
     }
     const isRunning = last !== null && ["running", "stopping"].includes(run.state);
     const now = serviceTime() / 1000;
-    if (isRunning && run.progress.step > (this.steps.at(-1) ?? 0)) this.add(run.progress.step, trained + now - last, now);
+    const { step } = run.progress;
+    if (isRunning && step > (this.steps.at(-1) ?? 0)) this.add(step, trained + now - last, now);
     this.trained = trained + (isRunning ? now - last : 0);
   }
 
@@ -50,8 +52,9 @@ export class Timeline {
 
   // The xs of `steps` on an axis: `step`, `relative` (seconds of training) or `wall` (seconds since 1970).
   places(steps, axis) {
-    if (axis === "step" || this.steps.length < 2) return axis === "step" ? steps : steps.map(() => this[axis === "wall" ? "wall" : "elapsed"][0] ?? 0);
+    if (axis === "step") return steps;
     const times = axis === "wall" ? this.wall : this.elapsed;
+    if (times.length < 2) return steps.map(() => times[0] ?? 0);
     return steps.map((step) => this.at(step, times));
   }
 

@@ -8,7 +8,8 @@ export function welcome(datasets) {
     element("h2", {}, isReady ? "Ready for a first run" : "Start with your pictures"),
     element("p", {}, isReady
       ? "Everything but the dataset has a default: say how many minutes you have, and start."
-      : "Upload a tar, tar.gz or zip of JPEG, PNG, WebP or GIF pictures. Folders are read as labels; they are optional."),
+      : "Drop an archive, a folder or picture files anywhere on this page. Folders are read as labels; "
+        + "they are optional."),
     element("p", {}, isReady
       ? element("a", { class: "button primary", href: "#/new" }, "New run")
       : element("a", { class: "button primary", href: "#/datasets" }, "Upload pictures")),

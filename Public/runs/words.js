@@ -1,7 +1,6 @@
 // A run's states, verdicts and figures in words, wherever they are shown.
 
 import { element } from "../dom.js";
-import { number, percent } from "../format.js";
 
 const stateWords = {
   queued: "Queued", running: "Running", stopping: "Stopping", stopped: "Stopped",
@@ -32,13 +31,11 @@ export const verdict = (run) => run.health?.verdict ?? "unknown";
 // The figure that says best how good the embeddings are: by labels where there are some, else by views.
 export function quality(run) {
   const metrics = run.metrics ?? {};
-  if (Number.isFinite(metrics.knn_accuracy)) return { name: "knn_accuracy", title: "k-NN", value: metrics.knn_accuracy };
-  if (Number.isFinite(metrics.view_recall)) return { name: "view_recall", title: "Recall of views", value: metrics.view_recall };
+  for (const [name, title] of [["knn_accuracy", "k-NN"], ["view_recall", "Recall of views"]]) {
+    if (Number.isFinite(metrics[name])) return { name, title, value: metrics[name] };
+  }
   return null;
 }
-
-export const figure = (metric, value) => (metric.maximum === 1 && metric.minimum === 0 && /accuracy|recall|share/.test(metric.name)
-  ? percent(value) : number(value, 4));
 
 // A reason's own sentence, and what the worker said, which may be long.
 export function reasonParts(reason) {

@@ -9,13 +9,16 @@ const shownLargest = 8;
 export function page(context) {
   const { api, state } = context;
   const parts = {
-    machine: section("The service"), queues: section("Queues"), disk: section("Disk"), models: section("Models in memory"),
+    machine: section("The service"), queues: section("Queues"), disk: section("Disk"),
+    models: section("Models in memory"),
     errors: section("Last errors"), limits: section("Limits"), missing: element("p", { class: "none", hidden: true }),
   };
-  const content = element("div", { class: "status-grid" }, Object.values(parts).map((part) => part.element).filter(Boolean));
+  const content = element("div", { class: "status-grid" }, Object.values(parts).map((part) => part.element)
+    .filter(Boolean));
 
   async function refresh(signal) {
-    if (state.info) whenChanged(parts.limits.body, state.info.limits, () => parts.limits.body.replaceChildren(limits(state.info.limits)));
+    if (state.info) whenChanged(parts.limits.body, state.info.limits,
+      () => parts.limits.body.replaceChildren(limits(state.info.limits)));
     let status;
     try {
       status = (await api.poll("/v1/status", signal)).body;
@@ -29,7 +32,8 @@ export function page(context) {
     parts.machine.body.replaceChildren(machine(status));
     whenChanged(parts.queues.body, status.queues, () => parts.queues.body.replaceChildren(queues(status.queues)));
     whenChanged(parts.disk.body, status.disk, () => parts.disk.body.replaceChildren(...disk(status.disk)));
-    whenChanged(parts.models.body, status.models, () => parts.models.body.replaceChildren(models(status.models, state.runs)));
+    whenChanged(parts.models.body, status.models,
+      () => parts.models.body.replaceChildren(models(status.models, state.runs)));
     whenChanged(parts.errors.body, status.errors, () => parts.errors.body.replaceChildren(errors(status.errors)));
   }
 
@@ -48,33 +52,42 @@ function section(heading) {
 }
 
 function facts(rows) {
-  return element("dl", { class: "facts" }, rows.filter(([, value]) => value !== null && value !== undefined && value !== "")
+  return element("dl", { class: "facts" }, rows
+    .filter(([, value]) => value !== null && value !== undefined && value !== "")
     .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 }
 
 function table(label, head, rows) {
   return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label }, element("table", {},
     element("thead", {}, element("tr", {}, head.map((name) => element("th", { scope: "col" }, name)))),
-    element("tbody", {}, rows.map(([first, ...others]) => element("tr", {}, element("th", { scope: "row" }, first), others.map((cell) => element("td", {}, cell)))))));
+    element("tbody", {}, rows
+      .map(([first, ...others]) => element("tr", {}, element("th", { scope: "row" }, first), others
+        .map((cell) => element("td", {}, cell)))))));
 }
 
 function machine(status) {
   const { processor, memory, libraries, sandbox } = status;
+  const features = processor.features.length ? ` (${processor.features.join(", ")})` : "";
   const held = Object.entries(sandbox ?? {}).filter(([, isOn]) => isOn).map(([name]) => name.replaceAll("_", " "));
   return facts([
     ["Version", `${status.version}${status.commit ? `, commit ${status.commit.slice(0, 12)}` : ""}`],
     ["Runs since", `${moment(status.started_at)}, for ${duration(status.uptime_seconds)}`],
-    ["Processor", processor.model || processor.architecture], ["Cores", `${count(processor.cores)}, of which ${plural(status.threads, "thread")} compute`],
-    ["Kernels", `${processor.family}${processor.features.length ? ` (${processor.features.join(", ")})` : ""}, ${processor.engine}, embeddings in ${processor.precision}`],
-    ["Memory", `${bytes(memory.resident_bytes)} now, ${bytes(memory.peak_bytes)} at most, of ${bytes(memory.machine_bytes)} of the machine; workers are not counted`],
+    ["Processor", processor.model || processor.architecture],
+    ["Cores", `${count(processor.cores)}, of which ${plural(status.threads, "thread")} compute`],
+    ["Kernels",
+      `${processor.family}${features}, ${processor.engine}, embeddings in ${processor.precision}`],
+    ["Memory", `${bytes(memory.resident_bytes)} now, ${bytes(memory.peak_bytes)} at most, `
+      + `of ${bytes(memory.machine_bytes)} of the machine; workers are not counted`],
     ["Libraries", Object.entries(libraries).map(([name, version]) => `${name} ${version}`).join(", ")],
     ["Held to by the kernel", held.join(", ") || "nothing"],
   ]);
 }
 
 function queues(loads) {
-  return table("Queues", ["What waits", "under way", "waiting", "may wait"], Object.entries(loads).map(([name, load]) => [
-    queueNames[name] ?? name, load.running === null ? "–" : count(load.running), count(load.waiting), count(load.capacity)]));
+  const rows = Object.entries(loads).map(([name, load]) => [
+    queueNames[name] ?? name, count(load.running), count(load.waiting), count(load.capacity),
+  ]);
+  return table("Queues", ["What waits", "under way", "waiting", "may wait"], rows);
 }
 
 function disk(use) {
@@ -82,20 +95,26 @@ function disk(use) {
   const parts = [];
   if (isKnown) {
     const taken = (use.total_bytes - use.free_bytes) / use.total_bytes;
-    parts.push(element("progress", { max: "1", value: String(taken), class: taken > 0.95 ? "failed" : "", "aria-label": "Disk in use" }),
-      element("p", { class: "note" }, `${bytes(use.free_bytes)} of ${bytes(use.total_bytes)} are free (${percent(1 - taken)}).`));
+    parts.push(element("progress",
+      { max: "1", value: String(taken), class: taken > 0.95 ? "failed" : "", "aria-label": "Disk in use" }),
+      element("p", { class: "note" },
+        `${bytes(use.free_bytes)} of ${bytes(use.total_bytes)} are free (${percent(1 - taken)}).`));
   }
   if (!use.measured_at) return [...parts, element("p", { class: "note" }, "What takes it is being measured.")];
-  const shares = [["Datasets", use.datasets, "datasets"], ["Runs", use.runs, "runs"], ["Indexes", use.indexes, "indexes"]];
+  const shares = [["Datasets", use.datasets, "datasets"], ["Runs", use.runs, "runs"],
+    ["Indexes", use.indexes, "indexes"]];
   parts.push(facts([
     ...shares.map(([name, share]) => [name, `${bytes(share.bytes)} in ${count(share.count)}`]),
-    ["Database", bytes(use.database_bytes)], ["On its way in or out", bytes(use.unfinished_bytes)], ["Other", bytes(use.other_bytes)],
+    ["Database", bytes(use.database_bytes)], ["On its way in or out", bytes(use.unfinished_bytes)],
+    ["Other", bytes(use.other_bytes)],
     ["Measured", `${moment(use.measured_at)}${use.complete ? "" : ", not everything was looked at"}`],
   ]));
   for (const [name, share, path] of shares) {
     if (!share.largest.length) continue;
-    parts.push(element("h3", {}, `${name} that take most`), element("ol", { class: "largest" }, share.largest.slice(0, shownLargest).map((one) => element("li", {},
-      path === "indexes" ? element("span", {}, one.name ?? one.id) : element("a", { href: `#/${path}/${one.id}` }, one.name ?? `${one.id}, of which there is no record`),
+    parts.push(element("h3", {}, `${name} that take most`),
+      element("ol", { class: "largest" }, share.largest.slice(0, shownLargest).map((one) => element("li", {},
+      path === "indexes" ? element("span", {}, one.name ?? one.id)
+        : element("a", { href: `#/${path}/${one.id}` }, one.name ?? `${one.id}, of which there is no record`),
       element("span", { class: "note" }, bytes(one.bytes))))));
   }
   return parts;
@@ -106,7 +125,8 @@ function models(list, runs) {
   const names = new Map(runs.map((run) => [run.id, run.name]));
   return table("Models in memory", ["Model", "weights", "used last"], list.map((model) => {
     const [run, step] = model.name.split("@");
-    return [names.has(run) ? `${names.get(run)}${step ? `, step ${step}` : ""}` : model.name, model.bytes === null ? "file is gone" : bytes(model.bytes), moment(model.last_used_at)];
+    return [names.has(run) ? `${names.get(run)}${step ? `, step ${step}` : ""}` : model.name, model.bytes === null
+      ? "file is gone" : bytes(model.bytes), moment(model.last_used_at)];
   }));
 }
 
@@ -114,8 +134,10 @@ function errors(list) {
   if (!list.length) return element("p", { class: "note" }, "None since the start.");
   return element("ul", { class: "log" }, list.map((one) => element("li", {},
     element("time", { datetime: one.time }, moment(one.time)),
-    element("span", { class: "kind" }, `${one.status} ${one.code}${one.count > 1 ? `, ${count(one.count)} times` : ""}`),
-    element("span", {}, `${one.operation}: ${one.detail} `, element("span", { class: "note" }, `request ${one.request}`)))));
+    element("span", { class: "kind" },
+      `${one.status} ${one.code}${one.count > 1 ? `, ${count(one.count)} times` : ""}`),
+    element("span", {}, `${one.operation}: ${one.detail} `,
+      element("span", { class: "note" }, `request ${one.request}`)))));
 }
 
 function limits(values) {
