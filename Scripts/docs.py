@@ -108,6 +108,8 @@ LIMITS = {
     "MetricLimits": "Sources/Metrics/Metric.swift",
     "RunResourceLimits": "Sources/Runs/State/RunResources.swift",
     "RunRetention": "Sources/RunDatabase/RunRetention.swift",
+    "RecentErrorLimits": "Sources/API/Service/RecentErrors.swift",
+    "DiskUsageLimits": "Sources/API/Service/DiskUsage.swift",
     "EventStreamLimits": "Sources/API/Runs/EventHandlers.swift",
     "Settings": "Sources/DatasetLibrary/DatasetLibrary.swift",
     "JSONValue": "Sources/JSONTree/JSONParser.swift",

@@ -58,14 +58,16 @@ public struct EmbeddingQueueLimits: Sendable {
 /// given: its weights live as long as a request holds it.
 public final class EmbeddingService: Sendable {
   private struct State {
-    var models: [(file: ModelFile, pool: EncoderPool)] = []  // last used last
+    // Last used last.
+    var models: [(file: ModelFile, pool: EncoderPool, usedAt: ContinuousClock.Instant)] = []
     var waiting = 0
     var waitingByteCount = 0
     var secondsPerPicture = 0.05
   }
 
   private let loader: EncoderLoader
-  private let limits: EmbeddingQueueLimits
+  /// What may wait and be in memory.
+  public let limits: EmbeddingQueueLimits
   private let workerCount: Int
   private let budget: DecodingBudget
   private let state = Mutex(State())
@@ -130,6 +132,11 @@ public final class EmbeddingService: Sendable {
     return try await forgetting(pool) { try await pool.model() }
   }
 
+  /// The models in memory, the one used last first, with when that was.
+  public var loadedModels: [(file: ModelFile, usedAt: ContinuousClock.Instant)] {
+    state.withLock { $0.models.reversed().map { ($0.file, $0.usedAt) } }
+  }
+
   /// Whether the model is in memory; nothing is loaded.
   public func isLoaded(_ file: ModelFile) -> Bool {
     state.withLock { $0.models.contains { $0.file == file } }
@@ -188,12 +195,13 @@ extension EmbeddingService {
   private func pool(of file: ModelFile) -> EncoderPool {
     state.withLock { state in
       if let index = state.models.firstIndex(where: { $0.file == file }) {
-        let model = state.models.remove(at: index)
+        var model = state.models.remove(at: index)
+        model.usedAt = .now
         state.models.append(model)
         return model.pool
       }
       let pool = EncoderPool(file: file, loader: loader, count: workerCount, budget: budget)
-      state.models.append((file, pool))
+      state.models.append((file, pool, .now))
       if state.models.count > limits.models { state.models.removeFirst() }
       return pool
     }

@@ -1,6 +1,7 @@
 public import DatasetLibrary
 public import EmbeddingService
 public import HTTP
+import Identifiers
 public import Logging
 public import Recipes
 public import Retrieval
@@ -26,6 +27,8 @@ public struct Service: Sendable {
   public var readiness: Readiness
   /// What `/v1/info` says.
   public var facts: ServiceFacts
+  /// What the data folder takes on disk.
+  public var disk: DiskUsage
   /// What recipes are resolved for.
   public var machine: MachineSize
   /// What an embedding request may carry.
@@ -36,6 +39,7 @@ public struct Service: Sendable {
   private let replies = ReplyCache()
   private let digests = FileDigests()
   private let onnx = ONNXFiles()
+  private let errors = RecentErrors()
   private let catalog: ModelCatalog
   /// The longest upload of a dataset, in bytes.
   public var uploadByteCount = 16 << 30
@@ -51,7 +55,7 @@ public struct Service: Sendable {
     runs: any RunControl, library: DatasetLibrary, embeddings: EmbeddingService,
     evaluations: any EvaluationControl, indexes: IndexLibrary, searches: SearchDesk,
     metrics: ServiceMetrics, readiness: Readiness,
-    facts: ServiceFacts, machine: MachineSize,
+    facts: ServiceFacts, disk: DiskUsage, machine: MachineSize,
     contract: [UInt8], files: StaticFiles, logger: Logger
   ) {
     self.runs = runs
@@ -64,6 +68,7 @@ public struct Service: Sendable {
     self.metrics = metrics
     self.readiness = readiness
     self.facts = facts
+    self.disk = disk
     self.machine = machine
     self.contract = contract
     self.files = files
@@ -164,12 +169,16 @@ extension Service {
     let handlers = ServiceHandlers(
       runs: runs, embeddings: embeddings, metrics: metrics, readiness: readiness, facts: facts,
       contract: contract, files: files)
+    let status = StatusHandlers(
+      runs: runs, library: library, embeddings: embeddings, evaluations: evaluations,
+      indexes: indexes, facts: facts, disk: disk, errors: errors)
     return [
       // On the server's own thread: it answers however much the rest has to do.
       .immediate("GET", "/livez") { handlers.live($0) },
       route("GET", "/readyz", handlers.ready),
       route("GET", "/metrics", handlers.prometheus),
       route("GET", "/v1/info", handlers.info),
+      route("GET", "/v1/status", status.get),
       route("GET", "/openapi.yaml", handlers.openAPI),
       route("GET", "/", handlers.dashboard),
     ]
@@ -187,7 +196,7 @@ extension Service {
     _ method: String, _ pattern: String, bodyLimit: Int = 1 << 20,
     _ handler: @escaping @Sendable (Request) async throws -> Response
   ) -> Route {
-    Route(method, pattern, bodyLimit: bodyLimit) { [logger] request in
+    Route(method, pattern, bodyLimit: bodyLimit) { [logger, errors] request in
       let log = ServiceLog(logger)
       do {
         let response = try await handler(request)
@@ -202,6 +211,8 @@ extension Service {
           problem(for: error)
           ?? APIError(
             .internalError, "The service is at fault; the log says more under this request's id.")
+        errors.add(
+          problem, operation: "\(method) \(pattern)", request: request.id, at: .now())
         if problem.code.status == 500 {
           logger.error(
             "\(method) \(pattern) failed: \(error)", metadata: ["request": "\(request.id)"])
