@@ -137,6 +137,7 @@ let package = Package(
         "Randomness", "Identifiers", "Retrieval", "ONNX", "CBuild",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "Yams", package: "Yams"),
       ]),
     .executableTarget(
       name: "http-echo",

@@ -109,6 +109,7 @@ LIMITS = {
     "RunResourceLimits": "Sources/Runs/State/RunResources.swift",
     "RunRetention": "Sources/RunDatabase/RunRetention.swift",
     "RecentErrorLimits": "Sources/API/Service/RecentErrors.swift",
+    "SettingsLimits": "Sources/CommandLineTool/Settings/SettingsFile.swift",
     "DiskUsageLimits": "Sources/API/Service/DiskUsage.swift",
     "EventStreamLimits": "Sources/API/Runs/EventHandlers.swift",
     "Settings": "Sources/DatasetLibrary/DatasetLibrary.swift",
