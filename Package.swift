@@ -1,6 +1,10 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// The commit that is built: of the checkout, or where there is none, as in an image, of the environment.
+let commit = (Context.environment["BYOL_COMMIT"] ?? Context.gitInformation?.currentCommit ?? "")
+  .filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-+.".contains($0)) }
+
 let package = Package(
   name: "byol",
   products: [.executable(name: "byol", targets: ["CommandLineTool"])],
@@ -28,6 +32,7 @@ let package = Package(
       ]),
     .target(name: "CSystem"),
     .target(name: "CProcess"),
+    .target(name: "CBuild", cSettings: [.define("BYOL_COMMIT", to: "\"\(commit)\"")]),
     .target(name: "CDigest", cSettings: [.unsafeFlags(["-O3"])]),
     .target(
       name: "CKernels", cxxSettings: [.unsafeFlags(["-O3"])],
@@ -138,9 +143,10 @@ let package = Package(
         "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
         "TensorGraph", "Tensors", "Engines", "JSONTree", "Metrics", "Durability", "Threads",
-        "Randomness", "Identifiers", "Retrieval", "ONNX",
+        "Randomness", "Identifiers", "Retrieval", "ONNX", "CBuild",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "Yams", package: "Yams"),
       ]),
     .executableTarget(
       name: "http-echo",

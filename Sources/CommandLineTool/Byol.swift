@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The version of the program.
 let byolVersion = "0.1.0"
@@ -10,15 +11,28 @@ let byolVersion = "0.1.0"
 @main
 enum Program {
   @MainActor static func main() async {
+    let (words, settings) = completedWords()
     do {
-      var command = try Byol.parseAsRoot()
+      var command = try Byol.parseAsRoot(words)
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
       } else {
         try command.run()
       }
     } catch {
+      for line in settings?.origins(namedIn: Byol.fullMessage(for: error)) ?? [] { say(line) }
       Byol.exit(withError: error)
+    }
+  }
+
+  /// The command line with what the environment and a file of settings say.
+  private static func completedWords() -> ([String], Settings?) {
+    do throws(SettingsError) {
+      return try Settings.completed(
+        Array(CommandLine.arguments.dropFirst()),
+        environment: ProcessInfo.processInfo.environment)
+    } catch {
+      Byol.exit(withError: refusal(error.description))
     }
   }
 }
@@ -29,11 +43,12 @@ struct Byol: AsyncParsableCommand {
     commandName: "byol",
     abstract:
       "Train BYOL image encoders on your own unlabelled pictures and serve their embeddings.",
-    version: byolVersion,
+    version: Build.description,
     subcommands: [
       ServeCommand.self, TrainCommand.self, EmbedCommand.self, IndexCommand.self,
       SearchCommand.self,
       ExportCommand.self, EvaluateCommand.self, ViewsCommand.self, BackupCommand.self,
+      ConfigCommand.self, DoctorCommand.self,
       BenchmarkCommand.self, PlanCommand.self, ProfileCommand.self,
     ])
 }

@@ -10,6 +10,25 @@ enum Machine {
     max(1, ProcessInfo.processInfo.activeProcessorCount)
   }
 
+  /// The architecture that the program is compiled for, as `uname -m` says it.
+  static var architecture: String {
+    #if arch(x86_64)
+      "x86_64"
+    #elseif arch(arm64)
+      "aarch64"
+    #else
+      "unknown"
+    #endif
+  }
+
+  /// The maker's name of the processor; empty where the system tells none, as on arm64.
+  static var processorModel: String {
+    let text = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let line = text.split(separator: "\n").first { $0.hasPrefix("model name") }
+    let name = line?.split(separator: ":").last ?? ""
+    return name.trimmingCharacters(in: .whitespaces)
+  }
+
   /// What a run on an engine may use of it, for a recipe's automatic values.
   static func size(_ threads: ThreadBudget, on engine: Engine) -> MachineSize {
     MachineSize(

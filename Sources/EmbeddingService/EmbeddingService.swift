@@ -60,14 +60,16 @@ public struct EmbeddingQueueLimits: Sendable {
 /// given: its weights live as long as a request holds it.
 public final class EmbeddingService: Sendable {
   private struct State {
-    var models: [(file: ModelFile, pool: EncoderPool)] = []  // last used last
+    // Last used last.
+    var models: [(file: ModelFile, pool: EncoderPool, usedAt: ContinuousClock.Instant)] = []
     var waiting = 0
     var waitingByteCount = 0
     var secondsPerPicture = 0.05
   }
 
   private let loader: EncoderLoader
-  private let limits: EmbeddingQueueLimits
+  /// What may wait and be in memory.
+  public let limits: EmbeddingQueueLimits
   private let workerCount: Int
   private let budget: DecodingBudget
   private let state = Mutex(State())
@@ -137,9 +139,9 @@ public final class EmbeddingService: Sendable {
     return model
   }
 
-  /// The models in memory, the one used last first, with the bytes that each takes.
-  public var loaded: [(file: ModelFile, byteCount: Int)] {
-    state.withLock { $0.models }.reversed().map { ($0.file, $0.pool.byteCount) }
+  /// The models in memory, the one used last first, with the bytes that each takes and when it was used.
+  public var loaded: [(file: ModelFile, byteCount: Int, usedAt: ContinuousClock.Instant)] {
+    state.withLock { $0.models }.reversed().map { ($0.file, $0.pool.byteCount, $0.usedAt) }
   }
 
   /// Whether the model is in memory; nothing is loaded.
@@ -200,12 +202,13 @@ extension EmbeddingService {
   private func pool(of file: ModelFile) -> EncoderPool {
     state.withLock { state in
       if let index = state.models.firstIndex(where: { $0.file == file }) {
-        let model = state.models.remove(at: index)
+        var model = state.models.remove(at: index)
+        model.usedAt = .now
         state.models.append(model)
         return model.pool
       }
       let pool = EncoderPool(file: file, loader: loader, count: workerCount, budget: budget)
-      state.models.append((file, pool))
+      state.models.append((file, pool, .now))
       if state.models.count > limits.models { state.models.removeFirst() }
       return pool
     }

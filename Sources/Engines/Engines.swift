@@ -29,6 +29,15 @@ public enum Engines {
   /// The families of processors that the process may be limited to, by name.
   public static let processors = ProcessorFamily.allCases.map(\.rawValue)
 
+  /// The family that this process computes for, by name.
+  public static var processor: String { ProcessorFamily.current.rawValue }
+
+  /// The extensions of the processor that the kernels of that family are compiled with.
+  public static var processorFeatures: [String] { ProcessorFamily.current.features }
+
+  /// The version of oneDNN.
+  public static var oneDNNVersion: String { OneDNNLowering.libraryVersion }
+
   /// Makes the process compute as on a processor of a lower family; see `ProcessorFamily.limitProcess()`. The precisions of the
   /// engines are those of that family from then on.
   ///

@@ -23,6 +23,21 @@ public enum ProcessorFamily: String, Sendable, Hashable, CaseIterable {
     }
   }
 
+  /// The extensions that our kernels of this family are compiled with, besides what every processor of the architecture has.
+  public var features: [String] {
+    #if arch(arm64)
+      return ["neon"]
+    #else
+      let avx512 = ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]
+      return switch self {
+      case .any: ["sse4_1"]
+      case .avx2: ProcessorFamily.any.features + ["avx", "avx2", "bmi2", "f16c", "fma"]
+      case .avx512: ProcessorFamily.avx2.features + avx512
+      case .bfloat16: ProcessorFamily.avx512.features + ["avx512_bf16"]
+      }
+    #endif
+  }
+
   /// Makes the process compute as on a processor of this family at most, with our kernels and with oneDNN's: so that what other
   /// machines get is measured on this one.
   ///

@@ -1,7 +1,7 @@
 /// The known name that a misspelt one is nearest to, where at most a third of its letters differ.
 ///
 /// The distance counts insertions, deletions and replacements of letters (Levenshtein); `-` and `_` are the same letter.
-func nearestName(to misspelt: String, among names: [String]) -> String? {
+public func nearestName(to misspelt: String, among names: [String]) -> String? {
   let letters = comparable(misspelt)
   // Longer than any name by far: nothing is near, and the table of distances stays small.
   guard letters.count <= 64 else { return nil }

@@ -41,12 +41,15 @@ public final class SQLiteRunStore: RunStore {
       try database.execute(sql: "PRAGMA synchronous = FULL")
     }
     pool = try DatabasePool(path: path, configuration: configuration)
+    try pool.read(SQLiteRunStore.requireKnownFormat)
+    try RunMigrations.migrator.migrate(pool)
+  }
+
+  /// Throws where a newer version of this product has changed the tables.
+  static func requireKnownFormat(_ database: Database) throws {
     let migrator = RunMigrations.migrator
-    let unknown = try pool.read { database in
-      try migrator.appliedIdentifiers(database).subtracting(migrator.migrations)
-    }
+    let unknown = try migrator.appliedIdentifiers(database).subtracting(migrator.migrations)
     if let found = unknown.sorted().last { throw RunStoreError.newerFormat(found: found) }
-    try migrator.migrate(pool)
   }
 
   /// Copies the whole database, as it is at one moment, into a new file while the store is in use.

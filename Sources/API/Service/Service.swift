@@ -1,6 +1,7 @@
 public import DatasetLibrary
 public import EmbeddingService
 public import HTTP
+import Identifiers
 public import Logging
 public import ModelLibrary
 public import Recipes
@@ -29,6 +30,8 @@ public struct Service: Sendable {
   public var readiness: Readiness
   /// What `/v1/info` says.
   public var facts: ServiceFacts
+  /// What the data folder takes on disk.
+  public var disk: DiskUsage
   /// What recipes are resolved for.
   public var machine: MachineSize
   /// What an embedding request may carry.
@@ -40,6 +43,7 @@ public struct Service: Sendable {
   private let digests = FileDigests()
   private let onnx = ONNXFiles()
   private let sprites = SpriteDesk()
+  private let errors = RecentErrors()
   private let catalog: ModelCatalog
   /// The longest upload of a dataset, in bytes.
   public var uploadByteCount = 16 << 30
@@ -58,7 +62,7 @@ public struct Service: Sendable {
     embeddings: EmbeddingService,
     evaluations: any EvaluationControl, indexes: IndexLibrary, searches: SearchDesk,
     metrics: ServiceMetrics, readiness: Readiness,
-    facts: ServiceFacts, machine: MachineSize,
+    facts: ServiceFacts, disk: DiskUsage, machine: MachineSize,
     contract: [UInt8], files: StaticFiles, logger: Logger
   ) {
     self.runs = runs
@@ -72,6 +76,7 @@ public struct Service: Sendable {
     self.metrics = metrics
     self.readiness = readiness
     self.facts = facts
+    self.disk = disk
     self.machine = machine
     self.contract = contract
     self.files = files
@@ -178,12 +183,16 @@ extension Service {
     let handlers = ServiceHandlers(
       runs: runs, embeddings: embeddings, metrics: metrics, readiness: readiness, facts: facts,
       contract: contract, files: files)
+    let status = StatusHandlers(
+      runs: runs, library: library, embeddings: embeddings, evaluations: evaluations,
+      indexes: indexes, facts: facts, disk: disk, errors: errors)
     return [
       // On the server's own thread: it answers however much the rest has to do.
       .immediate("GET", "/livez") { handlers.live($0) },
       route("GET", "/readyz", handlers.ready),
       route("GET", "/metrics", handlers.prometheus),
       route("GET", "/v1/info", handlers.info),
+      route("GET", "/v1/status", status.get),
       route("GET", "/openapi.yaml", handlers.openAPI),
       route("GET", "/", handlers.dashboard),
     ]
@@ -201,7 +210,7 @@ extension Service {
     _ method: String, _ pattern: String, bodyLimit: Int = 1 << 20,
     _ handler: @escaping @Sendable (Request) async throws -> Response
   ) -> Route {
-    Route(method, pattern, bodyLimit: bodyLimit) { [logger] request in
+    Route(method, pattern, bodyLimit: bodyLimit) { [logger, errors] request in
       let log = ServiceLog(logger)
       do {
         let response = try await handler(request)
@@ -216,6 +225,8 @@ extension Service {
           problem(for: error)
           ?? APIError(
             .internalError, "The service is at fault; the log says more under this request's id.")
+        errors.add(
+          problem, operation: "\(method) \(pattern)", request: request.id, at: .now())
         if problem.code.status == 500 {
           logger.error(
             "\(method) \(pattern) failed: \(error)", metadata: ["request": "\(request.id)"])

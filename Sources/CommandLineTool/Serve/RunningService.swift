@@ -53,8 +53,7 @@ final class RunningService: Sendable {
       directory: folder.path + "/indexes", packDirectory: { [library] in library.path(of: $0) },
       loader: loader, workers: workers)
     let metrics = ServiceMetrics()
-    let facts = ServiceFacts(
-      version: byolVersion, startedAt: .now(), threads: threads, limits: limitTable())
+    let facts = try command.facts(threads: threads)
     let resources = try ServiceResources(
       publicFolder: command.publicFolder, contract: command.contract)
     let service = Service(
@@ -64,7 +63,8 @@ final class RunningService: Sendable {
         loader: loader, limits: command.embeddingLimits, workerCount: workers),
       evaluations: evaluations, indexes: indexes, searches: SearchDesk(threads: threads),
       metrics: metrics,
-      readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
+      readiness: readiness, facts: facts, disk: DiskUsage(folder: folder.path), machine: machine,
+      contract: resources.contract,
       files: resources.files, logger: logger)
     server = Server(
       configuration: try command.serverConfiguration(metrics: metrics, logger: logger),
@@ -81,6 +81,7 @@ final class RunningService: Sendable {
         ?? ServeError.cannotListen(host: command.host, port: command.port)
     }
     readiness.isReady = true
+    _ = service.disk.latest()  // so that the first status has figures of the disk
     logger.notice("Ready.", metadata: ["port": "\(port)", "data": "\(folder.path)"])
   }
 
@@ -182,7 +183,7 @@ private struct DataFolder {
 
 extension ServeCommand {
   /// How runs are treated: as many at once as asked for, which share the threads.
-  fileprivate func runSettings(threads: Int) throws -> RunSettings {
+  func runSettings(threads: Int) throws -> RunSettings {
     let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     var settings = RunSettings(workerCommand: [program, "train", "--engine", engine.name])
     settings.threads = max(1, threads / runsAtOnce)
@@ -222,7 +223,7 @@ extension ServeCommand {
 }
 
 /// The limits that `/v1/info` tells.
-private func limitTable() -> [String: Int] {
+func limitTable() -> [String: Int] {
   let (datasets, embeddings) = (DatasetLibrary.Settings(), EmbeddingLimits())
   return [
     "dataset_upload_bytes": datasets.uploadByteCount,

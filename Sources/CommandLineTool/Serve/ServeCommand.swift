@@ -16,6 +16,9 @@ struct ServeCommand: AsyncParsableCommand {
       Runs go on at the next start.
       """)
 
+  @Option(help: "A file of settings, YAML or JSON: the names of these options with their values.")
+  var config: String?
+
   @Option(help: "The folder of datasets, runs and the database; made if it is missing.")
   var data = "./byol-data"
 
@@ -123,6 +126,12 @@ struct ServeCommand: AsyncParsableCommand {
       var handler = StreamLogHandler.standardError(label: label)
       handler.logLevel = level
       return handler
+    }
+    let options = SettingOption.all(of: ServeCommand.self)
+    for line in Settings.unknownVariables(
+      in: ProcessInfo.processInfo.environment, options: options)
+    {
+      logger.warning("\(line)")
     }
     let signals = StopSignals()
     let service = try await RunningService(self, logger: logger)

@@ -147,6 +147,11 @@ extension IndexLibrary {
     records.values.contains { $0.dataset == dataset && !$0.state.isOver }
   }
 
+  /// How many wait and are under way, and how many may wait.
+  public func load() -> (waiting: Int, running: Int, capacity: Int) {
+    (waiting.count, running == nil ? 0 : 1, limits.waiting)
+  }
+
   /// An index that can be searched, with its record.
   ///
   /// - Throws: `IndexLibraryError.notFound` or `.notReady`; `IndexError` where its files cannot be used.

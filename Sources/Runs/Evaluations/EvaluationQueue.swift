@@ -130,6 +130,11 @@ public actor EvaluationQueue: EvaluationControl {
     records.values.contains { $0.dataset == dataset && !$0.state.isOver }
   }
 
+  /// How many wait and are under way, and how many may wait.
+  public func load() -> (waiting: Int, running: Int, capacity: Int) {
+    (waiting.count, running == nil ? 0 : 1, limits.waiting)
+  }
+
   // MARK: The one under way
 
   private func startNext() {

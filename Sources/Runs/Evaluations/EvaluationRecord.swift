@@ -112,4 +112,6 @@ public protocol EvaluationControl: Sendable {
   func cancel(_ id: Identifier) async throws -> EvaluationRecord?
   /// Whether an evaluation that is not over reads a dataset.
   func isInUse(dataset: String) async -> Bool
+  /// How many wait and are under way, and how many may wait.
+  func load() async -> (waiting: Int, running: Int, capacity: Int)
 }

@@ -136,11 +136,24 @@ public struct IdempotencyEntry: Hashable, Sendable, Codable {
 }
 
 /// Why a store refused.
-public enum RunStoreError: Error, Hashable, Sendable {
+public enum RunStoreError: Error, Hashable, Sendable, CustomStringConvertible {
   /// There is a run of that id.
   case exists(Identifier)
   /// There is no run of that id.
   case notFound(Identifier)
   /// The file was written by a newer version of this product.
   case newerFormat(found: String)
+  /// The file does not hold together.
+  case damaged(detail: String)
+
+  /// The error as a sentence.
+  public var description: String {
+    switch self {
+    case .exists(let id): "There is a run \(id) already."
+    case .notFound(let id): "There is no run \(id)."
+    case .newerFormat(let found):
+      "The database was written by a newer version of byol (format \"\(found)\"): start that version, or a newer one."
+    case .damaged(let detail): "The database is damaged: \(detail)."
+    }
+  }
 }

@@ -52,7 +52,7 @@ final class World: Sendable {
       searches: SearchDesk(threads: 2), metrics: ServiceMetrics(),
       readiness: Readiness(),
       facts: ServiceFacts(version: "0", startedAt: .now(), threads: 2, limits: ["pictures": 64]),
-      machine: MachineSize(cores: 2, memoryByteCount: 8 << 30),
+      disk: DiskUsage(folder: folder), machine: MachineSize(cores: 2, memoryByteCount: 8 << 30),
       contract: try repositoryFile("openapi.yaml"),
       files: try StaticFiles(folder: repositoryPath("Public")), logger: logger)
     streams(&service.eventStreamLimits)
