@@ -109,6 +109,7 @@ let package = Package(
         "Runs", "Training", "Identifiers", "JSONTree", "Durability", "Metrics",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
+    .target(name: "Access", dependencies: ["Durability", "Identifiers", "JSONTree"]),
     .target(
       name: "HTTP",
       dependencies: [
@@ -117,8 +118,9 @@ let package = Package(
     .target(
       name: "API",
       dependencies: [
-        "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService", "Datasets",
-        "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability", "Threads",
+        "Access", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService",
+        "Datasets", "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability",
+        "Threads",
         "Identifiers", "NeuralNetworks", "TensorGraph", "Encoders", "Retrieval", "ONNX",
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -126,7 +128,8 @@ let package = Package(
     .executableTarget(
       name: "CommandLineTool",
       dependencies: [
-        "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService", "Encoders",
+        "API", "Access", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "EmbeddingService",
+        "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
         "TensorGraph", "Tensors", "Engines", "JSONTree", "Metrics", "Durability", "Threads",
         "Randomness", "Identifiers", "Retrieval", "ONNX",
@@ -223,6 +226,9 @@ let package = Package(
       ],
       exclude: ["Fixtures"]),
     .testTarget(
+      name: "AccessTests",
+      dependencies: ["Access", "Durability", "FaultyDisk", "Identifiers"]),
+    .testTarget(
       name: "HTTPTests",
       dependencies: [
         "HTTP", "CSystem", "CZlib", "COpenSSL", "http-echo",
@@ -231,8 +237,8 @@ let package = Package(
     .testTarget(
       name: "APITests",
       dependencies: [
-        "API", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "EmbeddingService",
-        "Encoders", "Checkpoints", "ONNX",
+        "API", "Access", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary",
+        "EmbeddingService", "Encoders", "Checkpoints", "ONNX",
         "Datasets", "Images", "Recipes", "JSONTree", "Metrics", "Durability", "Identifiers",
         "Retrieval", "NeuralNetworks", "TensorGraph",
         .product(name: "Logging", package: "swift-log"),

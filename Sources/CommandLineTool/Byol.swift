@@ -34,6 +34,7 @@ struct Byol: AsyncParsableCommand {
       ServeCommand.self, TrainCommand.self, EmbedCommand.self, IndexCommand.self,
       SearchCommand.self,
       ExportCommand.self, EvaluateCommand.self, ViewsCommand.self, BackupCommand.self,
+      KeysCommand.self,
       BenchmarkCommand.self, PlanCommand.self, ProfileCommand.self,
     ])
 }

@@ -1,4 +1,5 @@
 import API
+import Access
 import DatasetLibrary
 import EmbeddingService
 import Evaluation
@@ -29,8 +30,15 @@ final class RunningService: Sendable {
   let logger: Logger
   private let server: Server
   private let readiness = Readiness()
+  private let access: AccessControl
+  /// Notes now and then when keys were used; ended by `stop`.
+  private let keeping: Task<Void, Never>
 
-  init(_ command: ServeCommand, logger: Logger) async throws {
+  init(
+    _ command: ServeCommand, _ listening: ServerConfiguration, _ access: AccessControl,
+    logger: Logger
+  ) async throws {
+    self.access = access
     self.logger = logger
     let threads = Machine.threads(command.threads).count
     let engine = command.engine.engine
@@ -56,15 +64,16 @@ final class RunningService: Sendable {
       version: byolVersion, startedAt: .now(), threads: threads, limits: limitTable())
     let resources = try ServiceResources(
       publicFolder: command.publicFolder, contract: command.contract)
-    let service = Service(
+    var service = Service(
       runs: coordinator, library: library,
       embeddings: EmbeddingService(loader: loader, workerCount: workers),
       evaluations: evaluations, indexes: indexes, searches: SearchDesk(threads: threads),
       metrics: metrics,
       readiness: readiness, facts: facts, machine: machine, contract: resources.contract,
       files: resources.files, logger: logger)
+    service.access = access
     server = Server(
-      configuration: try command.serverConfiguration(metrics: metrics, logger: logger),
+      configuration: command.serverConfiguration(listening, metrics: metrics, logger: logger),
       router: Router(routes: service.routes, files: resources.files), logger: logger,
       errorResponse: problemResponse)
     try await coordinator.begin()
@@ -77,6 +86,7 @@ final class RunningService: Sendable {
       throw command.listen.unixSocket.map { ServeError.cannotUse(socket: $0) }
         ?? ServeError.cannotListen(host: command.host, port: command.port)
     }
+    keeping = Task { await access.keepUses(logger) }
     readiness.isReady = true
     logger.notice("Ready.", metadata: ["port": "\(port)", "data": "\(folder.path)"])
   }
@@ -100,6 +110,8 @@ final class RunningService: Sendable {
     async let evaluated: Void = evaluations.end()
     async let indexed: Void = indexes.end()
     await server.drain(deadline: min(limit / 3, Limits().drainTimeout))
+    keeping.cancel()
+    await keeping.value
     await ended
     await evaluated
     await indexed
@@ -190,10 +202,9 @@ extension ServeCommand {
   }
 
   fileprivate func serverConfiguration(
-    metrics: ServiceMetrics, logger: Logger
-  ) throws -> ServerConfiguration {
-    var configuration = ServerConfiguration(host: host, port: port)
-    try listen.apply(to: &configuration)
+    _ listening: ServerConfiguration, metrics: ServiceMetrics, logger: Logger
+  ) -> ServerConfiguration {
+    var configuration = listening
     configuration.allowedHosts = allowedHosts
     // The dashboard shows pictures that were dropped on it from memory.
     configuration.contentSecurityPolicy =
