@@ -109,6 +109,14 @@ public final class AccessControl: Sendable {
     return AccessPass(self, key: try result.get(), role: role)
   }
 
+  /// How much the holder of a key may ask for; nil where no key in force has the name.
+  public func limits(of name: String) -> KeyLimits? {
+    state.withLock { state in
+      guard case .ring(let ring) = state.access.keys else { return nil }
+      return ring.keys.first { $0.name == name }?.limits
+    }
+  }
+
   fileprivate func leave(_ key: AccessKey) { state.withLock { $0.access.leave(key) } }
 
   fileprivate func holds(_ key: AccessKey?, needs role: AccessRole) -> Bool {

@@ -64,11 +64,16 @@ public struct KeyLimits: Hashable, Sendable, Codable {
   public var requestsPerSecond: Double?
   /// Requests that are worked on at a time, open streams included.
   public var requestsInFlight: Int?
+  /// Bytes on disk of all datasets and runs that it made.
+  public var diskBytes: Int?
 
   /// Limits.
-  public init(requestsPerSecond: Double? = nil, requestsInFlight: Int? = nil) {
+  public init(
+    requestsPerSecond: Double? = nil, requestsInFlight: Int? = nil, diskBytes: Int? = nil
+  ) {
     self.requestsPerSecond = requestsPerSecond
     self.requestsInFlight = requestsInFlight
+    self.diskBytes = diskBytes
   }
 
   /// What is out of bounds, as a sentence, or nil.
@@ -80,6 +85,10 @@ public struct KeyLimits: Hashable, Sendable, Codable {
     if let requestsInFlight, !AccessLimits.requestsInFlight.contains(requestsInFlight) {
       let range = AccessLimits.requestsInFlight
       return "A limit of requests at a time is \(range.lowerBound)…\(range.upperBound)."
+    }
+    if let diskBytes, !AccessLimits.diskBytes.contains(diskBytes) {
+      let range = AccessLimits.diskBytes
+      return "A limit of bytes on disk is \(range.lowerBound)…\(range.upperBound)."
     }
     return nil
   }

@@ -30,6 +30,8 @@ public enum AccessLimits {
   public static let requestsPerSecond = 0.001...1_000_000
   /// Requests at a time that a key may be limited to.
   public static let requestsInFlight = 1...100_000
+  /// Bytes on disk that a key may be limited to.
+  public static let diskBytes = 1...9_007_199_254_740_991
   /// Days that a key may be good for.
   public static let expiryDays = 1...3_650
 }

@@ -70,6 +70,10 @@ struct KeysAdd: ParsableCommand {
   @Option(help: "Requests at a time, open streams of events included; default: as many as come.")
   var requestsInFlight: Int?
 
+  @Option(
+    help: "Bytes on disk of all datasets and runs that it makes, such as 20GB; default: no bound.")
+  var disk: ByteCount?
+
   @OptionGroup var options: KeysOptions
 
   mutating func validate() throws {
@@ -85,7 +89,8 @@ struct KeysAdd: ParsableCommand {
       roles: AccessRole.allCases.filter(roles.contains), createdAt: now,
       expiresAt: expires.map { now.adding(seconds: $0.seconds) },
       limits: KeyLimits(
-        requestsPerSecond: requestsPerSecond, requestsInFlight: requestsInFlight))
+        requestsPerSecond: requestsPerSecond, requestsInFlight: requestsInFlight,
+        diskBytes: disk?.bytes))
     // A service with `--data` on a new folder makes it the same way.
     try? FileManager.default.createDirectory(
       atPath: options.data, withIntermediateDirectories: true)
@@ -146,6 +151,22 @@ struct KeysRevoke: ParsableCommand {
   }
 }
 
+/// A number of bytes, with a decimal unit or without.
+struct ByteCount: ExpressibleByArgument {
+  let bytes: Int
+
+  init?(argument: String) {
+    let units = [
+      ("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000),
+    ]
+    let unit = units.first { argument.hasSuffix($0.0) }
+    guard let count = Int(argument.dropLast(unit?.0.count ?? 0)), count > 0 else { return nil }
+    let (bytes, isTooMuch) = count.multipliedReportingOverflow(by: unit?.1 ?? 1)
+    if isTooMuch { return nil }
+    self.bytes = bytes
+  }
+}
+
 /// A number of minutes, hours or days.
 struct Expiry: ExpressibleByArgument {
   let seconds: Double
@@ -188,6 +209,7 @@ extension AccessKey {
       "last_used_at": lastUse.map { .string($0.description) } ?? .null,
       "requests_per_second": limits.requestsPerSecond.map { .number($0) } ?? .null,
       "requests_in_flight": limits.requestsInFlight.map { .integer(Int64($0)) } ?? .null,
+      "disk_bytes": limits.diskBytes.map { .integer(Int64($0)) } ?? .null,
     ]
   }
 
@@ -199,6 +221,7 @@ extension AccessKey {
     }
     if let rate = limits.requestsPerSecond { parts.append("\(rate) requests per second") }
     if let count = limits.requestsInFlight { parts.append("\(count) requests at a time") }
+    if let bytes = limits.diskBytes { parts.append("\(bytes) bytes on disk") }
     parts.append("made \(createdAt)")
     parts.append(lastUse.map { "last used \($0)" } ?? "never used")
     return parts.joined(separator: "; ")

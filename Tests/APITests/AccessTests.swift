@@ -220,4 +220,71 @@ import Yams
     #expect(try answer.problemCode() == "keys_unreadable")
     #expect(try await door.call("GET", "/livez", nil).status == 200)
   }
+
+  @Test func `a key's datasets and runs take no more of the disk than it may`() async throws {
+    let door = try Door(limits: KeyLimits(diskBytes: 600))
+    let first = try await door.call("POST", "/v1/datasets", .train, body: tar())
+    let dataset = try first.object()
+    #expect(first.status == 201 && dataset["created_by"] == "train")
+    let size = try #require(dataset["size_bytes"]?.integerValue)
+    #expect((89...600).contains(size))
+    let second = try await door.call("POST", "/v1/datasets", .train, body: tar())
+    #expect(second.status == 403)
+    #expect(try second.problemCode() == "quota_exceeded")
+    // What another made counts for another, and what is removed counts no more.
+    let other = try await door.call("POST", "/v1/datasets", .admin, body: tar())
+    #expect(other.status == 201)
+    let id = try #require(dataset["id"]?.stringValue)
+    #expect(try await door.call("DELETE", "/v1/datasets/\(id)", .train).status == 204)
+    let third = try await door.call("POST", "/v1/datasets", .train, body: tar())
+    #expect(third.status == 201)
+    let body: JSONValue = ["dataset": try #require(try other.object()["id"]), "epochs": 1]
+    let run = try await door.call(
+      "POST", "/v1/runs", .train, headers: ["Content-Type": "application/json"],
+      body: body.encoded)
+    #expect(run.status == 403)
+    #expect(try run.problemCode() == "quota_exceeded")
+    #expect(door.world.datasetFolders.allSatisfy { !$0.hasPrefix(".") })
+  }
+
+  @Test func `runs on the disk count toward the quota`() async throws {
+    let door = try Door(limits: KeyLimits(diskBytes: 1 << 40))
+    let dataset = try await door.call("POST", "/v1/datasets", .train, body: tar()).object()
+    let body: JSONValue = ["dataset": try #require(dataset["id"]), "epochs": 1]
+    func create() async throws -> Response {
+      try await door.call(
+        "POST", "/v1/runs", .train, headers: ["Content-Type": "application/json"],
+        body: body.encoded)
+    }
+    let first = try await create()
+    let run = try first.object()
+    #expect(first.status == 201 && run["created_by"] == "train")
+    let id = try #require(Identifier(run["id"]?.stringValue ?? ""))
+    let folder = door.world.runs.directory(of: id) + "/checkpoints/1"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try Data().write(to: URL(fileURLWithPath: folder + "/state"))
+    let file = try FileHandle(forWritingTo: URL(fileURLWithPath: folder + "/state"))
+    // A file with a hole: as long as it says, and on the disk it is nothing.
+    try file.truncate(atOffset: 1 << 40)
+    #expect(try await create().status == 403)
+    #expect(try await door.call("POST", "/v1/datasets", .train, body: tar()).status == 403)
+  }
+
+  @Test func `an idempotency key of one caller says nothing of another's`() async throws {
+    let door = try Door()
+    let dataset = try await door.call("POST", "/v1/datasets", .train, body: tar()).object()
+    var made: Set<String> = []
+    for (role, epochs) in [(AccessRole.train, 1), (.admin, 2), (.train, 1)] {
+      let body: JSONValue = [
+        "dataset": try #require(dataset["id"]), "epochs": .integer(Int64(epochs)),
+      ]
+      let answer = try await door.call(
+        "POST", "/v1/runs", role,
+        headers: ["Content-Type": "application/json", "Idempotency-Key": "nightly"],
+        body: body.encoded)
+      #expect(answer.status == 201)
+      made.insert(try #require(try answer.object()["id"]?.stringValue))
+    }
+    #expect(made.count == 2)
+  }
 }

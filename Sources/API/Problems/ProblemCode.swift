@@ -9,6 +9,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   case missingKey = "missing_key"
   case invalidKey = "invalid_key"
   case roleMissing = "role_missing"
+  case quotaExceeded = "quota_exceeded"
   case keysUnreadable = "keys_unreadable"
   case hostNotAllowed = "host_not_allowed"
   case crossOrigin = "cross_origin"
@@ -56,7 +57,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     switch self {
     case .malformedRequest, .invalidJSON, .invalidParameter, .urlInputDisabled: 400
     case .missingKey, .invalidKey: 401
-    case .crossOrigin, .pathNotAllowed, .roleMissing: 403
+    case .crossOrigin, .pathNotAllowed, .roleMissing, .quotaExceeded: 403
     case .notFound: 404
     case .methodNotAllowed: 405
     case .notAcceptable: 406

@@ -82,10 +82,12 @@ extension Service {
     datasetRoutes + runRoutes + evaluationRoutes + embeddingRoutes + indexRoutes + serviceRoutes
   }
 
+  private var quota: DiskQuota { DiskQuota(access: access, runs: runs, library: library) }
+
   private var datasetRoutes: [Route] {
     let handlers = DatasetHandlers(
       library: library, runs: runs, evaluations: evaluations, indexes: indexes,
-      log: ServiceLog(logger))
+      log: ServiceLog(logger), quota: quota)
     let views = ViewHandlers(library: library, machine: machine)
     return [
       route("GET", "/v1/datasets", .readers, handlers.list),
@@ -99,7 +101,8 @@ extension Service {
 
   private var runRoutes: [Route] {
     let handlers = RunHandlers(
-      runs: runs, library: library, catalog: catalog, machine: machine, cache: replies)
+      runs: runs, library: library, catalog: catalog, machine: machine, cache: replies,
+      quota: quota)
     let checkpoints = CheckpointHandlers(runs: runs, digests: digests, onnx: onnx)
     let events = EventHandlers(runs: runs, places: eventPlaces, limits: eventStreamLimits)
     let metrics = MetricsHandlers(runs: runs, cache: replies)

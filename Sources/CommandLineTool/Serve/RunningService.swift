@@ -216,6 +216,7 @@ extension ServeCommand {
         "\(exchange.method) \(exchange.path) \(exchange.status)",
         metadata: [
           "request": "\(exchange.requestID)", "seconds": "\(exchange.duration / .seconds(1))",
+          "key": "\(exchange.caller ?? "-")",
         ])
     }
     return configuration
