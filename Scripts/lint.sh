@@ -27,6 +27,7 @@ check format swift format lint --strict --parallel --recursive Sources Tests Pac
 check layers python3 Scripts/layers.py
 check documents python3 Scripts/docs.py
 check tests python3 Scripts/tests.py
+check security python3 Scripts/security.py
 check counts python3 Scripts/counts.py check
 check shell shell_syntax
 check python python_syntax

@@ -66,6 +66,29 @@ private func answer(_ connect: @escaping @Sendable () throws -> RawClient) async
     }
   }
 
+  @Test func `what others reach is told from what only this machine does`() {
+    typealias Address = ServerConfiguration.Address
+    for host in [
+      "127.0.0.1", "127.255.0.9", "localhost", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1",
+    ] {
+      #expect(Address.tcp(host: host, port: 1).isLocal, "\(host)")
+    }
+    for host in [
+      "0.0.0.0", "::", "10.0.0.1", "fe80::1", "example.org", "", "127.1", "128.0.0.1", "0127.0.0.1",
+    ] {
+      #expect(!Address.tcp(host: host, port: 1).isLocal, "\(host)")
+    }
+    #expect(Address.unix(path: "/x").isLocal)
+    for (host, isLocal) in [
+      ("127.0.0.1", true), ("0.0.0.0", false), ("::1", true), ("::", false),
+    ] {
+      let descriptor = unsafe byol_listen_tcp(host, 0, 1, 0)
+      #expect(Address.inherited(descriptor: descriptor).isLocal == isLocal, "\(host)")
+      byol_close(descriptor)
+    }
+    #expect(!Address.inherited(descriptor: 100_000).isLocal)
+  }
+
   @Test func `IPv6 is listened on, and one socket may take both families`() async throws {
     for (host, peer) in [("::1", "::1"), ("::", "127.0.0.1")] {
       let who = Route("GET", "/who") { .text($0.remoteAddress) }

@@ -64,7 +64,7 @@ final class Tree {
 extension Tree {
   fileprivate static let files = [
     "package.json": package, "ARCHITECTURE.md": architecture,
-    "CONTRIBUTING.md": "Run `make lint`.\n", "SECURITY.md": "See [it](ARCHITECTURE.md).\n",
+    "CONTRIBUTING.md": "Run `make lint`.\n", "SECURITY.md": security,
     "Makefile": "lint: ## check\n\ttrue\n",
     "docs/limits.md":
       "| limit | default | beyond |\n|---|---|---|\n| `Limits.bodyBytes` | 1,024 bytes | 413 |\n",
@@ -87,6 +87,15 @@ extension Tree {
     {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "MemberImportVisibility"}}}, \
     {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "InternalImportsByDefault"}}}, \
     {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "NonisolatedNonsendingByDefault"}}}]
+    """
+
+  private static let security = """
+    See [it](ARCHITECTURE.md).
+
+    | who could do what | what holds | tests |
+    |---|---|---|
+    | somebody spills ink | the pen | `InkTests: a pen draws` |
+
     """
 
   private static let package = """

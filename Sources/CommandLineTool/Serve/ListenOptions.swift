@@ -37,7 +37,30 @@ struct ListenOptions: ParsableArguments {
   @Flag(help: "Expect the PROXY protocol, version 2, from trusted proxies.")
   var proxyProtocol = false
 
+  @Option(
+    name: .customLong("allow-origin"),
+    help:
+      "An origin such as https://pictures.example.org whose pages may use this service; repeatable."
+  )
+  var allowedOrigins: [String] = []
+
+  @Option(
+    name: .customLong("hsts"),
+    help: "Tell browsers for how many seconds to use nothing but HTTPS here; needs --tls-cert.")
+  var strictTransportSeconds: Int?
+
   mutating func validate() throws {
+    for origin in allowedOrigins {
+      if let fault = ServerConfiguration.faultOfOrigin(origin) {
+        throw ValidationError("--allow-origin \(origin): \(fault)")
+      }
+    }
+    if let strictTransportSeconds {
+      guard certificate != nil else { throw ValidationError("--hsts needs --tls-cert.") }
+      guard (0...Self.longestStrictTransport).contains(strictTransportSeconds) else {
+        throw ValidationError("--hsts must be 0…\(Self.longestStrictTransport) seconds.")
+      }
+    }
     guard (certificate == nil) == (key == nil) else {
       throw ValidationError("--tls-cert and --tls-key go together.")
     }
@@ -62,6 +85,9 @@ struct ListenOptions: ParsableArguments {
     }
   }
 
+  /// Two years, which lists of such hosts ask for at most.
+  private static let longestStrictTransport = 63_072_000
+
   /// Puts these settings into a server's.
   ///
   /// - Throws: `ValidationError` where systemd has passed nothing on.
@@ -73,6 +99,8 @@ struct ListenOptions: ParsableArguments {
     if let unixSocket { configuration.address = .unix(path: unixSocket) }
     if socketActivation { configuration.address = .inherited(descriptor: try passedSocket()) }
     configuration.loops = loops
+    configuration.allowedOrigins = allowedOrigins
+    configuration.strictTransportSeconds = strictTransportSeconds
     for text in trustedProxies { _ = configuration.proxies.add(text) }
     configuration.proxyProtocol = proxyProtocol
   }

@@ -13,8 +13,11 @@ struct ResponseEncoder {
   /// The same for a response without a policy of its own.
   private let endWithPolicy: [UInt8]
 
-  init(contentSecurityPolicy policy: String) {
-    let common = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+  init(contentSecurityPolicy policy: String, strictTransportSeconds: Int? = nil) {
+    var common = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+    if let strictTransportSeconds {
+      common += "Strict-Transport-Security: max-age=\(strictTransportSeconds)\r\n"
+    }
     end = Array("\(common)\r\n".utf8)
     endWithPolicy =
       policy.isEmpty ? end : Array("\(common)Content-Security-Policy: \(policy)\r\n\r\n".utf8)
