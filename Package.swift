@@ -261,7 +261,10 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServiceTests",
-      dependencies: ["PythonInterpreter", "CommandLineTool", "Datasets", "Images", "JSONTree"],
+      dependencies: [
+        "PythonInterpreter", "CommandLineTool", "HTTP", "Datasets", "Images", "JSONTree",
+        "Identifiers", .product(name: "Logging", package: "swift-log"),
+      ],
       exclude: ["Golden"]),
   ]
 )

@@ -37,6 +37,8 @@ public struct ServerConfiguration: Sendable {
   /// Host names served besides IP addresses, `localhost` and `*.localhost`; `*` serves all. A server with a name that
   /// `faultOfHostName` objects to does not start.
   public var allowedHosts: [String] = []
+  /// Where a proxy shows the server.
+  public var basePath = BasePath.root
   /// The Content-Security-Policy of every response.
   public var contentSecurityPolicy =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -92,4 +94,6 @@ public struct Exchange: Sendable {
   public var requestID: String
   /// Who asked, where a handler knew them: see `Request.caller`.
   public var caller: String?
+  /// The request's `traceparent`, if it has one that is valid.
+  public var traceParent: String?
 }

@@ -12,8 +12,10 @@ struct ResponseEncoder {
   private let end: [UInt8]
   /// The same for a response without a policy of its own.
   private let endWithPolicy: [UInt8]
+  private let basePath: BasePath
 
-  init(contentSecurityPolicy policy: String) {
+  init(contentSecurityPolicy policy: String, basePath: BasePath = .root) {
+    self.basePath = basePath
     let common = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
     end = Array("\(common)\r\n".utf8)
     endWithPolicy =
@@ -45,7 +47,13 @@ struct ResponseEncoder {
       if name.utf8.count == 23, equalIgnoringCase(name, "Content-Security-Policy") {
         namesPolicy = true
       }
-      appendField(name, headers.fields[index].value, to: &out)
+      if name.utf8.count == 8, !basePath.text.isEmpty, equalIgnoringCase(name, "Location"),
+        headers.fields[index].value.hasPrefix("/")
+      {
+        appendField(name, basePath.text + headers.fields[index].value, to: &out)
+      } else {
+        appendField(name, headers.fields[index].value, to: &out)
+      }
     }
     switch framing {
     case .none, .untilClose: break

@@ -27,7 +27,8 @@ final class Site: Sendable {
     self.router = router
     self.logger = logger
     self.errorResponse = errorResponse
-    encoder = ResponseEncoder(contentSecurityPolicy: configuration.contentSecurityPolicy)
+    encoder = ResponseEncoder(
+      contentSecurityPolicy: configuration.contentSecurityPolicy, basePath: configuration.basePath)
     tlsContext = Mutex(nil)
     // Six digits, so that an identifier of up to eight more needs no memory of its own.
     idPrefix = String(UInt32.random(in: 0..<1 << 31), radix: 36) + "-"
@@ -68,6 +69,7 @@ final class Site: Sendable {
       path = try decodePath(mark.map { target[..<$0] } ?? target)
       query = mark.map { target[target.utf8.index(after: $0)...] }
     }
+    path = configuration.basePath.removed(from: path)
     var request = Request(
       method: head.method, path: path, headers: head.headers, remoteAddress: address, id: id)
     request.rawTarget = head.target
@@ -82,6 +84,7 @@ final class Site: Sendable {
       throw HTTPError(.methodNotImplemented, "The method is not one this server knows.")
     }
     try checkOrigin(head)
+    if request.path.isEmpty { return .folder }
     let match = router.match(method: request.method, path: request.path)
     if case .route(_, let parameters) = match {
       request.pathParameters = parameters
