@@ -265,7 +265,7 @@ let package = Package(
         "PythonInterpreter", "CommandLineTool", "HTTP", "Datasets", "Images", "JSONTree",
         "Identifiers", .product(name: "Logging", package: "swift-log"),
       ],
-      exclude: ["Golden"]),
+      exclude: ["Golden", "Fixtures"]),
   ]
 )
 
