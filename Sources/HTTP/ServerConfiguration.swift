@@ -42,6 +42,8 @@ public struct ServerConfiguration: Sendable {
   public var allowedOrigins: [String] = []
   /// For how many seconds browsers are to use nothing but TLS here (RFC 6797); told over TLS only, nil for not at all.
   public var strictTransportSeconds: Int?
+  /// Where a proxy shows the server.
+  public var basePath = BasePath.root
   /// The Content-Security-Policy of every response.
   public var contentSecurityPolicy =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -100,4 +102,6 @@ public struct Exchange: Sendable {
   public var requestID: String
   /// Who asked, where a handler knew them: see `Request.caller`.
   public var caller: String?
+  /// The request's `traceparent`, if it has one that is valid.
+  public var traceParent: String?
 }

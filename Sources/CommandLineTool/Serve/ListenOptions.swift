@@ -34,6 +34,11 @@ struct ListenOptions: ParsableArguments {
   )
   var trustedProxies: [String] = []
 
+  @Option(
+    help:
+      "The path under which a proxy shows the service, such as /byol; requests may come without.")
+  var basePath = "/"
+
   @Flag(help: "Expect the PROXY protocol, version 2, from trusted proxies.")
   var proxyProtocol = false
 
@@ -80,6 +85,11 @@ struct ListenOptions: ParsableArguments {
         throw ValidationError("--trusted-proxy \(text) is no address, no network and not \"unix\".")
       }
     }
+    guard BasePath(basePath) != nil else {
+      throw ValidationError(
+        "--base-path \(basePath) was given; allowed: a slash, then letters, digits and -._~ in segments, such as /byol."
+      )
+    }
     guard !proxyProtocol || !trustedProxies.isEmpty else {
       throw ValidationError("--proxy-protocol needs a --trusted-proxy.")
     }
@@ -103,6 +113,7 @@ struct ListenOptions: ParsableArguments {
     configuration.strictTransportSeconds = strictTransportSeconds
     for text in trustedProxies { _ = configuration.proxies.add(text) }
     configuration.proxyProtocol = proxyProtocol
+    configuration.basePath = BasePath(basePath) ?? .root
   }
 
   /// The first descriptor of systemd's protocol (sd_listen_fds(3)), meant for this very process.

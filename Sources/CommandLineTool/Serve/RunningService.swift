@@ -75,10 +75,14 @@ final class RunningService: Sendable {
       contract: resources.contract,
       files: resources.files, logger: logger)
     service.access = access
+    service.basePath = BasePath(command.listen.basePath) ?? .root
     server = Server(
       configuration: command.serverConfiguration(listening, metrics: metrics, logger: logger),
       router: Router(routes: service.routes, files: resources.files), logger: logger,
-      errorResponse: problemResponse)
+      errorResponse: { error, requestID in
+        metrics.reject(error.code)
+        return problemResponse(error, requestID: requestID)
+      })
     try await coordinator.begin()
     await indexes.begin()
     do {
@@ -221,14 +225,10 @@ extension ServeCommand {
     configuration.contentSecurityPolicy =
       "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; "
       + "form-action 'self'"
+    let log = AccessLog(logger: logger, level: accessLog ? .info : .debug)
     configuration.observer = { exchange in
       metrics.observe(exchange)
-      logger.debug(
-        "\(exchange.method) \(exchange.path) \(exchange.status)",
-        metadata: [
-          "request": "\(exchange.requestID)", "seconds": "\(exchange.duration / .seconds(1))",
-          "key": "\(exchange.caller ?? "-")",
-        ])
+      log.write(exchange)
     }
     return configuration
   }

@@ -33,7 +33,7 @@ final class Site: Sendable {
       // Who is told without TLS could be told by anybody (RFC 6797 section 7.2).
       strictTransportSeconds: configuration.tls.flatMap { _ in
         configuration.strictTransportSeconds
-      })
+      }, basePath: configuration.basePath)
     origins = SharedOrigins(configuration.allowedOrigins)
     tlsContext = Mutex(nil)
     // Six digits, so that an identifier of up to eight more needs no memory of its own.
@@ -75,6 +75,7 @@ final class Site: Sendable {
       path = try decodePath(mark.map { target[..<$0] } ?? target)
       query = mark.map { target[target.utf8.index(after: $0)...] }
     }
+    path = configuration.basePath.removed(from: path)
     var request = Request(
       method: head.method, path: path, headers: head.headers, remoteAddress: address, id: id)
     request.rawTarget = head.target
@@ -89,6 +90,7 @@ final class Site: Sendable {
       throw HTTPError(.methodNotImplemented, "The method is not one this server knows.")
     }
     try checkOrigin(head)
+    if request.path.isEmpty { return .folder }
     let match = router.match(method: request.method, path: request.path)
     if case .route(_, let parameters) = match {
       request.pathParameters = parameters
