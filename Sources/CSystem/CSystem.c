@@ -237,6 +237,19 @@ int byol_connect_unix(const char *path) {
   return fd;
 }
 
+int byol_tell_unix(const char *path, const char *message) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
+  for (size_t i = 0; i < length; i++) address.sun_path[i] = i == 0 && path[i] == '@' ? 0 : path[i];
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  socklen_t size = (socklen_t)(sizeof address.sun_family + length);
+  ssize_t sent = sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+  int failure = sent < 0 ? -errno : 0;
+  if (fd >= 0) close(fd);
+  return failure;
+}
+
 int byol_unacknowledged(int fd) {
   int count = 0;
   return ioctl(fd, SIOCOUTQ, &count) < 0 ? 0 : count;
