@@ -143,7 +143,7 @@ deb: static ## the Debian package, in .build/packages (dpkg-dev, debhelper)
 
 .PHONY: test-deb
 test-deb: deb ## install, start, upgrade and purge it in a fresh Debian (root, mmdebstrap, lintian, systemd-container)
-	@VERSION=$$(Scripts/version.sh | awk -F '[.-]' '{ print $$1 "." $$2 "." $$3 + 1 }') Scripts/deb.sh $(WITH) $(PACKAGES)/next
+	@VERSION=$$(python3 Scripts/version.py | awk -F '[.-]' '{ print $$1 "." $$2 "." $$3 + 1 }') Scripts/deb.sh $(WITH) $(PACKAGES)/next
 	@Scripts/test-deb.sh $$(ls -t $(PACKAGES)/*.deb | head -1) $$(ls -t $(PACKAGES)/next/*.deb | head -1)
 
 .PHONY: dist
@@ -155,5 +155,18 @@ test-dist: dist ## unpack it in a fresh Debian that has none of its libraries: t
 	@Scripts/test-dist.sh $$(ls -t $(PACKAGES)/*.tar.xz | head -1)
 
 .PHONY: image
-image: ## build the container image (IMAGE=name)
-	docker build --tag $(IMAGE) .
+image: ## build the container image (IMAGE=name; BASES=local without a registry: docs/installing.md)
+	@Scripts/image.sh $(IMAGE)
+
+.PHONY: image-test
+image-test: ## run it as it is meant to be: read-only, any user, health, SIGTERM (podman)
+	@Scripts/image-test.sh $(IMAGE)
+
+# The contract beside a live service, by programs from PyPI.
+.PHONY: contract
+contract: build ## openapi.yaml: validated, Schemathesis with all checks, the tour with two generated clients (from PyPI)
+	@Scripts/contract.sh $(BYOL)
+
+.PHONY: fresh-machine
+fresh-machine: ## make run and make test in a fresh Debian with nothing but Swift (ONLY=run for one; root, mmdebstrap)
+	@Scripts/fresh-machine.sh $(ONLY)

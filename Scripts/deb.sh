@@ -7,7 +7,7 @@ for tool in dpkg-buildpackage dh; do
   command -v $tool >/dev/null || { echo "deb: install dpkg-dev and debhelper: $tool is missing" >&2; exit 1; }
 done
 program=$1 output=$2
-version=${VERSION:-$(Scripts/version.sh)}
+version=${VERSION:-$(python3 Scripts/version.py)}
 # What comes before a version sorts before it in Debian only after a tilde: 1.0.0~rc1.
 debian_version=${version/-/\~}-1
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v patchelf >/dev/null || { echo "dist: install patchelf" >&2; exit 1; }
 program=$1 output=$2
-version=${VERSION:-$(Scripts/version.sh)}
+version=${VERSION:-$(python3 Scripts/version.py)}
 name=byol-$version-linux-$(uname -m)
 stage=$output/work
 tree=$stage/$name

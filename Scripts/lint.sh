@@ -28,6 +28,7 @@ check layers python3 Scripts/layers.py
 check documents python3 Scripts/docs.py
 check tests python3 Scripts/tests.py
 check counts python3 Scripts/counts.py check
+check version python3 Scripts/version.py
 check shell shell_syntax
 check python python_syntax
 check undeclared-import Scripts/undeclared-import.sh

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1 folder=$2
-version=${VERSION:-$(Scripts/version.sh)}
+version=${VERSION:-$(python3 Scripts/version.py)}
 # The time of the last commit, so that the same commit gives the same package.
 date=$(git log -1 --format=%cs 2>/dev/null || date --utc +%F)
 

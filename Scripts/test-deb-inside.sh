@@ -65,6 +65,6 @@ ok "stopped in order; the socket starts it at the next request"
 
 dpkg --purge byol >/dev/null 2>&1 || fail "purge"
 [ "$(systemctl is-active byol.service byol.socket | sort -u)" = inactive ] || fail "purge left something running"
-[ ! -e /var/lib/byol ] && [ ! -e /etc/default/byol ] || fail "purge left files"
+[ ! -e /var/lib/byol ] && [ ! -e /etc/byol/byol.yaml ] || fail "purge left files"
 ok "purged: nothing runs, no data is left"
 echo "inside: passed"

@@ -79,14 +79,14 @@ bare() {
   ok "started as the user byol: ready, dashboard, contract; ended with 0"
 
   # What a person has written stays.
-  echo '# kept' >>"$root/etc/default/byol"
+  echo '# kept' >>"$root/etc/byol/byol.yaml"
   echo kept >"$root/var/lib/byol/witness"
   in_root dpkg --install /root/next.deb >"$work/dpkg.log" 2>&1 || { cat "$work/dpkg.log"; fail "the upgrade"; }
   [ "$(in_root dpkg-query --show --showformat='${Version}' byol)" = "$(dpkg-deb --field "$next" Version)" ] || fail "the upgrade's version"
-  grep -q '# kept' "$root/etc/default/byol" && [ -e "$root/var/lib/byol/witness" ] || fail "the upgrade lost configuration or data"
+  grep -q '# kept' "$root/etc/byol/byol.yaml" && [ -e "$root/var/lib/byol/witness" ] || fail "the upgrade lost configuration or data"
   ok "upgraded: configuration and data are kept"
   in_root dpkg --remove byol >/dev/null
-  [ -e "$root/var/lib/byol/witness" ] && [ -e "$root/etc/default/byol" ] && [ ! -e "$root/usr/bin/byol" ] || fail "remove"
+  [ -e "$root/var/lib/byol/witness" ] && [ -e "$root/etc/byol/byol.yaml" ] && [ ! -e "$root/usr/bin/byol" ] || fail "remove"
   ok "removed: configuration and data are kept"
   in_root dpkg --purge byol >/dev/null 2>&1
   [ -z "$(traces)" ] || fail "purge left: $(traces)"
