@@ -44,5 +44,5 @@ EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
   CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /readyz HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r -t 4 _ status _ <&3 && [ \"$status\" = 200 ]"]
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["byol"]
+ENTRYPOINT ["/usr/local/bin/byol"]
 CMD ["serve", "--insecure", "--host", "0.0.0.0", "--port", "8080", "--data", "/data"]

@@ -14,7 +14,7 @@ make_base() {
   mmdebstrap --quiet --format=tar --variant=minbase --include="$packages" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
-    bookworm - "$mirror" | podman import --quiet --change 'ENV PATH=/opt/swift/usr/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >&2
+    bookworm - "$mirror" | podman import --quiet --change 'ENV PATH=/opt/swift/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >&2
 }
 make_base byol-base-run ca-certificates
 make_base byol-base-build "ca-certificates,$toolchain"
