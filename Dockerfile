@@ -4,8 +4,10 @@
 #   docker run --rm --read-only --publish 127.0.0.1:8080:8080 --volume byol-data:/data byol
 #
 # It runs as user 10001, or as any other (--user): nothing is written but /data, and no home and no name is needed.
-# Inside, the service listens on all addresses of the container, hence --insecure: there are no passwords, so
-# publish the port to the loopback address, or put a proxy with authentication in front.
+# Inside, the service listens on all addresses of the container, hence --insecure: without keys whoever reaches the port may
+# do everything, so publish it to the loopback address. With keys each request needs one:
+#
+#   docker run --rm --volume byol-data:/data byol keys add NAME --role admin --data /data
 
 # The bases; `make image` puts others in their place where no registry can be reached.
 ARG BUILD_IMAGE=swift:6.3.1-bookworm
