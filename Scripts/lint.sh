@@ -29,6 +29,7 @@ check documents python3 Scripts/docs.py
 check tests python3 Scripts/tests.py
 check security python3 Scripts/security.py
 check counts python3 Scripts/counts.py check
+check version python3 Scripts/version.py
 check shell shell_syntax
 check python python_syntax
 check undeclared-import Scripts/undeclared-import.sh

@@ -124,4 +124,45 @@ private func answer(_ connect: @escaping @Sendable () throws -> RawClient) async
       #expect(throws: ClientFault.self) { try RawClient(port) }
     }
   }
+
+  @Test func `systemd is told of start and end on the socket that it names`() throws {
+    let path = "/tmp/notify-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
+    let receiver = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { _ = byol_close(receiver) }
+    defer { unsafe byol_unlink(path) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+      unsafe $0.copyBytes(from: Array(path.utf8))
+    }
+    let bound = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(receiver, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    try #require(bound == 0)
+    let notify = try #require(NotifySocket(path: path))
+    func received() -> String {
+      var bytes = [UInt8](repeating: 0, count: 100)
+      let count = unsafe recv(receiver, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+      return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+    try notify.ready()
+    #expect(received() == "READY=1\nSTATUS=Serving.")
+    try notify.stopping()
+    #expect(received() == "STOPPING=1\nSTATUS=Ending.")
+  }
+
+  @Test(arguments: [
+    "/tmp/nobody-listens-here.sock", "@byol-nobody", String(repeating: "/long", count: 30),
+  ])
+  func `a socket of systemd that cannot be reached is an error that names it`(path: String) throws {
+    let notify = try #require(NotifySocket(path: path))
+    let error = #expect(throws: HTTPError.self) { try notify.ready() }
+    #expect(error?.code == "cannot_notify" && error?.detail.contains(path) == true)
+  }
+
+  @Test(arguments: [nil, ""]) func `without systemd nobody is told`(path: String?) {
+    #expect(NotifySocket(path: path) == nil)
+  }
 }

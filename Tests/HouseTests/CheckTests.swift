@@ -19,7 +19,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct `Checks of the house` {
-  @Test(arguments: ["layers.py", "docs.py", "tests.py", "counts.py", "security.py"])
+  @Test(arguments: ["layers.py", "docs.py", "tests.py", "counts.py", "security.py", "version.py"])
   func `a tree without mistakes passes`(script: String) throws {
     let result = try Tree().check(script)
     #expect(result.status == 0, "\(result.output)")
@@ -108,7 +108,20 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 }
 
 extension Mistake {
-  static let all = layers + documents + tests + counts + security
+  static let all = layers + documents + tests + counts + security + versions
+
+  private static let versions = [
+    Mistake(
+      "version.py", "Sources/Ink/Version.swift", "1.2.3", "1.2",
+      "byolVersion is 1.2, and no version of semver.org"),
+    Mistake(
+      "version.py", "Sources/Ink/Version.swift", "byolVersion", "inkVersion",
+      "byolVersion stands 0 times in Sources"),
+    Mistake(
+      "version.py", "openapi.yaml", "1.2.3", "1.2.4", "openapi.yaml has the version 1.2.4"),
+    Mistake(
+      "version.py", "CHANGELOG.md", "## 1.2.3", "## 1.3.0", "CHANGELOG.md begins with 1.3.0"),
+  ]
 
   private static let layers = [
     Mistake(

@@ -66,6 +66,8 @@ extension Tree {
     "package.json": package, "ARCHITECTURE.md": architecture,
     "CONTRIBUTING.md": "Run `make lint`.\n", "SECURITY.md": security,
     "Makefile": "lint: ## check\n\ttrue\n",
+    "openapi.yaml": "info:\n  version: 1.2.3\n",
+    "CHANGELOG.md": "# Changes\n\n## 1.2.3, unreleased\n",
     "docs/limits.md":
       "| limit | default | beyond |\n|---|---|---|\n| `Limits.bodyBytes` | 1,024 bytes | 413 |\n",
     "docs/decisions/0001-first.md": "# 1\n## Context\n## Decision\n## Consequences\n",
@@ -75,6 +77,7 @@ extension Tree {
       "import CPaper\npublic struct Pen {\n  public func draw() { unsafe fold() }\n}\n",
     "Sources/HTTP/Limits.swift":
       "import Ink\npublic struct Limits {\n  public var bodyBytes = 1 << 10\n}\n",
+    "Sources/Ink/Version.swift": "let byolVersion = \"1.2.3\"\n",
     "Tests/InkTests/InkTests.swift": tests,
   ]
 

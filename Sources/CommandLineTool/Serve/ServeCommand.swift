@@ -138,11 +138,14 @@ struct ServeCommand: AsyncParsableCommand {
     let service = try await RunningService(self, listening, access, logger: logger)
     print(greeting(port: service.port))
     _ = fflush(nil)
+    let notify = NotifySocket(path: ProcessInfo.processInfo.environment["NOTIFY_SOCKET"])
+    tellSystemd(logger) { () throws(HTTPError) in try notify?.ready() }
     if demo { service.startDemo() }
     let hangup = HangupSignal { service.reloadCertificate() }
     defer { withExtendedLifetime(hangup) {} }
     await signals.first()
     logger.notice("Asked to stop; a second signal ends the service at once.")
+    tellSystemd(logger) { () throws(HTTPError) in try notify?.stopping() }
     let ending = Task {
       await signals.second()
       guard !Task.isCancelled else { return }
@@ -153,6 +156,11 @@ struct ServeCommand: AsyncParsableCommand {
     ending.cancel()
     logger.notice("Stopped.")
   }
+}
+
+/// Tells systemd something; where that fails, the service goes on and its log says why it will be thought not to have started.
+private func tellSystemd(_ logger: Logger, _ tell: () throws(HTTPError) -> Void) {
+  do { try tell() } catch { logger.warning("\(error.detail)") }
 }
 
 extension ServeCommand {
