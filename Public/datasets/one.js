@@ -40,8 +40,7 @@ export function page(context) {
     const isSure = await context.confirm({
       heading: `Delete “${dataset.name}”?`,
       text: `Its ${plural(dataset.pictures, "picture")} are removed from the disk.`
-        + (users
-          ? ` ${plural(users, "run")} made from it ${users === 1 ? "stays" : "stay"}, but cannot be started again.` : "")
+        + (users ? ` ${plural(users, "run")} made from it cannot be started again.` : "")
         + (searched
           ? ` ${plural(searched, "index", "indexes")} of it ${searched === 1 ? "loses" : "lose"} the pictures.` : ""),
     });
