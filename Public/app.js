@@ -176,6 +176,7 @@ function connected() {
   setText(byId("connection"), "Live");
   byId("offline").hidden = true;
   byId("sign-out").hidden = !api.key();
+  document.body.classList.toggle("with-key", Boolean(api.key()));
   document.body.classList.remove("stale");
 }
 
