@@ -68,12 +68,14 @@ export class RunCharts {
   // What the quality is compared with: figures that need no training.
   setLevels(dataset, evaluation) {
     const rows = evaluation?.report?.rows ?? [];
-    const top = (subject) => rows.find((row) => row.subject === subject)?.accuracies.find(
-      ({ protocol }) => protocol === "knn-20")?.top1;
+    const free = rows.filter(({ subject }) => subject !== "model").map(({ subject, accuracies }) => ({
+      value: accuracies.find(({ protocol }) => protocol === "knn-20")?.top1, label: subject.replaceAll("_", " "),
+    })).filter(({ value }) => Number.isFinite(value)).toSorted((a, b) => b.value - a.value);
+    // Without training: the best there is, and the network as it began.
+    const network = free.slice(1).find(({ label }) => label === "random network");
     const counts = Object.values(dataset?.labels ?? {});
     const levels = [
-      { value: top("random_network"), label: "random network" },
-      { value: top("whitened_patches"), label: "whitened patches" },
+      free[0], network,
       counts.length > 1
         ? { value: Math.max(...counts) / counts.reduce((sum, one) => sum + one, 0), label: "most frequent label" }
           : null,
