@@ -24,9 +24,11 @@ function chooser(id, label, attributes, onFiles) {
 function dropZone(take) {
   const zone = element("div", { class: "drop upload-drop" },
     element("p", {}, element("strong", {}, "Drop pictures, folders or an archive here")),
-    element("p", { class: "note" }, "JPEG, PNG, WebP, GIF; tar, tar.gz, tar.zst, zip. Folders become labels; labels are not needed to learn."),
+    element("p", { class: "note" },
+      "JPEG, PNG, WebP, GIF; tar, tar.gz, tar.zst, zip. Folders become labels; labels are not needed to learn."),
     element("span", { class: "choosers" },
-      chooser("dataset-file", "Choose files", { accept: `${archiveTypes},${pictureTypes}`, multiple: true }, (files) => take(fromFiles(files))),
+      chooser("dataset-file", "Choose files", { accept: `${archiveTypes},${pictureTypes}`, multiple: true },
+        (files) => take(fromFiles(files))),
       chooser("dataset-folder", "Choose a folder", { webkitdirectory: true }, (files) => take(fromFiles(files)))));
   zone.addEventListener("dragover", () => zone.classList.add("over"));
   for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
@@ -37,7 +39,8 @@ function goingUp() {
   const parts = {
     name: element("strong", { class: "card-name" }), amount: element("span", { class: "note" }),
     bar: element("progress", { max: "1", value: "0", "aria-label": "Upload" }),
-    cancel: element("button", { type: "button", class: "small", onclick: () => upload.current?.cancel() }, "Cancel the upload"),
+    cancel: element("button", { type: "button", class: "small", onclick: () => upload.current?.cancel() },
+      "Cancel the upload"),
   };
   const node = element("div", { class: "panel upload-panel" },
     element("div", { class: "card-line" }, parts.name, parts.cancel), parts.bar, parts.amount);
@@ -48,7 +51,8 @@ function goingUp() {
       if (current.isSent) {
         parts.bar.removeAttribute("value");
         setText(parts.amount, admitting?.progress
-          ? `All is sent. The service has read ${plural(admitting.progress.accepted, "picture")}, ${count(admitting.progress.rejected)} rejected so far.`
+          ? `All is sent. The service has read ${plural(admitting.progress.accepted, "picture")}, `
+            + `${count(admitting.progress.rejected)} rejected so far.`
           : "All is sent. The service reads the pictures.");
         return;
       }
@@ -61,7 +65,8 @@ function goingUp() {
 }
 
 function staging(onBegin, onCancel) {
-  const name = element("input", { id: "dataset-name", type: "text", maxlength: longestName, autocomplete: "off", required: true });
+  const name = element("input", { id: "dataset-name", type: "text", maxlength: longestName, autocomplete: "off",
+    required: true });
   const what = element("p", {});
   const left = element("details", { hidden: true });
   const form = element("form", { class: "panel staging", hidden: true },
@@ -80,13 +85,16 @@ function staging(onBegin, onCancel) {
       form.hidden = false;
       name.value = chosen.name.slice(0, longestName);
       setText(what, (chosen.pictures === null ? "An archive" : plural(chosen.pictures, "picture")
-        + (chosen.labels ? ` with ${plural(chosen.labels, "label")} from ${chosen.labels === 1 ? "its folder" : "their folders"}` : " without labels"))
+        + (chosen.labels
+          ? ` with ${plural(chosen.labels, "label")} from ${chosen.labels === 1 ? "its folder" : "their folders"}`
+          : " without labels"))
         + `, ${bytes(chosen.size)}.`);
       left.hidden = chosen.leftOut.length === 0;
       left.replaceChildren(
         element("summary", {}, `${plural(chosen.leftOut.length, "other file")} will be left out: no pictures`),
         element("ul", { class: "names" }, chosen.leftOut.slice(0, 100).map((path) => element("li", {}, path))),
-        chosen.leftOut.length > 100 ? element("p", { class: "note" }, `and ${count(chosen.leftOut.length - 100)} more`) : null);
+        chosen.leftOut.length > 100 ? element("p", { class: "note" }, `and ${count(chosen.leftOut.length - 100)} more`)
+          : null);
       name.focus();
       name.select();
     },
@@ -116,7 +124,8 @@ export function uploadBox(context) {
       const picked = choice(await found);
       const most = context.state.info?.limits?.dataset_upload_bytes;
       if (most && picked.size > most) {
-        throw new Error(`${bytes(picked.size)} are more than the ${bytes(most)} that one upload may have. Upload it in parts.`);
+        throw new Error(`${bytes(picked.size)} are more than the ${bytes(most)} that one upload may have. `
+          + "Upload it in parts.");
       }
       chosen = picked;
       draw();
@@ -132,7 +141,8 @@ export function uploadBox(context) {
     try {
       const dataset = await begin({ blob, name });
       const rejected = dataset.report?.rejected_count ?? 0;
-      toast(`${plural(dataset.pictures, "picture")} admitted` + (rejected ? `, ${count(rejected)} rejected: see the report.` : ". None was rejected."));
+      toast(`${plural(dataset.pictures, "picture")} admitted`
+        + (rejected ? `, ${count(rejected)} rejected: see the report.` : ". None was rejected."));
       if (!context.signal.aborted) context.navigate(`#/datasets/${dataset.id}`);
     } catch (error) {
       if (error instanceof api.Cancelled) toast("The upload was cancelled. Nothing of it is kept.");
@@ -152,7 +162,8 @@ export function uploadBox(context) {
   const forget = onUpload(draw);
   draw();
   return {
-    element: element("section", { class: "upload-box", "aria-label": "Upload" }, fault, zone, stage.node, progress.node),
+    element: element("section", { class: "upload-box", "aria-label": "Upload" }, fault, zone, stage.node,
+      progress.node),
     take: (dropped) => take(fromDrop(dropped)), draw, leave: forget,
   };
 }

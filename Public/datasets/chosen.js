@@ -1,4 +1,5 @@
-// What a person chose or dropped: archives, pictures, folders. Becomes one thing to upload, with a name, and what is left out of it.
+// What a person chose or dropped: archives, pictures, folders. Becomes one thing to upload, with a name, and what is
+// left out of it.
 
 import { tar } from "./tar.js";
 
@@ -7,6 +8,8 @@ const picture = /\.(jpe?g|png|webp|gif|npy)$/i;
 // Files of one upload. A browser keeps about a kilobyte for each.
 export const mostFiles = 500000;
 const deepest = 32;
+
+const tooMany = () => new Error(`More than ${mostFiles.toLocaleString()} files. Upload an archive instead.`);
 
 // Every file below entries of the file system, with its path.
 async function walk(entries, depth = 0, prefix = "") {
@@ -20,7 +23,7 @@ async function walk(entries, depth = 0, prefix = "") {
     } else {
       throw new Error(`Folders lie more than ${deepest} deep in ${path}. Upload a part of them, or an archive.`);
     }
-    if (found.length > mostFiles) throw new Error(`More than ${mostFiles.toLocaleString()} files. Upload an archive instead.`);
+    if (found.length > mostFiles) throw tooMany();
   }
   return found;
 }
@@ -36,8 +39,8 @@ async function children(folder) {
   }
 }
 
-// Folders around everything say nothing of a picture: `holiday/cats/1.jpg` and `holiday/dogs/1.jpg` have the labels cats and dogs, and
-// the pictures of one folder alone have none.
+// Folders around everything say nothing of a picture: `holiday/cats/1.jpg` and `holiday/dogs/1.jpg` have the labels
+// cats and dogs, and the pictures of one folder alone have none.
 function withoutCommonFolders(files) {
   let paths = files.map(({ path }) => path.split("/"));
   const removed = [];
@@ -52,14 +55,19 @@ function withoutCommonFolders(files) {
 export function choice(all) {
   const archives = all.filter(({ path }) => archive.test(path));
   const pictures = all.filter(({ path }) => picture.test(path));
-  if (archives.length && pictures.length) throw new Error("Archives and pictures together: upload the one, then the other.");
-  if (archives.length > 1) throw new Error(`${archives.length} archives: one upload is one dataset. Upload them one after the other.`);
+  if (archives.length
+    && pictures.length) throw new Error("Archives and pictures together: upload the one, then the other.");
+  if (archives.length > 1) {
+    throw new Error(`${archives.length} archives: one upload is one dataset. Upload them one after the other.`);
+  }
   if (archives.length) {
     const { file } = archives[0];
-    return { blob: file, name: file.name.replace(archive, ""), size: file.size, pictures: null, labels: 0, leftOut: leftOut(all, archives) };
+    return { blob: file, name: file.name.replace(archive, ""), size: file.size, pictures: null, labels: 0,
+      leftOut: leftOut(all, archives) };
   }
   if (!pictures.length) {
-    throw new Error("No picture is among these files. Taken are JPEG, PNG, WebP, GIF and NumPy's planes (.npy), and archives: tar, tar.gz, tar.zst, zip.");
+    throw new Error("No picture is among these files. Taken are JPEG, PNG, WebP, GIF and NumPy's planes (.npy), "
+      + "and archives: tar, tar.gz, tar.zst, zip.");
   }
   const { files, folder } = withoutCommonFolders(pictures);
   const blob = tar(files);
@@ -82,6 +90,6 @@ export async function fromDrop({ entries = [], files }) {
 }
 
 export function fromFiles(files) {
-  if (files.length > mostFiles) throw new Error(`More than ${mostFiles.toLocaleString()} files. Upload an archive instead.`);
+  if (files.length > mostFiles) throw tooMany();
   return [...files].map((file) => ({ path: file.webkitRelativePath || file.name, file }));
 }

@@ -40,8 +40,9 @@ export function page(context) {
     const isSure = await context.confirm({
       heading: `Delete “${dataset.name}”?`,
       text: `Its ${plural(dataset.pictures, "picture")} are removed from the disk.`
-        + (users ? ` ${plural(users, "run")} made from it ${users === 1 ? "stays" : "stay"}, but cannot be started again.` : "")
-        + (searched ? ` ${plural(searched, "index", "indexes")} of it ${searched === 1 ? "loses" : "lose"} the pictures.` : ""),
+        + (users ? ` ${plural(users, "run")} made from it cannot be started again.` : "")
+        + (searched
+          ? ` ${plural(searched, "index", "indexes")} of it ${searched === 1 ? "loses" : "lose"} the pictures.` : ""),
     });
     if (!isSure) return;
     await context.act(async () => {
@@ -52,7 +53,8 @@ export function page(context) {
   }
 
   function build() {
-    parts.tiles.replaceChildren(...tiles(dataset).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+    parts.tiles.replaceChildren(...tiles(dataset).map(([name, value]) =>
+      element("div", {}, element("dt", {}, name), element("dd", {}, value))));
     setText(parts.made, `Uploaded ${moment(dataset.created_at)}`);
     parts.body.replaceChildren(
       element("section", { class: "panel" }, parts.tiles),

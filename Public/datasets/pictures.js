@@ -6,7 +6,8 @@ import { count } from "../format.js";
 const pageSize = 60;
 
 function select(label, entries, onChange) {
-  const node = element("select", { onchange: onChange }, entries.map(([value, text]) => element("option", { value }, text)));
+  const node = element("select", { onchange: onChange },
+    entries.map(([value, text]) => element("option", { value }, text)));
   return { node, field: element("label", { class: "inline" }, label, node) };
 }
 
@@ -25,7 +26,8 @@ function largerView(context, dataset) {
       setPicture(image, `/v1/datasets/${dataset.id}/images/${item.n}`);
       image.alt = item.name;
       setText(name, item.name);
-      setText(facts, [item.label, item.split, `${count(item.width)} × ${count(item.height)} pixels`].filter(Boolean).join(" · "));
+      setText(facts,
+        [item.label, item.split, `${count(item.width)} × ${count(item.height)} pixels`].filter(Boolean).join(" · "));
       search.href = `#/search?dataset=${dataset.id}&picture=${item.n}`;
       dialog.showModal();
     },
@@ -41,9 +43,12 @@ export function browser(context, dataset) {
   const shownCount = element("p", { class: "note", role: "status" });
   const more = element("button", { type: "button", onclick: () => load() }, "More pictures");
   const larger = largerView(context, dataset);
-  const none = labelled < dataset.pictures && labels.length ? [["none", `no label (${count(dataset.pictures - labelled)})`]] : [];
-  const label = select("Label", [["", "all"], ...labels.map(([name, amount]) => [`=${name}`, `${name} (${count(amount)})`]), ...none], restart);
-  const split = select("Part", [["", "all"], ...splits.map(([name, amount]) => [name, `${name} (${count(amount)})`])], restart);
+  const none = labelled < dataset.pictures && labels.length
+    ? [["none", `no label (${count(dataset.pictures - labelled)})`]] : [];
+  const label = select("Label", [["", "all"], ...labels.map(([name, amount]) =>
+    [`=${name}`, `${name} (${count(amount)})`]), ...none], restart);
+  const split = select("Part", [["", "all"], ...splits.map(([name, amount]) => [name, `${name} (${count(amount)})`])],
+    restart);
   let after = null;
   let turn = 0;
 
@@ -67,10 +72,12 @@ export function browser(context, dataset) {
       after = body.last_id;
       more.hidden = !body.has_more;
       grid.append(...body.data.map((item) => element("li", {}, element("button", {
-        type: "button", class: "picture-button", title: item.name, "aria-label": item.name, onclick: () => larger.show(item),
+        type: "button", class: "picture-button", title: item.name, "aria-label": item.name,
+          onclick: () => larger.show(item),
       }, picture(`/v1/datasets/${dataset.id}/images/${item.n}?size=96`, { width: "84", height: "84" })))));
       const there = grid.childElementCount;
-      setText(shownCount, there ? `${count(there)} shown${body.has_more ? "" : ", that is all of them"}` : "No picture has both.");
+      setText(shownCount, there ? `${count(there)} shown${body.has_more ? "" : ", that is all of them"}`
+        : "No picture has both.");
     });
     more.disabled = false;
   }

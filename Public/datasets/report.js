@@ -33,9 +33,11 @@ function rejected(report) {
   return panel(`${plural(report.rejected_count, "picture")} rejected of ${count(all)}`,
     groups.map(([code, items]) => element("details", { open: groups.length === 1 && items.length <= 5 },
       element("summary", {}, element("strong", {}, count(items.length)), ` ${code.replaceAll("_", " ")}`),
-      names(items, ({ name, detail }) => element("li", {}, element("span", { class: "name" }, name), element("span", { class: "note" }, detail))))),
+      names(items, ({ name, detail }) => element("li", {}, element("span", { class: "name" }, name),
+        element("span", { class: "note" }, detail))))),
     report.rejected_count > report.rejected.length
-      ? element("p", { class: "note" }, `The report names the first ${count(report.rejected.length)}; all are counted.`) : null);
+      ? element("p", { class: "note" },
+        `The report names the first ${count(report.rejected.length)}; all are counted.`) : null);
 }
 
 function skipped(report) {
@@ -44,13 +46,15 @@ function skipped(report) {
   return panel(`${plural(report.skipped_count, "file")} skipped`,
     element("p", { class: "note" }, reasons.map(([reason, amount]) => `${count(amount)} ${reason}`).join(", ")),
     element("details", {}, element("summary", {}, "Which"),
-      names(report.skipped, ({ name, reason }) => element("li", {}, element("span", { class: "name" }, name), element("span", { class: "note" }, reason)))));
+      names(report.skipped, ({ name, reason }) => element("li", {}, element("span", { class: "name" }, name),
+        element("span", { class: "note" }, reason)))));
 }
 
 function advice(report) {
   const faults = (report.archive_faults ?? []).map(({ detail }) => detail);
   const said = [...report.advice, ...faults.filter((fault) => !report.advice.includes(fault))];
-  return said.length ? panel("What to know before training", element("ul", { class: "advice-list" }, said.map((text) => element("li", {}, text)))) : null;
+  return said.length ? panel("What to know before training",
+    element("ul", { class: "advice-list" }, said.map((text) => element("li", {}, text)))) : null;
 }
 
 function bar(label, amount, most, note) {
@@ -63,21 +67,26 @@ function sizes(report) {
   const rows = report.sizes ?? [];
   if (!rows.length) return null;
   const most = Math.max(...rows.map((row) => row.count));
-  return panel("Sizes", element("table", { class: "bars" }, element("caption", { class: "visually-hidden" }, "Pictures by their short side"),
+  return panel("Sizes", element("table", { class: "bars" },
+    element("caption", { class: "visually-hidden" }, "Pictures by their short side"),
     rows.map((row) => bar(`${count(row.short_side)}–${count(2 * row.short_side - 1)} px`, row.count, most))));
 }
 
 function labels(report) {
-  const rows = (report.labels ?? []).map((row) => ({ ...row, all: row.train + row.val + row.test })).sort((a, b) => b.all - a.all);
+  const rows = (report.labels ?? []).map((row) => ({ ...row, all: row.train + row.val + row.test })).sort((a, b) =>
+    b.all - a.all);
   if (!rows.length) return null;
   const most = rows[0].all;
   const splits = ["train", "val", "test"].filter((split) => rows.some((row) => row[split] > 0));
   const note = (row) => (splits.length > 1 ? splits.map((split) => `${count(row[split])} ${split}`).join(", ") : "");
-  const table = (part) => element("table", { class: "bars" }, element("caption", { class: "visually-hidden" }, "Pictures by label"),
+  const table = (part) => element("table", { class: "bars" },
+    element("caption", { class: "visually-hidden" }, "Pictures by label"),
     part.map((row) => bar(row.name, row.all, most, note(row))));
   return panel(plural(rows.length, "label"), table(rows.slice(0, shownLabels)),
-    rows.length > shownLabels ? element("details", {}, element("summary", {}, `${count(rows.length - shownLabels)} more`), table(rows.slice(shownLabels))) : null,
-    report.unlabelled_count ? element("p", { class: "note" }, `${plural(report.unlabelled_count, "picture")} without a label`) : null);
+    rows.length > shownLabels ? element("details", {},
+      element("summary", {}, `${count(rows.length - shownLabels)} more`), table(rows.slice(shownLabels))) : null,
+    report.unlabelled_count ? element("p", { class: "note" },
+      `${plural(report.unlabelled_count, "picture")} without a label`) : null);
 }
 
 // The numbers of pictures by their names, page after page until all of `wanted` are found.
@@ -108,14 +117,18 @@ function duplicates(context, dataset, kind, title, explanation) {
     const all = new Set(shown.flatMap(([original, copies]) => [original, ...copies.map(({ name }) => name)]));
     const numbers = dataset.pictures <= mostLookedUp ? await numbersOf(context, dataset, all) : new Map();
     const figure = (name) => element("li", {},
-      numbers.has(name) ? picture(`/v1/datasets/${dataset.id}/images/${numbers.get(name)}?size=96`, { width: "72", height: "72" }) : null,
+      numbers.has(name) ? picture(`/v1/datasets/${dataset.id}/images/${numbers.get(name)}?size=96`,
+        { width: "72", height: "72" }) : null,
       element("span", { class: "note name" }, name));
-    place.replaceChildren(...shown.map(([original, copies]) => element("ul", { class: "group" }, figure(original), copies.slice(0, 12).map(({ name }) => figure(name)))));
-    if (groups.length > shownGroups) place.append(element("p", { class: "note" }, `and ${plural(groups.length - shownGroups, "group")} more in the report of the API`));
+    place.replaceChildren(...shown.map(([original, copies]) =>
+      element("ul", { class: "group" }, figure(original), copies.slice(0, 12).map(({ name }) => figure(name)))));
+    if (groups.length > shownGroups) place.append(element("p", { class: "note" },
+      `and ${plural(groups.length - shownGroups, "group")} more in the report of the API`));
   }
 
   return panel(plural(total, ...title), element("p", { class: "note" }, explanation
-    + (across ? ` ${count(across)} of them lie in another part than the first: the test would know them.` : "")), details);
+    + (across ? ` ${count(across)} of them lie in another part than the first: the test would know them.` : "")),
+      details);
 }
 
 // The panels of a dataset's report.
@@ -124,8 +137,10 @@ export function reportPanels(context, dataset) {
   if (!report) return [];
   const panels = [
     rejected(report), advice(report),
-    duplicates(context, dataset, "duplicate", ["copy", "copies"], "These pictures have the same bytes as an earlier one."),
-    duplicates(context, dataset, "near_duplicate", ["near copy", "near copies"], "These pictures look like an earlier one; there may be more."),
+    duplicates(context, dataset, "duplicate", ["copy", "copies"],
+      "These pictures have the same bytes as an earlier one."),
+    duplicates(context, dataset, "near_duplicate", ["near copy", "near copies"],
+      "These pictures look like an earlier one; there may be more."),
     skipped(report), labels(report), sizes(report),
   ].filter(Boolean);
   return panels.length ? [element("div", { class: "report-panels" }, panels)] : [];

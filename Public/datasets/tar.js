@@ -1,7 +1,8 @@
-// Files as a tar, made in the browser: a Blob of headers and of the files as they lie on the disk, so that nothing is copied.
+// Files as a tar, made in the browser: a Blob of headers and of the files as they lie on the disk, so that nothing is
+// copied.
 //
-// The format is that of POSIX.1-2001 ("pax"): a ustar header before each file, and before that, where a name is longer than 100 bytes
-// or not ASCII, an entry with the name in UTF-8.
+// The format is that of POSIX.1-2001 ("pax"): a ustar header before each file, and before that, where a name is longer
+// than 100 bytes or not ASCII, an entry with the name in UTF-8.
 
 const block = 512;
 const encoder = new TextEncoder();

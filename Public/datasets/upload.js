@@ -1,4 +1,5 @@
-// The upload that goes on, if any: it belongs to the tab, not to a page, so that one may look at something else meanwhile.
+// The upload that goes on, if any: it belongs to the tab, not to a page, so that one may look at something else
+// meanwhile.
 
 import * as api from "../api.js";
 

@@ -13,8 +13,8 @@ function distance(rows, width, row, centre, at) {
   return sum;
 }
 
-// Of a few rows drawn with a probability in proportion to their squared distance from the centres so far, the one that leaves the
-// least of it.
+// Of a few rows drawn with a probability in proportion to their squared distance from the centres so far, the one that
+// leaves the least of it.
 function nextCentre(rows, width, count, nearest, tries, random) {
   const total = nearest.reduce((sum, value) => sum + value, 0);
   let best = { left: Infinity, row: 0, nearest };
@@ -85,6 +85,7 @@ export function kMeans(rows, width, count, wanted) {
     if (moved === 0) break;
   }
   const rank = new Int32Array(k);
-  Array.from({ length: k }, (_, n) => n).sort((x, y) => sizes[y] - sizes[x]).forEach((n, place) => { rank[n] = place; });
+  Array.from({ length: k }, (_, n) => n).sort((x, y) =>
+    sizes[y] - sizes[x]).forEach((n, place) => { rank[n] = place; });
   return clusters.map((cluster) => rank[cluster]);
 }

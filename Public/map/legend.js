@@ -26,9 +26,10 @@ export function legend(onKind) {
     show(kinds) {
       pressed = -1;
       list.replaceChildren(...kinds.slice(0, shown).map(({ name, size, tone }, k) => {
-        const swatch = element("span", { class: "swatch" });
+        const swatch = element("span", { class: "tone" });
         swatch.style.background = css(tone);
-        return element("li", {}, element("button", { type: "button", class: "legend-row", "aria-pressed": "false", onclick: () => press(k) },
+        return element("li", {}, element("button",
+          { type: "button", class: "legend-row", "aria-pressed": "false", onclick: () => press(k) },
           swatch, element("span", { class: "legend-name" }, name), element("span", { class: "note" }, count(size))));
       }));
       setText(more, kinds.length > shown ? `and ${count(kinds.length - shown)} more` : "");

@@ -144,8 +144,8 @@ function leadingDirections(covariance, dimension, wanted) {
   return { directions, values };
 }
 
-// Vectors (row after row) on their leading components: `{ rows, width, share }`, where `share` is the part of the variance
-// that the components hold, 0 … 1.
+// Vectors (row after row) on their leading components: `{ rows, width, share }`, where `share` is the part of the
+// variance that the components hold, 0 … 1.
 export function principalComponents(vectors, count, dimension, wanted = 50) {
   const mean = meanOf(vectors, count, dimension);
   const covariance = covarianceOf(vectors, sampledRows(count), dimension, mean);

@@ -167,7 +167,8 @@ async function approximate(rows, width, count, nearest, progress) {
 
 // `{ indices, distances, k }`: of each row its nearest others, the nearest first, with their distances (not squared).
 // Exact up to `limit` rows.
-export async function nearestNeighbours(rows, width, count, { k = 15, limit = exactLimit, progress = async () => {} } = {}) {
+export async function nearestNeighbours(rows, width, count,
+  { k = 15, limit = exactLimit, progress = async () => {} } = {}) {
   const nearest = new Nearest(count, Math.max(1, Math.min(k, count - 1)));
   await (count <= limit ? exact : approximate)(rows, width, count, nearest, progress);
   const distances = Float32Array.from(nearest.distances, Math.sqrt);

@@ -19,8 +19,9 @@ export function header(bytes) {
   return { count: Number(shape[1]), dimension: Number(shape[2]), start };
 }
 
-// Reads a stream of bytes into `{ vectors, rows, dimension, total }`. Of more than `limit` rows every so manieth is kept (`rows` holds
-// their numbers), so that memory is bounded by `limit`, not by the file. `onProgress` is told the share that has arrived.
+// Reads a stream of bytes into `{ vectors, rows, dimension, total }`. Of more than `limit` rows every so manieth is
+// kept (`rows` holds their numbers), so that memory is bounded by `limit`, not by the file. `onProgress` is told the
+// share that has arrived.
 export async function readVectors(stream, limit, onProgress = () => {}) {
   const reader = stream.getReader();
   let pending = new Uint8Array(0);

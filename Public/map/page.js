@@ -1,4 +1,5 @@
-// The map: an index in two dimensions. Its principal components at once, then a layout that keeps neighbours, while one looks.
+// The map: an index in two dimensions. Its principal components at once, then a layout that keeps neighbours, while one
+// looks.
 
 import { element, setText } from "../dom.js";
 import { count, percent, plural } from "../format.js";
@@ -11,7 +12,8 @@ import { load } from "./source.js";
 import { Stage } from "./stage.js";
 
 const stages = {
-  components: "Principal components", neighbours: "Finding who is near whom", layout: "Arranging neighbours", done: "Arranged by neighbours (UMAP)",
+  components: "Principal components", neighbours: "Finding who is near whom", layout: "Arranging neighbours",
+    done: "Arranged by neighbours (UMAP)",
   stopped: "Stopped", loading: "Loading the vectors",
 };
 const mostClusters = 50;
@@ -20,7 +22,8 @@ function controls() {
   return {
     index: element("select", { id: "map-index" }),
     colour: element("select", { id: "map-colour" }),
-    clusters: element("input", { id: "map-clusters", type: "number", min: "2", max: String(mostClusters), value: "10" }),
+    clusters: element("input", { id: "map-clusters", type: "number", min: "2", max: String(mostClusters),
+      value: "10" }),
     lasso: element("button", { type: "button", class: "small", "aria-pressed": "false" }, "Lasso"),
     closer: element("button", { type: "button", class: "small", "aria-label": "Zoom in" }, "+"),
     farther: element("button", { type: "button", class: "small", "aria-label": "Zoom out" }, "−"),
@@ -30,21 +33,24 @@ function controls() {
     said: element("span", { class: "note", role: "status" }),
     facts: element("p", { class: "note" }),
     fault: element("p", { class: "reason bad", role: "alert", hidden: true }),
-    none: element("p", { class: "none", hidden: true }, "There is no index yet. ", element("a", { href: "#/search" }, "Make one"), " to see its map."),
+    none: element("p", { class: "none", hidden: true }, "There is no index yet. ",
+      element("a", { href: "#/search" }, "Make one"), " to see its map."),
   };
 }
 
 export function page(context) {
   const { state } = context;
   const parts = controls();
-  const kinds = legend((kind) => select(kind < 0 ? null : [...map.groups.kindOf.keys()].filter((k) => map.groups.kindOf[k] === kind), true));
+  const kinds = legend((kind) => select(kind < 0 ? null
+    : [...map.groups.kindOf.keys()].filter((k) => map.groups.kindOf[k] === kind), true));
   const chosen = selectionPanel(context, () => select(null));
   const map = { index: null, source: null, worker: null, groups: null, assignment: null, stage: null };
   const stageBox = element("div", { class: "map-box" });
   const clusterField = element("label", { class: "inline" }, "Clusters", parts.clusters);
   const body = element("div", { class: "page", hidden: true },
     element("section", { class: "panel map-panel" },
-      element("div", { class: "map-tools" }, element("label", { class: "inline" }, "Colour by", parts.colour), clusterField,
+      element("div", { class: "map-tools" }, element("label", { class: "inline" }, "Colour by", parts.colour),
+        clusterField,
         element("span", { class: "actions" }, parts.lasso, parts.closer, parts.farther, parts.all)),
       element("div", { class: "map-progress" }, parts.bar, parts.said, parts.stop),
       element("div", { class: "map-frame" }, stageBox, kinds.node), parts.facts),
@@ -72,7 +78,8 @@ export function page(context) {
     const by = parts.colour.value;
     clusterField.hidden = by !== "cluster";
     if (by === "cluster" && !map.assignment) return;
-    map.groups = kindsOf(items.map((item, k) => (by === "cluster" ? `cluster ${map.assignment[k] + 1}` : by === "split" ? item.split : item.label)));
+    map.groups = kindsOf(items.map((item, k) => (by === "cluster" ? `cluster ${map.assignment[k] + 1}` : by === "split"
+      ? item.split : item.label)));
     map.stage.scene.paint(bytesOf(map.groups));
     kinds.show(map.groups.kinds);
     select(null);
@@ -94,7 +101,8 @@ export function page(context) {
   function offerColours() {
     const { items } = map.source;
     const has = { label: items.some(({ label }) => label), split: new Set(items.map(({ split }) => split)).size > 1 };
-    setOptions(parts.colour, [...(has.label ? [["label", "label"]] : []), ["cluster", "cluster"], ...(has.split ? [["split", "part"]] : [])]);
+    setOptions(parts.colour, [...(has.label ? [["label", "label"]] : []), ["cluster", "cluster"],
+      ...(has.split ? [["split", "part"]] : [])]);
   }
 
   // MARK: the arithmetic
@@ -115,9 +123,11 @@ export function page(context) {
 
   function factsOf(held) {
     const { count: shown, total, dimension } = map.source;
-    return `${plural(shown, "picture")}${shown < total ? ` of ${count(total)}, every ${count(Math.ceil(total / shown))}th` : ""}, `
-      + `from ${count(dimension)} components; neighbours are judged by the ${count(Math.min(50, dimension))} principal ones, which hold ${percent(held, 0)} of the variance. `
-      + "Distances between far groups mean little. Drag to move, wheel or pinch to zoom, shift and drag for the lasso; keys: arrows, +, −, 0.";
+    const part = shown < total ? ` of ${count(total)}, every ${count(Math.ceil(total / shown))}th` : "";
+    return `${plural(shown, "picture")}${part}, from ${count(dimension)} components. Neighbours are judged by the `
+      + `${count(Math.min(50, dimension))} principal ones, which hold ${percent(held, 0)} of the variance. `
+      + "Distances between far groups mean little. Drag to move, wheel or pinch to zoom, shift and drag for the lasso; "
+      + "keys: arrows, +, −, 0.";
   }
 
   async function show(index) {
@@ -127,14 +137,16 @@ export function page(context) {
     try {
       map.source = await load(context, index);
       map.stage = new Stage({
-        onSelect: select, onOpen: (k) => context.navigate(`#/search?dataset=${index.dataset}&picture=${map.source.items[k].picture}`),
+        onSelect: select,
+          onOpen: (k) => context.navigate(`#/search?dataset=${index.dataset}&picture=${map.source.items[k].picture}`),
         describe: (k) => {
           const { name, label, picture } = map.source.items[k];
           return { path: `/v1/datasets/${index.dataset}/images/${picture}?size=96`, name, label };
         },
       });
       stageBox.replaceChildren(map.stage.node);
-      map.stage.canvas.setAttribute("aria-label", `Map of ${plural(map.source.count, "picture")} of ${index.name}. Arrows move it, + and − zoom, 0 shows all.`);
+      map.stage.canvas.setAttribute("aria-label",
+        `Map of ${plural(map.source.count, "picture")} of ${index.name}. Arrows move it, + and − zoom, 0 shows all.`);
       // What tests measure.
       stageBox.scene = map.stage.scene;
       offerColours();
@@ -143,7 +155,8 @@ export function page(context) {
       map.worker.addEventListener("message", heard);
       map.worker.addEventListener("error", (event) => fail(`The map could not be made. ${event.message ?? ""}`));
       const { vectors, count: rows, dimension } = map.source;
-      map.worker.postMessage({ kind: "begin", vectors, count: rows, dimension, clusters: Number(parts.clusters.value) }, [vectors.buffer]);
+      map.worker.postMessage({ kind: "begin", vectors, count: rows, dimension,
+        clusters: Number(parts.clusters.value) }, [vectors.buffer]);
     } catch (error) {
       if (error instanceof context.api.Cancelled) return;
       parts.bar.hidden = true;
@@ -189,7 +202,8 @@ export function page(context) {
 
   return {
     element: element("div", { class: "page" },
-      element("div", { class: "page-head" }, element("h1", {}, "Map"), element("label", { class: "inline" }, "Index", parts.index)),
+      element("div", { class: "page-head" }, element("h1", {}, "Map"),
+        element("label", { class: "inline" }, "Index", parts.index)),
       parts.fault, parts.none, body),
     title: () => (map.index ? `Map of ${datasetName(map.index.dataset, state)}` : "Map"),
     refresh,

@@ -1,4 +1,5 @@
-// Points drawn with WebGL 2: one call for all of them. Drawn only when something changed; from one set of positions to the next they glide.
+// Points drawn with WebGL 2: one call for all of them. Drawn only when something changed; from one set of positions to
+// the next they glide.
 
 const glide = 120;
 const vertexSource = `#version 300 es
@@ -38,7 +39,8 @@ function linked(gl) {
   gl.attachShader(program, compiled(gl, gl.VERTEX_SHADER, vertexSource));
   gl.attachShader(program, compiled(gl, gl.FRAGMENT_SHADER, fragmentSource));
   gl.linkProgram(program);
-  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(`The map's shader was refused: ${gl.getProgramInfoLog(program)}`);
+  if (!gl.getProgramParameter(program,
+    gl.LINK_STATUS)) throw new Error(`The map's shader was refused: ${gl.getProgramInfoLog(program)}`);
   return program;
 }
 
@@ -68,8 +70,10 @@ export class Scene {
   prepare() {
     const { gl } = this;
     this.program = linked(gl);
-    this.buffers = Object.fromEntries(["before", "after", "colour", "isFaint"].map((name) => [name, gl.createBuffer()]));
-    this.places = Object.fromEntries(["centre", "scale", "share", "size"].map((name) => [name, gl.getUniformLocation(this.program, name)]));
+    this.buffers = Object.fromEntries(["before", "after", "colour",
+      "isFaint"].map((name) => [name, gl.createBuffer()]));
+    this.places = Object.fromEntries(["centre", "scale", "share",
+      "size"].map((name) => [name, gl.getUniformLocation(this.program, name)]));
     this.bind("before", 2, gl.FLOAT, false);
     this.bind("after", 2, gl.FLOAT, false);
     this.bind("colour", 3, gl.UNSIGNED_BYTE, true);

@@ -17,11 +17,13 @@ export function selectionPanel(context, onClear) {
   const more = element("p", { class: "note" });
   let chosen = [];
   const save = element("button", { type: "button", class: "small", onclick: () => context.api.save(
-    new Blob(["name,label,split\n", ...chosen.map(({ name, label, split }) => `${cell(name)},${cell(label ?? "")},${split}\n`)], { type: "text/csv" }),
+    new Blob(["name,label,split\n", ...chosen.map(({ name, label, split }) =>
+      `${cell(name)},${cell(label ?? "")},${split}\n`)], { type: "text/csv" }),
     "selection.csv") }, "Save the list");
   const node = element("section", { class: "panel", hidden: true, "aria-live": "polite" },
     element("div", { class: "panel-head" }, heading,
-      element("div", { class: "actions" }, save, element("button", { type: "button", class: "small", onclick: onClear }, "Clear"))),
+      element("div", { class: "actions" }, save, element("button",
+        { type: "button", class: "small", onclick: onClear }, "Clear"))),
     labels, grid, more);
   return {
     node,
@@ -35,9 +37,11 @@ export function selectionPanel(context, onClear) {
         ? kinds.slice(0, shownLabels).map(({ name, size }) => `${name} ${count(size)}`).join(", ")
           + (kinds.length > shownLabels ? `, and ${plural(kinds.length - shownLabels, "other label")}` : "") : "");
       grid.replaceChildren(...chosen.slice(0, shown).map((item) => element("li", {}, element("a", {
-        class: "picture-button", href: `#/search?dataset=${dataset}&picture=${item.picture}`, title: item.name, "aria-label": `${item.name}: find pictures like it`,
+        class: "picture-button", href: `#/search?dataset=${dataset}&picture=${item.picture}`, title: item.name,
+          "aria-label": `${item.name}: find pictures like it`,
       }, picture(`/v1/datasets/${dataset}/images/${item.picture}?size=96`, { width: "64", height: "64" })))));
-      setText(more, chosen.length > shown ? `and ${count(chosen.length - shown)} more, all of them in the saved list` : "");
+      setText(more, chosen.length > shown ? `and ${count(chosen.length - shown)} more, all of them in the saved list`
+        : "");
     },
   };
 }

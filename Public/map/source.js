@@ -53,7 +53,8 @@ export async function load(context, index) {
   const items = read.rows.map((row) => {
     const cells = rows[row] ?? [];
     return {
-      name: cells[column.name] ?? String(row), label: cells[column.label] || null, split: cells[column.split], picture: Number(cells[column.picture]),
+      name: cells[column.name] ?? String(row), label: cells[column.label] || null, split: cells[column.split],
+        picture: Number(cells[column.picture]),
     };
   });
   return { vectors: read.vectors, count: read.rows.length, dimension: read.dimension, total: read.total, items };

@@ -8,8 +8,8 @@ const reach = 14;
 const step = 60;
 
 export class Stage {
-  // `onSelect` is told the points of a lasso, or null; `describe(k)` says what to show of a point: {path, name, label}; `onOpen(k)` is
-  // told of a click on one.
+  // `onSelect` is told the points of a lasso, or null; `describe(k)` says what to show of a point: {path, name, label};
+  // `onOpen(k)` is told of a click on one.
   constructor({ onSelect, describe, onOpen }) {
     Object.assign(this, { onSelect, describe, onOpen });
     this.canvas = element("canvas", { class: "map-canvas", tabindex: "0", role: "img", "aria-label": "Map" });
@@ -18,7 +18,8 @@ export class Stage {
     this.name = element("strong", {});
     this.label = element("span", { class: "note" });
     this.card = element("div", { class: "map-card", hidden: true }, this.image, this.name, this.label);
-    this.node = element("div", { class: "map-stage" }, this.canvas, svg("svg", { class: "lasso-layer", "aria-hidden": "true" }, this.path), this.card);
+    this.node = element("div", { class: "map-stage" }, this.canvas,
+      svg("svg", { class: "lasso-layer", "aria-hidden": "true" }, this.path), this.card);
     this.scene = new Scene(this.canvas);
     this.positions = new Float32Array(0);
     this.pointers = new Map();
@@ -73,7 +74,8 @@ export class Stage {
     this.canvas.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, [event.offsetX, event.offsetY]);
     this.start = [event.offsetX, event.offsetY];
-    this.trail = this.pointers.size === 1 && (this.isLassoing || event.shiftKey) ? [[event.offsetX, event.offsetY]] : null;
+    this.trail = this.pointers.size === 1 && (this.isLassoing || event.shiftKey) ? [[event.offsetX, event.offsetY]]
+      : null;
     this.drawTrail();
   }
 

@@ -1,10 +1,10 @@
 // UMAP (McInnes, Healy and Melville 2018, arXiv 1802.03426): points in a plane that keep who is near whom.
 //
-// 1. A neighbour j of i belongs to i by  p(j|i) = exp(−max(0, d(i,j) − ρ(i)) / σ(i)),  ρ(i) the distance of the nearest one and
-//    σ(i) such that the sum over the neighbours is log2 k (section 3.1).
+// 1. A neighbour j of i belongs to i by  p(j|i) = exp(−max(0, d(i,j) − ρ(i)) / σ(i)),  where ρ(i) is the distance of
+//    the nearest one and σ(i) such that the sum over the neighbours is log2 k (section 3.1).
 // 2. Both directions are joined:  p = p(j|i) + p(i|j) − p(j|i)·p(i|j).
-// 3. In the plane  q = 1 / (1 + a·d^(2b)).  The cross entropy between p and q is descended by pulling pairs in proportion to p
-//    and pushing five random ones each time (section 3.2). a and b are those of a least distance of 0.1.
+// 3. In the plane  q = 1 / (1 + a·d^(2b)).  The cross entropy between p and q is descended by pulling pairs in
+//    proportion to p and pushing five random ones each time (section 3.2). a and b are those of a least distance of 0.1.
 
 import { randomSource } from "./random.js";
 
@@ -16,7 +16,8 @@ const longestMove = 4;
 // σ of one row by bisection, then its memberships.
 function memberships(distances, from, k, result) {
   let rho = 0;
-  for (let slot = 0; slot < k && rho === 0; slot += 1) if (Number.isFinite(distances[from + slot])) rho = distances[from + slot];
+  for (let slot = 0; slot < k && rho === 0; slot += 1) if (Number.isFinite(distances[from
+    + slot])) rho = distances[from + slot];
   const wanted = Math.log2(Math.max(2, k));
   let low = 0;
   let high = Infinity;

@@ -53,7 +53,8 @@ export function nearestPoint(positions, view, px, py, width, height, reach) {
 
 // The points within a path of pixels, by the even-odd rule.
 export function pointsWithin(positions, view, path, width, height) {
-  const corners = path.map(([px, py]) => [view.x + (px - width / 2) / view.scale, view.y - (py - height / 2) / view.scale]);
+  const corners = path.map(([px, py]) => [view.x + (px - width / 2) / view.scale,
+    view.y - (py - height / 2) / view.scale]);
   const box = bounds(corners.flat());
   const found = [];
   for (let k = 0; 2 * k < positions.length; k += 1) {

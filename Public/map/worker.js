@@ -1,8 +1,9 @@
-// The map's arithmetic, off the page's thread. It says what it does at every step, and positions come as often as they are worth drawing.
+// The map's arithmetic, off the page's thread. It says what it does at every step, and positions come as often as they
+// are worth drawing.
 //
 // In:  { kind: "begin", vectors, count, dimension, clusters }  and  { kind: "clusters", clusters }.
-// Out: { kind: "stage", stage, share }, { kind: "positions", positions, stage, share, held }, { kind: "clusters", assignment },
-//      { kind: "failed", detail }.
+// Out: { kind: "stage", stage, share }, { kind: "positions", positions, stage, share, held },
+//      { kind: "clusters", assignment, clusters }, { kind: "failed", detail }.
 
 import { kMeans } from "./clusters.js";
 import { principalComponents } from "./linear.js";

@@ -7,7 +7,8 @@ const shownGroups = 20;
 const shownItems = 16;
 
 export function alikePanel(context) {
-  const threshold = element("input", { id: "alike-threshold", type: "number", min: "0.5", max: "1", step: "0.005", value: "0.98" });
+  const threshold = element("input", { id: "alike-threshold", type: "number", min: "0.5", max: "1", step: "0.005",
+    value: "0.98" });
   const said = element("p", { class: "note", role: "status" });
   const groups = element("div", { class: "groups" });
   const button = element("button", { type: "submit" }, "Find near copies");
@@ -20,7 +21,8 @@ export function alikePanel(context) {
       button.disabled = true;
       setText(said, "All pairs are being compared …");
       try {
-        const { body } = await context.api.poll(`/v1/indexes/${index.id}/duplicates?threshold=${threshold.value}&limit=${shownGroups}`, context.signal);
+        const query = `threshold=${threshold.value}&limit=${shownGroups}`;
+        const { body } = await context.api.poll(`/v1/indexes/${index.id}/duplicates?${query}`, context.signal);
         show(body);
       } catch (error) {
         setText(said, "");
@@ -36,8 +38,10 @@ export function alikePanel(context) {
       : `${plural(found.items, "picture")} in ${plural(found.groups, "group")}`
         + (found.groups > found.data.length ? `, of which the ${count(found.data.length)} largest are shown.` : "."));
     groups.replaceChildren(...found.data.map((group) => element("ul", { class: "group" },
-      group.items.slice(0, shownItems).map((item) => element("li", {}, picture(item.thumbnail, { width: "64", height: "64", alt: item.name, title: item.name }))),
-      group.size > shownItems ? element("li", { class: "note" }, `and ${count(group.size - shownItems)} more`) : null)));
+      group.items.slice(0, shownItems).map((item) =>
+        element("li", {}, picture(item.thumbnail, { width: "64", height: "64", alt: item.name, title: item.name }))),
+      group.size > shownItems ? element("li", { class: "note" }, `and ${count(group.size - shownItems)} more`)
+        : null)));
   }
 
   return {

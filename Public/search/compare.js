@@ -11,16 +11,20 @@ const shown = 6;
 function verdict(comparison, first, second) {
   const [a, b] = [comparison.first.precision, comparison.second.precision];
   const same = `${percent(comparison.overlap, 0)} of what they found are the same pictures.`;
-  const question = `Each model was asked about ${count(comparison.queries)} pictures from all over the dataset and named the ${comparison.k} nearest others.`;
+  const { k } = comparison;
+  const question = `Each model was asked about ${count(comparison.queries)} pictures from all over the dataset `
+    + `and named the ${k} nearest others.`;
   if (a === null || b === null) return `${question} There are no labels to judge by; ${same}`;
-  return `${question} With “${first}”, ${outOf(a, comparison.k)} have the label of the picture asked about (precision@${comparison.k} ${percent(a)}); `
-    + `with “${second}”, ${outOf(b, comparison.k)} (${percent(b)}). ${same}`;
+  return `${question} With “${first}”, ${outOf(a, k)} have the label of the picture asked about `
+    + `(precision@${k} ${percent(a)}); `
+    + `with “${second}”, ${outOf(b, k)} (${percent(b)}). ${same}`;
 }
 
 function row(query, items) {
   return element("ul", { class: "compared-row" }, items.map((item) => element("li", {
     class: query.label && item.label === query.label ? "same" : null,
-  }, picture(item.thumbnail, { width: "44", height: "44", alt: item.label ?? item.name, title: `${item.name} ${item.label ?? ""}` }))));
+  }, picture(item.thumbnail, { width: "44", height: "44", alt: item.label ?? item.name,
+    title: `${item.name} ${item.label ?? ""}` }))));
 }
 
 // The panel; `draw(first, second)` is told which indexes are chosen.
@@ -37,12 +41,14 @@ export function comparePanel(context) {
     button.disabled = true;
     setText(said, "Both are being asked …");
     try {
-      const comparison = await context.api.send("POST", `/v1/indexes/${first.id}/compare`, { with: second.id, k: neighbours, queries: asked, shown }, { signal: context.signal });
+      const comparison = await context.api.send("POST", `/v1/indexes/${first.id}/compare`,
+        { with: second.id, k: neighbours, queries: asked, shown }, { signal: context.signal });
       const names = [first, second].map((index) => modelName(index.model, context.state));
       setText(said, verdict(comparison, ...names));
       rows.replaceChildren(...comparison.data.map((one) => element("div", { class: "compared-query" },
         picture(one.query.thumbnail, { width: "96", height: "96", alt: one.query.name }),
-        element("div", {}, element("span", { class: "note" }, names[0]), row(one.query, one.first), element("span", { class: "note" }, names[1]), row(one.query, one.second)))));
+        element("div", {}, element("span", { class: "note" }, names[0]), row(one.query, one.first),
+          element("span", { class: "note" }, names[1]), row(one.query, one.second)))));
     } catch (error) {
       setText(said, "");
       throw error;

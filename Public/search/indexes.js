@@ -10,7 +10,8 @@ function makeRow(index, context) {
 
   async function remove(now) {
     const isSure = await context.confirm({
-      heading: `Delete the index “${now.name}”?`, text: "Its vectors are removed from the disk. The pictures and the model stay.",
+      heading: `Delete the index “${now.name}”?`,
+        text: "Its vectors are removed from the disk. The pictures and the model stay.",
     });
     if (isSure) context.act(() => api.send("DELETE", path));
   }
@@ -21,10 +22,12 @@ function makeRow(index, context) {
     map: element("a", { class: "button small", href: `#/map/${index.id}` }, "Map"),
     search: element("a", { class: "button small", href: `#/search?index=${index.id}` }, "Search"),
     remove: element("button", { type: "button", class: "small", onclick: () => remove(parts.index) }, "Delete"),
-    cancel: element("button", { type: "button", class: "small", onclick: () => context.act(() => api.send("DELETE", path)) }, "Cancel"),
+    cancel: element("button", { type: "button", class: "small",
+      onclick: () => context.act(() => api.send("DELETE", path)) }, "Cancel"),
   };
   const node = element("li", { class: "card index-row" },
-    element("span", {}, parts.name, parts.facts), element("span", { class: "actions" }, parts.search, parts.map, parts.cancel, parts.remove), parts.bar);
+    element("span", {}, parts.name, parts.facts), element("span", { class: "actions" }, parts.search, parts.map,
+      parts.cancel, parts.remove), parts.bar);
   return Object.assign(node, { parts });
 }
 
@@ -73,10 +76,12 @@ function form(context, onMade) {
     node,
     draw() {
       const ready = state.datasets.filter((one) => one.state === "ready");
-      const models = state.models.map((one) => [one.id, `${modelName(`${one.run}@${one.step}`, state)}${one.default ? " (default)" : ""}`]);
+      const models = state.models.map((one) => [one.id,
+        `${modelName(`${one.run}@${one.step}`, state)}${one.default ? " (default)" : ""}`]);
       const asked = query.get("model");
       if (asked && !models.some(([id]) => id === asked)) models.unshift([asked, modelName(asked, state)]);
-      setOptions(dataset, ready.map((one) => [one.id, `${one.name} (${count(one.pictures)})`]), dataset.value || query.get("dataset"));
+      setOptions(dataset, ready.map((one) => [one.id, `${one.name} (${count(one.pictures)})`]),
+        dataset.value || query.get("dataset"));
       setOptions(model, models, model.value || asked);
       submit.disabled = !ready.length || !models.length;
       setText(note, !ready.length ? "There are no pictures yet: upload a dataset first."
@@ -91,7 +96,8 @@ export function indexesPanel(context, onMade) {
   const maker = form(context, onMade);
   const heading = element("h2", {}, "Indexes");
   const node = element("section", { class: "panel" }, heading,
-    element("p", { class: "note" }, "An index holds the vector of every picture of a dataset, by one model. It is what is searched and mapped."),
+    element("p", { class: "note" },
+      "An index holds the vector of every picture of a dataset, by one model. It is what is searched and mapped."),
     maker.node, list);
   return {
     node,
@@ -99,7 +105,8 @@ export function indexesPanel(context, onMade) {
       maker.draw();
       setText(heading, state.indexes.length ? plural(state.indexes.length, "index", "indexes") : "Make an index");
       keyed(list, state.indexes, {
-        key: (index) => index.id, make: (index) => makeRow(index, context), update: (row, index) => updateRow(row, index, state),
+        key: (index) => index.id, make: (index) => makeRow(index, context),
+          update: (row, index) => updateRow(row, index, state),
       });
     },
   };

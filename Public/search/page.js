@@ -12,7 +12,8 @@ export function page(context) {
   const { query: asked, state } = context;
   const first = element("select", { id: "search-index" });
   const second = element("select", { id: "search-second" });
-  const amount = element("select", { id: "search-count" }, [12, 24, 48].map((k) => element("option", { value: k }, String(k))));
+  const amount = element("select", { id: "search-count" },
+    [12, 24, 48].map((k) => element("option", { value: k }, String(k))));
   const columns = [resultColumn(context, next), resultColumn(context, next)];
   const results = element("div", { class: "results", hidden: true }, columns[0].node, columns[1].node);
   const compare = comparePanel(context);
@@ -25,7 +26,8 @@ export function page(context) {
   const searching = element("section", { class: "panel" },
     element("div", { class: "panel-head" },
       element("div", { class: "filters" },
-        element("label", { class: "inline" }, "Index", first), element("label", { class: "inline" }, "Beside it", second),
+        element("label", { class: "inline" }, "Index", first),
+          element("label", { class: "inline" }, "Beside it", second),
         element("label", { class: "inline" }, "Neighbours", amount))),
     ask.node, results);
   let current = null;
@@ -69,10 +71,12 @@ export function page(context) {
   function drawChoices() {
     const wanted = asked.get("index");
     const ofDataset = usable().find((index) => index.dataset === asked.get("dataset"));
-    setOptions(first, usable().map((index) => [index.id, indexName(index, state)]), first.value || (wanted ?? ofDataset?.id));
+    setOptions(first, usable().map((index) => [index.id, indexName(index, state)]),
+      first.value || (wanted ?? ofDataset?.id));
     const index = chosen(first);
     const others = usable().filter((other) => other.dataset === index?.dataset && other.id !== index.id);
-    setOptions(second, [["", others.length ? "nothing" : "no other index of these pictures"], ...others.map((other) => [other.id, modelName(other.model, state)])]);
+    setOptions(second, [["", others.length ? "nothing" : "no other index of these pictures"],
+      ...others.map((other) => [other.id, modelName(other.model, state)])]);
     second.disabled = others.length === 0;
   }
 
@@ -94,7 +98,8 @@ export function page(context) {
   function begin(index) {
     if (hasBegun || !index) return;
     hasBegun = true;
-    if (asked.has("picture")) ask.askPicture(`/v1/datasets/${asked.get("dataset") ?? index.dataset}/images/${asked.get("picture")}`);
+    if (!asked.has("picture")) return;
+    ask.askPicture(`/v1/datasets/${asked.get("dataset") ?? index.dataset}/images/${asked.get("picture")}`);
   }
 
   for (const select of [first, second, amount]) select.addEventListener("change", draw);

@@ -4,10 +4,11 @@ import { element, picture, setText } from "../dom.js";
 
 const offered = 10;
 
-// Numbers spread over a dataset, by multiples of the golden ratio: even steps would meet one label alone where labels take turns.
-// Another `turn` gives others.
+// Numbers spread over a dataset, by multiples of the golden ratio: even steps would meet one label alone where labels
+// take turns. Another `turn` gives others.
 function spread(total, turn) {
-  const numbers = Array.from({ length: Math.min(offered, total) }, (_, k) => Math.floor((((turn * offered + k + 0.5) * 0.618034) % 1) * total));
+  const numbers = Array.from({ length: Math.min(offered, total) },
+    (_, k) => Math.floor((((turn * offered + k + 0.5) * 0.618034) % 1) * total));
   return [...new Set(numbers)];
 }
 
@@ -66,7 +67,8 @@ export function queryPanel(context, onQuery) {
     strip.replaceChildren(...(dataset ? spread(dataset.pictures, turn) : []).map((n, k) => {
       const path = `/v1/datasets/${dataset.id}/images/${n}`;
       return element("li", {}, element("button", {
-        type: "button", class: "picture-button", "aria-label": `Search with picture ${n} of the dataset`, "data-offer": k,
+        type: "button", class: "picture-button", "aria-label": `Search with picture ${n} of the dataset`,
+          "data-offer": k,
         onclick: () => askPicture(path),
       }, picture(`${path}?size=96`, { width: "60", height: "60" })));
     }));
@@ -93,12 +95,14 @@ export function queryPanel(context, onQuery) {
   });
   const zone = element("div", { class: "drop" },
     element("span", {}, element("strong", {}, "Drop or paste a picture"), " to find others like it"),
-    element("span", { class: "choosers" }, element("label", { class: "button small", for: "query-file" }, "Choose a picture"), input));
+    element("span", { class: "choosers" }, element("label", { class: "button small", for: "query-file" },
+      "Choose a picture"), input));
   zone.addEventListener("dragover", () => zone.classList.add("over"));
   for (const kind of ["dragleave", "drop"]) zone.addEventListener(kind, () => zone.classList.remove("over"));
   return {
     node: element("div", { class: "query" }, zone,
-      element("div", { class: "offer" }, element("span", { class: "note" }, "or take one of the dataset"), strip, others), fault, asked),
+      element("div", { class: "offer" }, element("span", { class: "note" }, "or take one of the dataset"), strip,
+        others), fault, asked),
     takeFiles, askPicture,
     // What a search has found out about a picture of the dataset that was asked for by its number.
     know(item) {

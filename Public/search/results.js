@@ -16,7 +16,8 @@ export async function search(context, index, query, k) {
   const reply = JSON.parse(await blob.text());
   const self = query.path ? reply.data.find((item) => item.image === query.path) : null;
   return {
-    self, items: reply.data.filter((item) => item !== self).slice(0, k), searched: reply.searched, milliseconds: performance.now() - started,
+    self, items: reply.data.filter((item) => item !== self).slice(0, k), searched: reply.searched,
+      milliseconds: performance.now() - started,
   };
 }
 
@@ -39,7 +40,8 @@ export function resultColumn(context, onItem) {
       type: "button", class: "picture-button", title: `${item.name}: search with it`,
       "aria-label": `${item.name}, score ${number(item.score)}: search with it`, onclick: () => onItem(item),
     }, picture(item.thumbnail, { width: "96", height: "96" })),
-    element("span", { class: "score" }, number(item.score, 4)), item.label ? element("span", { class: "note" }, item.label) : null);
+    element("span", { class: "score" }, number(item.score, 4)),
+      item.label ? element("span", { class: "note" }, item.label) : null);
   }
 
   return {
@@ -50,7 +52,9 @@ export function resultColumn(context, onItem) {
     },
     show(index, result, label) {
       setText(title, modelName(index.model, context.state));
-      setText(said, `${plural(result.searched, "picture")} searched in ${number(result.milliseconds, 3)} ms.${agreement(result.items, label)}`);
+      setText(said,
+        `${plural(result.searched, "picture")} searched in ${number(result.milliseconds, 3)} ms.`
+          + agreement(result.items, label));
       grid.replaceChildren(...result.items.map((item) => card(item, label)));
     },
     failed(index, error) {

@@ -9,7 +9,8 @@ export function modelName(model, state) {
   return `${run?.name ?? id.slice(-8)}${step ? `, step ${count(Number(step))}` : ""}`;
 }
 
-export const datasetName = (id, state) => state.datasets.find((dataset) => dataset.id === id)?.name ?? "a deleted dataset";
+export const datasetName = (id, state) => state.datasets.find((dataset) => dataset.id === id)?.name
+  ?? "a deleted dataset";
 
 export function indexName(index, state) {
   return `${index.name} · ${modelName(index.model, state)}`;

@@ -1,7 +1,12 @@
 """What goes wrong, and what a person sees of it. First of all: that these tests notice what goes wrong with a page."""
 
+import os
+import signal
+
 from browser import Browser
 
+# The console says of each request that found nobody.
+NOBODY = "ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED"
 PAGE_FAULTS = [
     ("a warning", "console.warn('watched')", "watched"),
     ("an exception", "setTimeout(() => { throw new Error('thrown'); })", "thrown"),
@@ -25,6 +30,110 @@ def without_javascript(service):
     with Browser(service.address, javascript=False) as browser:
         browser.open()
         assert "needs JavaScript" in browser.text(), f"Without JavaScript one reads only {browser.text()!r}"
+
+
+class Faults:
+    """With a dataset "Shapes" and a run of it that has begun once."""
+
+    def __init__(self, browser, service, journey):
+        self.browser, self.service, self.journey = browser, service, journey
+
+    def tests(self):
+        return [
+            ("A worker that dies is started again, and the page says so", self.worker_dies),
+            ("The service is away: the page says so, and goes on by itself", self.service_restarts),
+            ("An upload that breaks off leaves nothing, and can be cancelled", self.upload_breaks_off),
+            ("What is no dataset is refused with what to do", self.refused_uploads),
+            ("What was deleted, and addresses that lead nowhere, are said", self.missing_things),
+        ]
+
+    def state(self):
+        return self.service.get(f"/v1/runs/{self.journey.run}")
+
+    def worker_dies(self):
+        browser, run = self.browser, self.journey.run
+        browser.open(f"#/runs/{run}")
+        browser.click("Go on")
+        step = browser.until("It runs", lambda: (now := self.state())["state"] == "running" and now["progress"]["step"], 60)
+        os.kill(self.service.worker(run), signal.SIGKILL)
+        browser.see("1 restart", ".note", 60)
+        browser.until("It goes on", lambda: (now := self.state())["state"] == "running" and now["progress"]["step"] >= step, 60)
+        browser.see("Running", ".badge", 60)
+
+    def service_restarts(self):
+        browser = self.browser
+        browser.see("Live", "#connection")
+        browser.allow(NOBODY)
+        self.service.kill()
+        browser.see("The service does not answer", "#offline", 40)
+        browser.see("Away", "#connection")
+        assert "A short run" in browser.text(), "What was known is gone from the page"
+        self.service.start()
+        browser.see("Live", "#connection", 60)
+        browser.until("The warning is gone", lambda: "does not answer" not in browser.text(), 40)
+        # The run goes on with the new service.
+        browser.see("Running", ".badge", 60)
+        browser.click("Stop")
+        browser.see("Stopped", ".badge", 60)
+
+    def upload_breaks_off(self):
+        browser = self.browser
+        browser.open("#/datasets")
+        browser.see("Shapes", ".card-name")
+        # Slow enough to be seen, and to be cancelled.
+        browser.driver.execute_cdp_cmd("Network.enable", {})
+        self.throttle(20_000)
+        try:
+            self.begin_upload("Cancelled")
+            browser.see(" of ", ".upload-panel .note")
+            browser.click("Cancel the upload")
+            browser.see("The upload was cancelled", "#toast")
+            self.begin_upload("Broken off")
+            browser.see(" of ", ".upload-panel .note")
+            browser.allow(NOBODY)
+            self.service.kill()
+            browser.see("broke off before the service had it all", "[role=alert]")
+        finally:
+            self.throttle(-1)
+            self.service.kill()
+            self.service.start()
+        browser.until("Nothing of them is kept", lambda: [
+            dataset["name"] for dataset in self.service.get("/v1/datasets")["data"]] == ["Shapes"])
+        browser.see("Live", "#connection", 40)
+
+    def throttle(self, bytes_per_second: int):
+        self.browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {
+            "offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second})
+
+    def begin_upload(self, name: str):
+        self.browser.drop(".upload-drop", self.journey.pictures.archive)
+        self.browser.fill("Name", name)
+        self.browser.click("Upload", "button[type=submit]")
+
+    def refused_uploads(self):
+        browser = self.browser
+        browser.open("#/datasets")
+        browser.see("Shapes", ".card-name")
+        letter = self.journey.pictures.folder / "read me.txt"
+        browser.drop(".upload-drop", letter)
+        browser.see("No picture is among these files", "[role=alert]")
+        archive = letter.with_name("no archive.zip")
+        archive.write_bytes(b"PK\x03\x04 and no more")
+        browser.drop(".upload-drop", archive)
+        browser.allow(r"/v1/datasets\?name=.* (415|422|400) ")
+        browser.click("Upload", "button[type=submit]")
+        browser.see("was not uploaded", "[role=alert]")
+
+    def missing_things(self):
+        browser = self.browser
+        browser.allow("/v1/(runs|datasets|indexes)/01234567-.* 404 ")
+        nothing = "01234567-89ab-7def-8123-456789abcdef"
+        for route, words in ((f"#/runs/{nothing}", "There is no such run"), (f"#/datasets/{nothing}", "No such dataset"),
+                             (f"#/map/{nothing}", "There is no such index")):
+            browser.open(route)
+            browser.see(words)
+        browser.open("#/nonsense")
+        browser.see("Runs", "h1")
 
 
 TESTS = [("A page's fault is noticed, of every kind", notices_page_faults)]

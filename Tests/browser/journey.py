@@ -230,6 +230,7 @@ class Journey:
         browser.click("Delete", "main button")
         browser.click("Delete", "dialog button")
         browser.until("The run is gone", lambda: not self.service.get("/v1/runs")["data"])
+        browser.see("Ready for a first run")
         browser.go("#/datasets")
         browser.click("Shapes", "a.card")
         browser.click("Delete", "main button")

@@ -34,6 +34,8 @@ class Report:
         if not re.search(self.only, name):
             return
         started = time.monotonic()
+        if self.browser:
+            self.browser.allowed.clear()
         try:
             test(*arguments)
             if self.browser and (fault := self.browser.fault()):
@@ -89,7 +91,7 @@ def main() -> int:
                     report.run(name, test, browser, service)
                 if choices.screenshots:
                     report.run("Pictures of every page are taken", looks.take_pictures, browser, service, choices.screenshots)
-                report.run_all(journey.last_tests())
+                report.run_all(faults.Faults(browser, service, journey).tests() + journey.last_tests())
             browser.open()
             for name, test in curves_test.TESTS + map_test.TESTS:
                 report.run(name, test, browser)

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -81,6 +82,13 @@ class Service:
             if len(words) > 1 and words[1] == b"train" and any(run.encode() in word for word in words):
                 return int(folder.name)
         raise LookupError(f"No process trains {run}.")
+
+    def has(self, path: str) -> bool:
+        try:
+            self.get(path)
+        except urllib.error.HTTPError:
+            return False
+        return True
 
     def get(self, path: str):
         with urllib.request.urlopen(self.address + path, timeout=10) as reply:
