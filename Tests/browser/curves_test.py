@@ -1,11 +1,4 @@
-"""Curves and lists of the dashboard: nothing that a person looks for is lost, and a new point costs little."""
-
-import statistics
-
-A_FRAME = 16
-POINTS = 100_000
-RUNS = 50
-ROUNDS = 15
+"""Curves and lists of the dashboard: nothing that a person looks for is lost."""
 
 # A pen that remembers where it went, and scales on which a value is its own pixel.
 PEN = """
@@ -114,69 +107,6 @@ def rows_stay_in_place(browser):
     assert not kept["control"], "The control keeps the focus too"
 
 
-GROWING = """
-const { Board } = await load("charts/board.js");
-const { Chart } = await load("charts/chart.js");
-const [runs, points, charts, rounds] = given;
-const board = new Board();
-const figures = Array.from({ length: charts }, (_, k) => (
-  { name: `f${k}`, title: `Figure ${k}`, sentence: "", reference: null, minimum: null }));
-const all = figures.map((figure) => new Chart(figure, board));
-document.querySelector("#main").replaceChildren(Object.assign(document.createElement("div"), { className: "charts" }));
-document.querySelector(".charts").append(...all.map(({ node }) => node));
-const last = 100000;
-const curve = (k, length) => {
-  const xs = Array.from({ length }, (_, at) => (at + 1) * last / length);
-  const ys = xs.map((x) => Math.sin(x * 12.9898 + k) * 43758.5453 % 1);
-  return { id: k, name: `Run ${k}`, color: k, xs, ys, steps: xs, isLive: k === 0 };
-};
-const curves = figures.map(() => Array.from({ length: runs }, (_, k) => curve(k, points)));
-const drawAll = () => { while (board.waiting.size) board.drawSome(); };
-all.forEach((chart, k) => chart.setSeries(curves[k]));
-drawAll();
-// What 2 seconds bring: a point more on every chart of the one run that goes on.
-window.grow = (round) => {
-  all.forEach((chart, k) => chart.setSeries(grown[round][k]));
-  drawAll();
-  return all.filter(({ isStale }) => !isStale).length;
-};
-const longer = ({ xs, ys, ...live }, x) => ({ ...live, xs: [...xs, x], ys: [...ys, 0.5], steps: [...xs, x] });
-const grown = Array.from({ length: rounds }, (_, round) => curves.map(
-  ([live, ...others]) => [longer(live, last + round + 1), ...others]));
-return true;
-"""
-
-
-def thread_seconds(browser) -> float:
-    """Processor time of the page's thread so far. What else the machine does in the meantime is not in it."""
-    found = browser.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
-    return next(metric["value"] for metric in found if metric["name"] == "TaskDuration")
-
-
-def new_points_cost_little(browser):
-    """One run whose 100,000 points are on one chart, unthinned, and 50 runs on a page's charts, as they are compared."""
-    browser.driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
-    # The control: work that takes longer than a frame is noticed.
-    before = thread_seconds(browser)
-    browser.script("let sum = 0; for (let k = 0; k < 3e7; k += 1) sum += Math.sin(k); return sum;")
-    assert 1000 * (thread_seconds(browser) - before) > A_FRAME, "The clock does not notice a long script"
-    for name, runs, points, charts in (("one run of 100,000 points", 1, POINTS, 1), ("50 runs", RUNS, 240, 11)):
-        browser.open("#/status")
-        browser.driver.refresh()
-        browser.see("Status", "h1")
-        browser.promise(module(GROWING), runs, points, charts, ROUNDS)
-        times = []
-        for k in range(ROUNDS):
-            before = thread_seconds(browser)
-            drawn = browser.script("return window.grow(arguments[0])", k)
-            times.append(1000 * (thread_seconds(browser) - before))
-            assert drawn > 0, "No chart was drawn"
-        median = statistics.median(times)
-        print(f"    a new point, {name}: {median:.1f} ms at the median, {max(times):.1f} ms at most, on {drawn} charts")
-        assert 0 < median < A_FRAME, f"A new point of {name} takes {median:.1f} ms of the page's thread"
-    browser.driver.execute_cdp_cmd("Performance.disable", {})
-
-
 TESTS = [
     ("A peak is drawn where many points share a pixel", peaks_are_drawn),
     ("A gap stays a gap", gaps_stay_gaps),
@@ -184,5 +114,4 @@ TESTS = [
     ("Ticks can be told apart", ticks_can_be_told_apart),
     ("Training time leaves out pauses", training_time_leaves_out_pauses),
     ("Rows stay in place, and the focus with them", rows_stay_in_place),
-    ("A new point costs less than a frame", new_points_cost_little),
 ]
