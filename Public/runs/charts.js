@@ -37,8 +37,8 @@ export class RunCharts {
     this.declared = "";
     this.levels = [];
     this.timeline = null;
-    this.quality = element("div", { class: "charts quality" });
-    this.others = element("div", { class: "charts" });
+    this.quality = element("div", { class: "charts quality", hidden: true });
+    this.others = element("div", { class: "charts", hidden: true });
     this.none = element("p", { class: "note" }, "The first values appear after a few steps.");
     this.element = element("section", { class: "panel", "aria-labelledby": "curves-heading" },
       element("div", { class: "panel-head" }, element("h2", { id: "curves-heading" }, "Quality and curves"),
@@ -105,7 +105,10 @@ export class RunCharts {
   show() {
     if (!this.timeline) return;
     const { columns } = this.curves;
-    this.none.hidden = columns.step.length > 0;
+    const isEmpty = columns.step.length === 0;
+    this.none.hidden = !isEmpty;
+    this.quality.hidden = isEmpty;
+    this.others.hidden = isEmpty;
     const xs = this.timeline.places(columns.step, this.board.settings.axis);
     for (const chart of this.charts) {
       const color = judgedFigures.includes(chart.figure.name) ? 2 : chart.figure.name === "embedding_std" ? 1 : 0;
