@@ -49,6 +49,7 @@ struct Byol: AsyncParsableCommand {
       SearchCommand.self,
       ExportCommand.self, EvaluateCommand.self, ViewsCommand.self, BackupCommand.self,
       ConfigCommand.self, DoctorCommand.self,
+      KeysCommand.self,
       BenchmarkCommand.self, PlanCommand.self, ProfileCommand.self,
     ])
 }

@@ -6,6 +6,8 @@ public struct Response: Sendable {
   public var headers: Headers
   /// The body.
   public var body: Body
+  /// Who is answered, for the observer of exchanges; never sent.
+  public var caller: String?
 
   /// Where the body's bytes come from.
   public enum Body: Sendable {

@@ -1,3 +1,5 @@
+internal import CSystem
+
 /// What a server is started with.
 public struct ServerConfiguration: Sendable {
   /// Where connections come from.
@@ -8,6 +10,15 @@ public struct ServerConfiguration: Sendable {
     case unix(path: String)
     /// A socket that listens already, such as one that systemd passes on.
     case inherited(descriptor: Int32)
+
+    /// Whether only this machine can connect: a loopback address, or a Unix socket. What cannot be told is not local.
+    public var isLocal: Bool {
+      switch self {
+      case .tcp(let host, _): host == "localhost" || IPAddress(host)?.isLoopback == true
+      case .unix: true
+      case .inherited(let descriptor): byol_listens_locally(descriptor) == 1
+      }
+    }
   }
 
   /// Where to listen.
@@ -79,4 +90,6 @@ public struct Exchange: Sendable {
   public var remoteAddress: String
   /// The request's identifier.
   public var requestID: String
+  /// Who asked, where a handler knew them: see `Request.caller`.
+  public var caller: String?
 }

@@ -1,3 +1,4 @@
+import Access
 import EmbeddingService
 import Foundation
 import HTTP
@@ -16,6 +17,7 @@ struct ServiceHandlers: Sendable {
   let facts: ServiceFacts
   let contract: [UInt8]
   let files: StaticFiles
+  let access: AccessControl?
 
   func live(_ request: Request) -> Response { plain("ok\n") }
 
@@ -60,6 +62,7 @@ struct ServiceHandlers: Sendable {
     page.family("byol_embed_queue_images", "gauge", "Pictures waiting or being embedded.")
     page.sample("byol_embed_queue_images", Double(embeddings.waitingCount))
     try await write(runs: runs, to: &page)
+    access?.write(to: &page)
     writeProcess(to: &page)
     return Response(
       contentType: "text/plain; version=0.0.4; charset=utf-8", bytes: Array(page.text.utf8))

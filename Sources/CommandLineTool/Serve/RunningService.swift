@@ -1,4 +1,5 @@
 import API
+import Access
 import DatasetLibrary
 import EmbeddingService
 import Evaluation
@@ -30,8 +31,15 @@ final class RunningService: Sendable {
   let logger: Logger
   private let server: Server
   private let readiness = Readiness()
+  private let access: AccessControl
+  /// Notes now and then when keys were used; ended by `stop`.
+  private let keeping: Task<Void, Never>
 
-  init(_ command: ServeCommand, logger: Logger) async throws {
+  init(
+    _ command: ServeCommand, _ listening: ServerConfiguration, _ access: AccessControl,
+    logger: Logger
+  ) async throws {
+    self.access = access
     self.logger = logger
     let threads = Machine.threads(command.threads).count
     let engine = command.engine.engine
@@ -56,7 +64,7 @@ final class RunningService: Sendable {
     let facts = try command.facts(threads: threads)
     let resources = try ServiceResources(
       publicFolder: command.publicFolder, contract: command.contract)
-    let service = Service(
+    var service = Service(
       runs: coordinator, library: library,
       models: try ModelLibrary(directory: folder.path + "/models", loader: loader),
       embeddings: EmbeddingService(
@@ -66,8 +74,9 @@ final class RunningService: Sendable {
       readiness: readiness, facts: facts, disk: DiskUsage(folder: folder.path), machine: machine,
       contract: resources.contract,
       files: resources.files, logger: logger)
+    service.access = access
     server = Server(
-      configuration: try command.serverConfiguration(metrics: metrics, logger: logger),
+      configuration: command.serverConfiguration(listening, metrics: metrics, logger: logger),
       router: Router(routes: service.routes, files: resources.files), logger: logger,
       errorResponse: problemResponse)
     try await coordinator.begin()
@@ -80,6 +89,7 @@ final class RunningService: Sendable {
       throw command.listen.unixSocket.map { ServeError.cannotUse(socket: $0) }
         ?? ServeError.cannotListen(host: command.host, port: command.port)
     }
+    keeping = Task { await access.keepUses(logger) }
     readiness.isReady = true
     _ = service.disk.latest()  // so that the first status has figures of the disk
     logger.notice("Ready.", metadata: ["port": "\(port)", "data": "\(folder.path)"])
@@ -104,6 +114,8 @@ final class RunningService: Sendable {
     async let evaluated: Void = evaluations.end()
     async let indexed: Void = indexes.end()
     await server.drain(deadline: min(limit / 3, Limits().drainTimeout))
+    keeping.cancel()
+    await keeping.value
     await ended
     await evaluated
     await indexed
@@ -201,10 +213,9 @@ extension ServeCommand {
   }
 
   fileprivate func serverConfiguration(
-    metrics: ServiceMetrics, logger: Logger
-  ) throws -> ServerConfiguration {
-    var configuration = ServerConfiguration(host: host, port: port)
-    try listen.apply(to: &configuration)
+    _ listening: ServerConfiguration, metrics: ServiceMetrics, logger: Logger
+  ) -> ServerConfiguration {
+    var configuration = listening
     configuration.allowedHosts = allowedHosts
     // The dashboard shows pictures that were dropped on it from memory.
     configuration.contentSecurityPolicy =
@@ -216,6 +227,7 @@ extension ServeCommand {
         "\(exchange.method) \(exchange.path) \(exchange.status)",
         metadata: [
           "request": "\(exchange.requestID)", "seconds": "\(exchange.duration / .seconds(1))",
+          "key": "\(exchange.caller ?? "-")",
         ])
     }
     return configuration

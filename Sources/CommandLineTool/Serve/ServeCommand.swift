@@ -75,7 +75,7 @@ struct ServeCommand: AsyncParsableCommand {
     help: "A host name to serve besides addresses and localhost; may be repeated.")
   var allowedHosts: [String] = []
 
-  @Flag(help: "Listen on an address that other machines can reach. There are no passwords.")
+  @Flag(help: "Listen on an address that other machines can reach, though there are no keys.")
   var insecure = false
 
   @Option(
@@ -113,11 +113,6 @@ struct ServeCommand: AsyncParsableCommand {
         throw ValidationError("--allow-host \(name): \(fault)")
       }
     }
-    guard insecure || isLoopback(host) || listen.unixSocket != nil else {
-      throw ValidationError(
-        "\(host) can be reached by other machines and there are no passwords; say --insecure if that is wanted."
-      )
-    }
   }
 
   func run() async throws {
@@ -134,7 +129,10 @@ struct ServeCommand: AsyncParsableCommand {
       logger.warning("\(line)")
     }
     let signals = StopSignals()
-    let service = try await RunningService(self, logger: logger)
+    var listening = ServerConfiguration(host: host, port: port)
+    try listen.apply(to: &listening)
+    let access = try accessControl(listeningOn: listening.address, logger)
+    let service = try await RunningService(self, listening, access, logger: logger)
     print(greeting(port: service.port))
     _ = fflush(nil)
     if demo { service.startDemo() }
@@ -152,13 +150,6 @@ struct ServeCommand: AsyncParsableCommand {
     ending.cancel()
     logger.notice("Stopped.")
   }
-}
-
-/// Whether an address can only be reached from this machine.
-func isLoopback(_ host: String) -> Bool {
-  let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-  let isAddress = parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
-  return host == "localhost" || host == "::1" || (isAddress && parts[0] == "127")
 }
 
 extension ServeCommand {

@@ -85,6 +85,7 @@ extension Connection {
     _ response: Response, to head: RequestHead, closes: Bool
   ) async -> ConnectionPolicy.Next {
     var (response, closes) = (response, closes)
+    let caller = response.caller
     // The handler is done with the body.
     exchange?.memory = nil
     do throws(HTTPError) {
@@ -97,18 +98,20 @@ extension Connection {
       }
     } catch {
       (response, closes) = refusal(of: error, exchange?.record.requestID ?? "")
+      response.caller = caller
     }
     let next = await respond(response, to: head, closes: closes)
-    finishExchange(status: response.status)
+    finishExchange(response)
     return next
   }
 
   /// Tells the observer of the exchange that is open, and forgets it with the memory that it holds.
-  func finishExchange(status: Int) {
+  func finishExchange(_ response: Response) {
     defer { exchange = nil }
     guard let observer = site.configuration.observer, let exchange else { return }
     var record = exchange.record
-    record.status = status
+    record.status = response.status
+    record.caller = response.caller
     record.duration = .nanoseconds(Int64(loop.now - exchange.begun))
     record.bytesIn = exchange.body.decoded
     observer(record)

@@ -108,6 +108,7 @@ final class Site: Sendable {
   func refusal(_ error: HTTPError, id: String) -> Response {
     var response = errorResponse(error, id)
     response.status = error.status
+    response.caller = error.caller
     for field in error.headers.fields { response.headers[field.name] = field.value }
     return response
   }
