@@ -193,13 +193,12 @@ extension DatasetLibrary {
       let id = identifiers.next(at: .now()).description
       var file = try IncomingFile(
         path: directory + "/.incoming-\(id)", limit: settings.uploadByteCount)
-      let room = claim.byteLimit.map { $0 - self.byteCount(ofOwner: claim.owner) } ?? .max
-      var arrived = 0
+      var room = claim.byteLimit.map { $0 - self.byteCount(ofOwner: claim.owner) } ?? .max
       var digest = SHA256()
       for try await chunk in body {
-        arrived += chunk.count
+        room -= chunk.count
         // A pack takes about as much as its archive: what cannot fit is not waited for.
-        guard arrived <= room else { throw claim.exceeded }
+        guard room >= 0 else { throw claim.exceeded }
         try file.append(chunk)
         if key != nil { digest.update(chunk) }
       }
