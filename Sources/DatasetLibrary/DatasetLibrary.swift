@@ -313,9 +313,7 @@ extension DatasetLibrary {
     ) async throws -> AdmittedDataset
   ) async throws -> DatasetRecord {
     let folder = directory + "/" + (folder ?? ".admitting-\(id)")
-    state.withLock {
-      $0.admitting[id] = AdmittingDataset(id: id, name: name, beganAt: .now())
-    }
+    state.withLock { $0.admitting[id] = AdmittingDataset(id: id, name: name, beganAt: .now()) }
     defer { state.withLock { $0.admitting[id] = nil } }
     do {
       let admitted = try await fill(folder) { [self] told in
