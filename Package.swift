@@ -120,6 +120,7 @@ let package = Package(
         "Runs", "Training", "Identifiers", "JSONTree", "Durability", "Metrics",
         .product(name: "GRDB", package: "GRDB.swift"),
       ]),
+    .target(name: "Access", dependencies: ["Durability", "Identifiers", "JSONTree"]),
     .target(
       name: "HTTP",
       dependencies: [
@@ -128,7 +129,7 @@ let package = Package(
     .target(
       name: "API",
       dependencies: [
-        "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "ModelLibrary",
+        "Access", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "ModelLibrary",
         "EmbeddingService",
         "Datasets",
         "Images", "Recipes", "JSONTree", "Metrics", "Checkpoints", "Durability", "Threads",
@@ -139,7 +140,8 @@ let package = Package(
     .executableTarget(
       name: "CommandLineTool",
       dependencies: [
-        "API", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "ModelLibrary", "EmbeddingService",
+        "API", "Access", "HTTP", "Runs", "RunDatabase", "DatasetLibrary", "ModelLibrary",
+        "EmbeddingService",
         "Encoders",
         "Checkpoints", "Training", "Evaluation", "Recipes", "Datasets", "Images", "NeuralNetworks",
         "TensorGraph", "Tensors", "Engines", "JSONTree", "Metrics", "Durability", "Threads",
@@ -238,6 +240,9 @@ let package = Package(
       ],
       exclude: ["Fixtures"]),
     .testTarget(
+      name: "AccessTests",
+      dependencies: ["Access", "Durability", "FaultyDisk", "Identifiers"]),
+    .testTarget(
       name: "HTTPTests",
       dependencies: [
         "HTTP", "CSystem", "CZlib", "COpenSSL", "http-echo",
@@ -246,7 +251,7 @@ let package = Package(
     .testTarget(
       name: "APITests",
       dependencies: [
-        "API", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "ModelLibrary",
+        "API", "Access", "HTTP", "Runs", "Training", "Evaluation", "DatasetLibrary", "ModelLibrary",
         "EmbeddingService",
         "Encoders", "Checkpoints", "ONNX",
         "Datasets", "Images", "Recipes", "JSONTree", "Metrics", "Durability", "Identifiers",
@@ -256,8 +261,11 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServiceTests",
-      dependencies: ["PythonInterpreter", "CommandLineTool", "Datasets", "Images", "JSONTree"],
-      exclude: ["Golden"]),
+      dependencies: [
+        "PythonInterpreter", "CommandLineTool", "HTTP", "Datasets", "Images", "JSONTree",
+        "Identifiers", .product(name: "Logging", package: "swift-log"),
+      ],
+      exclude: ["Golden", "Fixtures"]),
   ]
 )
 

@@ -113,7 +113,7 @@ function setTitle() {
 }
 
 function markNavigation(path) {
-  for (const link of byId("nav").children) {
+  for (const link of [...byId("nav").children, byId("new-run")]) {
     if (link.dataset.path === path) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
@@ -176,6 +176,7 @@ function connected() {
   setText(byId("connection"), "Live");
   byId("offline").hidden = true;
   byId("sign-out").hidden = !api.key();
+  document.body.classList.toggle("with-key", Boolean(api.key()));
   document.body.classList.remove("stale");
 }
 
@@ -277,8 +278,8 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change",
 
 byId("nav").replaceChildren(
   ...routes.filter((route) => route.label).map((route) => element(
-    "a", { href: `#${route.link ?? route.pattern}`, "data-path": route.pattern }, route.label)),
-  element("a", { href: "#/new", "data-path": "/new", class: "button primary small" }, "New run"));
+    "a", { href: `#${route.pattern}`, "data-path": route.pattern }, route.label)));
+byId("new-run").dataset.path = "/new";
 
 byId("skip").addEventListener("click", (event) => {
   // The hash belongs to the pages.

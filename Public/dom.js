@@ -112,12 +112,12 @@ export function download(path, name, ...content) {
   }, ...content);
 }
 
+// As long as it takes to notice and to read; what went wrong stays twice as long.
 export function toast(text, bad = false) {
   const node = byId("toast");
   node.textContent = text;
   node.className = bad ? "toast bad" : "toast";
   node.hidden = false;
-  // A dialog lies above everything else, a popover above it.
   clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { node.hidden = true; }, bad ? 8000 : 4000);
+  toast.timer = setTimeout(() => { node.hidden = true; }, (4000 + 50 * text.length) * (bad ? 2 : 1));
 }

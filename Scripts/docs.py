@@ -96,6 +96,7 @@ def check_names(document: Path, sources: Sources) -> list[str]:
 # The types whose stored properties are limits, and the files that declare them.
 LIMITS = {
     "Limits": "Sources/HTTP/Limits.swift",
+    "AccessLimits": "Sources/Access/AccessRole.swift",
     "ImageLimits": "Sources/Images/ImageError.swift",
     "ViewGridLimits": "Sources/Images/ViewGrid.swift",
     "AdmissionLimits": "Sources/Datasets/Admission/AdmissionLimits.swift",

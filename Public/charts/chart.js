@@ -18,7 +18,8 @@ export class Chart {
     this.place = element("span", { class: "chart-step" });
     this.canvas = element("canvas");
     this.tip = element("div", { class: "tip", hidden: true });
-    this.plot = element("div", { class: "plot", tabindex: "0", role: "img", "aria-label": `${figure.title}: not drawn yet` }, this.canvas, this.tip);
+    const plot = { class: "plot", tabindex: "0", role: "img", "aria-label": `${figure.title}: not drawn yet` };
+    this.plot = element("div", plot, this.canvas, this.tip);
     this.node = element("figure", { class: isWide ? "chart wide" : "chart", "data-figure": figure.name },
       element("figcaption", {}, element("h3", {}, figure.title),
         element("span", { class: "chart-now" }, this.value, this.place)),

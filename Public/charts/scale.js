@@ -77,9 +77,13 @@ function formatter(places) {
 // With as many places as neighbours need to differ.
 function numberLabel(value, step) {
   const size = Math.abs(value);
-  if (size > 0 && (size < 1e-4 || step < 1e-6)) return value.toExponential(1).replace("e+", "e");
+  const places = -Math.floor(Math.log10(step) + 1e-9);
+  if (size > 0 && size < 1e-4) {
+    const digits = Math.floor(Math.log10(size)) + places;
+    return value.toExponential(Math.max(0, Math.min(6, digits)));
+  }
   if (size >= 1e4) return formatter("compact").format(value);
-  return formatter(Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9)))).format(value);
+  return formatter(Math.max(0, Math.min(10, places))).format(value);
 }
 
 // Ticks of a duration in seconds.

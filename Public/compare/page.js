@@ -8,7 +8,7 @@ import { curveOf, inOrder } from "../runs/charts.js";
 import { Curves } from "../runs/curves.js";
 import { recipeRows } from "../runs/recipe.js";
 import { Timeline } from "../runs/timeline.js";
-import { badge, quality, share, verdict, verdictWords } from "../runs/words.js";
+import { badge, quality, share, verdict, verdictWord } from "../runs/words.js";
 
 const mostRuns = 50;
 // All curves together have about as many points as one run's page.
@@ -90,7 +90,7 @@ export function page(context) {
         setText(note,
           [best ? `${best.title} ${percent(best.value)}` : "not judged",
             `${percent(share(run), 0)} of ${plural(run.progress.steps, "step")}`,
-          verdict(run) === "unknown" ? "" : verdictWords[verdict(run)].toLowerCase()].filter(Boolean).join(" · "));
+          verdict(run) === "unknown" ? "" : verdictWord(run).toLowerCase()].filter(Boolean).join(" · "));
       },
     });
   }

@@ -37,8 +37,8 @@ export class RunCharts {
     this.declared = "";
     this.levels = [];
     this.timeline = null;
-    this.quality = element("div", { class: "charts quality" });
-    this.others = element("div", { class: "charts" });
+    this.quality = element("div", { class: "charts quality", hidden: true });
+    this.others = element("div", { class: "charts", hidden: true });
     this.none = element("p", { class: "note" }, "The first values appear after a few steps.");
     this.element = element("section", { class: "panel", "aria-labelledby": "curves-heading" },
       element("div", { class: "panel-head" }, element("h2", { id: "curves-heading" }, "Quality and curves"),
@@ -68,12 +68,14 @@ export class RunCharts {
   // What the quality is compared with: figures that need no training.
   setLevels(dataset, evaluation) {
     const rows = evaluation?.report?.rows ?? [];
-    const top = (subject) => rows.find((row) => row.subject === subject)?.accuracies.find(
-      ({ protocol }) => protocol === "knn-20")?.top1;
+    const free = rows.filter(({ subject }) => subject !== "model").map(({ subject, accuracies }) => ({
+      value: accuracies.find(({ protocol }) => protocol === "knn-20")?.top1, label: subject.replaceAll("_", " "),
+    })).filter(({ value }) => Number.isFinite(value)).toSorted((a, b) => b.value - a.value);
+    // Without training: the best there is, and the network as it began.
+    const network = free.slice(1).find(({ label }) => label === "random network");
     const counts = Object.values(dataset?.labels ?? {});
     const levels = [
-      { value: top("random_network"), label: "random network" },
-      { value: top("whitened_patches"), label: "whitened patches" },
+      free[0], network,
       counts.length > 1
         ? { value: Math.max(...counts) / counts.reduce((sum, one) => sum + one, 0), label: "most frequent label" }
           : null,
@@ -103,7 +105,10 @@ export class RunCharts {
   show() {
     if (!this.timeline) return;
     const { columns } = this.curves;
-    this.none.hidden = columns.step.length > 0;
+    const isEmpty = columns.step.length === 0;
+    this.none.hidden = !isEmpty;
+    this.quality.hidden = isEmpty;
+    this.others.hidden = isEmpty;
     const xs = this.timeline.places(columns.step, this.board.settings.axis);
     for (const chart of this.charts) {
       const color = judgedFigures.includes(chart.figure.name) ? 2 : chart.figure.name === "embedding_std" ? 1 : 0;

@@ -11,6 +11,7 @@ const subjects = {
 const splits = { test: "the test pictures", val: "the validation pictures",
   train_hold_out: "a held-out fifth of the training pictures" };
 const shownReports = 5;
+const shownSentences = 3;
 
 function protocolName(protocol) {
   if (protocol.startsWith("knn-")) return `k-NN, ${protocol.slice(4)} neighbours`;
@@ -73,7 +74,17 @@ export class Evaluations {
     const split = splits[pictures.split] ?? pictures.split;
     return [
       head(`${moment(one.ended_at)}: ${count(pictures.judged)} of ${split} against ${count(pictures.reference)}`),
-      this.table(rows), ...sentences.map((sentence) => element("p", { class: "note" }, sentence)),
+      this.table(rows), ...this.words(sentences),
+    ];
+  }
+
+  // The advice comes last; where the model is below something, the table says it as well.
+  words(sentences) {
+    if (sentences.length <= shownSentences) return sentences.map((sentence) => element("p", { class: "note" }, sentence));
+    return [
+      element("p", { class: "note" }, sentences.at(-1)),
+      element("details", {}, element("summary", {}, `In words, ${count(sentences.length - 1)} sentences`),
+        sentences.slice(0, -1).map((sentence) => element("p", { class: "note" }, sentence))),
     ];
   }
 

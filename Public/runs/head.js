@@ -3,12 +3,8 @@
 import { element, setText, whenChanged } from "../dom.js";
 import { ago, clock, count, moment, number, percent, plural, roughly } from "../format.js";
 import {
-  badge, isActive, isStartable, isStoppable, quality, reasonParts, share, verdict, verdictWords,
+  badge, caution, isActive, isStartable, isStoppable, quality, reasonParts, share, verdict, verdictWord,
 } from "./words.js";
-
-// Below both, embeddings have too few directions to tell pictures apart.
-const leastDirections = 8;
-const leastShare = 0.05;
 
 export class RunHead {
   // `actions`: start, stop, rename, note, duplicate, remove, each given the run.
@@ -105,11 +101,11 @@ export class RunHead {
   showHealth(run) {
     const { health } = this.parts;
     const judged = verdict(run);
-    const doubt = caution(run, judged);
+    const doubt = caution(run);
     whenChanged(health, [judged, run.health, run.state, doubt], () => {
       health.className = `health ${doubt ? "suspect" : judged}`;
       health.replaceChildren(
-        element("strong", {}, doubt ? "Healthy, but narrow" : verdictWords[judged] ?? judged),
+        element("strong", {}, verdictWord(run)),
         element("span", {}, run.health?.evidence || (isActive(run)
           ? "The verdict on collapse comes with the first reports."
           : "It ended before a verdict on collapse was possible.")),
@@ -117,16 +113,6 @@ export class RunHead {
         ...(run.health?.advice ? [element("span", { class: "advice" }, run.health.advice)] : []));
     });
   }
-}
-
-// The verdict is on the updates; the embeddings of the last evaluated checkpoint may say something else.
-function caution(run, judged) {
-  const rank = run.metrics?.rankme;
-  if (judged !== "healthy" || !Number.isFinite(rank) || !run.dimension) return "";
-  if (rank >= Math.max(leastDirections, run.dimension * leastShare)) return "";
-  const used = `${number(rank)} of ${count(run.dimension)}`;
-  return `But the embeddings of the last evaluated checkpoint use about ${used} directions only: `
-    + "pictures that look different can hardly be told apart by them yet. Train longer before you use them.";
 }
 
 // What the training was worth so far, against what costs nothing.

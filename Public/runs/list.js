@@ -5,7 +5,7 @@ import { ago, count, moment, number, percent, plural, roughly } from "../format.
 import { runActions } from "./actions.js";
 import { welcome } from "./welcome.js";
 import {
-  badge, isActive, isStartable, isStoppable, quality, share, stateWord, verdict, verdictWords,
+  badge, caution, isActive, isStartable, isStoppable, quality, share, stateWord, verdict, verdictWord,
 } from "./words.js";
 
 const orders = {
@@ -219,11 +219,8 @@ function updateRow(row, run, { dataset, baseline }) {
   parts.bar.className = run.state;
   parts.bar.setAttribute("aria-label", `Progress of ${run.name}`);
   setText(parts.done, progressText(run));
-  const judged = verdict(run);
-  whenChanged(parts.health, judged, () => {
-    parts.health.className = `verdict ${judged}`;
-    setText(parts.health, judged === "unknown" ? "" : verdictWords[judged]);
-  });
+  parts.health.className = `verdict ${caution(run) ? "suspect" : verdict(run)}`;
+  setText(parts.health, verdict(run) === "unknown" ? "" : verdictWord(run));
   showQuality(parts.quality, run, baseline);
   parts.start.hidden = !isStartable(run);
   setText(parts.start, run.progress.step > 0 ? "Go on" : "Start");
@@ -249,7 +246,7 @@ function showQuality(node, run, baseline) {
       node.replaceChildren(element("span", { class: "note" }, "not judged yet"));
       return;
     }
-    const judged = baseline ? `${percent(baseline.own)}, ${percent(baseline.free)} without training` : "";
+    const judged = baseline ? `evaluated ${percent(baseline.own)}; ${percent(baseline.free)} without training` : "";
     node.replaceChildren(
       element("strong", {}, percent(best.value)), element("span", { class: "note" }, best.title),
       ...(judged ? [element("span", {

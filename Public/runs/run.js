@@ -66,7 +66,15 @@ export function page(context) {
     element: element("div", {}, missing, content),
     title: () => (!run ? "Run" : run.state === "running" ? `${percent(share(run), 0)} · ${run.name}` : run.name),
     refresh,
-    drop: ({ files }) => parts.embed.take(files),
+    drop(dropped) {
+      if (dropped.files.every((file) => file.type.startsWith("image/"))) {
+        parts.embed.take(dropped.files);
+        return;
+      }
+      // Archives and folders become datasets, wherever they are dropped.
+      state.dropped = dropped;
+      context.navigate("#/datasets");
+    },
     leave: () => {
       parts.charts.stop();
       parts.embed.stop();

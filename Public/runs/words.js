@@ -1,13 +1,14 @@
 // A run's states, verdicts and figures in words, wherever they are shown.
 
 import { element } from "../dom.js";
+import { count, number } from "../format.js";
 
 const stateWords = {
   queued: "Queued", running: "Running", stopping: "Stopping", stopped: "Stopped",
   succeeded: "Finished", failed: "Failed", interrupted: "Interrupted",
 };
 
-export const verdictWords = {
+const verdictWords = {
   healthy: "Healthy", suspect: "Suspect", collapsed: "Collapsed", unknown: "Too early to say",
 };
 
@@ -27,6 +28,21 @@ export function share(run) {
 }
 
 export const verdict = (run) => run.health?.verdict ?? "unknown";
+
+// With fewer directions embeddings can hardly tell pictures apart; of small embeddings a quarter is enough.
+const leastDirections = 8;
+
+// The verdict is on the updates; the embeddings of the last evaluated checkpoint may say something else.
+export function caution(run) {
+  const rank = run.metrics?.rankme;
+  if (verdict(run) !== "healthy" || !Number.isFinite(rank) || !run.dimension) return "";
+  if (rank >= Math.min(leastDirections, run.dimension / 4)) return "";
+  const used = `${number(rank)} of ${count(run.dimension)}`;
+  return `But the embeddings of the last evaluated checkpoint use about ${used} directions only: `
+    + "pictures that look different can hardly be told apart by them yet. Train longer before you use them.";
+}
+
+export const verdictWord = (run) => (caution(run) ? "Healthy, but narrow" : verdictWords[verdict(run)] ?? verdict(run));
 
 // The figure that says best how good the embeddings are: by labels where there are some, else by views.
 export function quality(run) {

@@ -40,7 +40,7 @@ export function page(context) {
   return {
     element: element("div", { class: "page" },
       element("div", { class: "page-head" }, element("h1", {}, "Status"),
-        element("span", { class: "note" }, element("a", { href: api.address("/metrics") }, "Metrics for Prometheus"))),
+        element("a", { class: "needs-no-key", href: api.address("/metrics") }, "Metrics for Prometheus")),
       parts.missing, content),
     refresh,
   };

@@ -172,6 +172,17 @@ int byol_local_port(int fd) {
   return 0;
 }
 
+int byol_listens_locally(int fd) {
+  struct sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0) return 0;
+  if (storage.ss_family == AF_UNIX) return 1;
+  if (storage.ss_family == AF_INET) return ntohl(((struct sockaddr_in *)&storage)->sin_addr.s_addr) >> 24 == 127;
+  if (storage.ss_family != AF_INET6) return 0;
+  const struct in6_addr *address = &((struct sockaddr_in6 *)&storage)->sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(address) || (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
+}
+
 int byol_awaits_accept(int listener) {
   struct pollfd waiting = {.fd = listener, .events = POLLIN};
   return poll(&waiting, 1, 0) == 1;
@@ -209,20 +220,6 @@ int byol_connect_tcp(const char *host, uint16_t port) {
   }
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return fd;
-}
-
-int byol_connect_unix(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof address.sun_path) return -ENAMETOOLONG;
-  strcpy(address.sun_path, path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -errno;
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-    int failure = -errno;
-    close(fd);
-    return failure;
-  }
   return fd;
 }
 

@@ -116,6 +116,8 @@ public enum DatasetLibraryError: Error, Hashable, Sendable {
   case unknownFormat
   /// More bytes than allowed.
   case tooLarge(limit: Int)
+  /// The owner's datasets would take more than they may.
+  case quotaExceeded(owner: String, limit: Int)
   /// No bytes at all.
   case empty
   /// The archive is broken or holds no usable picture.

@@ -113,6 +113,13 @@ public final class DatasetLibrary: Sendable {
     return (items, ids.count > limit)
   }
 
+  /// Bytes on disk of all datasets of an owner.
+  public func byteCount(ofOwner owner: String?) -> Int {
+    state.withLock { state in
+      state.records.values.reduce(0) { $1.owner == owner ? $0 + $1.sizeBytes : $0 }
+    }
+  }
+
   /// Whether no dataset was admitted.
   public var isEmpty: Bool { state.withLock { $0.records.isEmpty } }
 
@@ -173,7 +180,7 @@ extension DatasetLibrary {
   /// - Throws: `DatasetLibraryError`; what reading the body throws. Nothing is left behind then.
   public func admit(
     body: some AsyncSequence<[UInt8], any Error>, byteCount: Int?, name: String?,
-    key: String? = nil
+    key: String? = nil, claim: DatasetClaim = DatasetClaim()
   ) async throws -> DatasetRecord {
     if let earlier = key.flatMap({ record(under: $0) }) {
       var digest = SHA256()
@@ -186,15 +193,20 @@ extension DatasetLibrary {
       let id = identifiers.next(at: .now()).description
       var file = try IncomingFile(
         path: directory + "/.incoming-\(id)", limit: settings.uploadByteCount)
+      let room = claim.byteLimit.map { $0 - self.byteCount(ofOwner: claim.owner) } ?? .max
+      var arrived = 0
       var digest = SHA256()
       for try await chunk in body {
+        arrived += chunk.count
+        // A pack takes about as much as its archive: what cannot fit is not waited for.
+        guard arrived <= room else { throw claim.exceeded }
         try file.append(chunk)
         if key != nil { digest.update(chunk) }
       }
       try file.finish()
       let mark = key.map { IdempotencyMark(key: $0, bodyDigest: digest.hexDigest()) }
       return try await admit(
-        source: file.path, id: id, name: name ?? "Upload \(Timestamp.now())", mark)
+        source: file.path, id: id, name: name ?? "Upload \(Timestamp.now())", mark, claim)
     }
   }
 
@@ -224,7 +236,7 @@ extension DatasetLibrary {
   ///
   /// - Throws: `DatasetLibraryError`. Nothing is left behind then.
   public func admit(
-    path: String, name: String?, mark: IdempotencyMark? = nil
+    path: String, name: String?, mark: IdempotencyMark? = nil, claim: DatasetClaim = DatasetClaim()
   ) async throws -> DatasetRecord {
     if let mark, let earlier = record(under: mark.key) {
       return try confirmed(earlier, mark.bodyDigest)
@@ -248,7 +260,7 @@ extension DatasetLibrary {
       let hash = ContentHash(Array(source.utf8)).words.map { String($0, radix: 16) }.joined()
       return try await admit(
         source: source, id: identifiers.next(at: .now()).description, name: name ?? fallback,
-        folder: Self.pathPrefix + hash, mark)
+        folder: Self.pathPrefix + hash, mark, claim)
     }
   }
 
@@ -285,9 +297,10 @@ extension DatasetLibrary {
   }
 
   private func admit(
-    source: String, id: String, name: String, folder: String? = nil, _ mark: IdempotencyMark?
+    source: String, id: String, name: String, folder: String? = nil, _ mark: IdempotencyMark?,
+    _ claim: DatasetClaim
   ) async throws -> DatasetRecord {
-    try await publish(id: id, name: name, folder: folder, mark) { [desk] folder, progress in
+    try await publish(id: id, name: name, folder: folder, mark, claim) { [desk] folder, progress in
       try await desk.admit(source: source, into: folder, progress: progress)
     }
   }
@@ -295,6 +308,7 @@ extension DatasetLibrary {
   /// Fills a folder beside the others, completes it, and renames it to its place.
   private func publish(
     id: String, name: String, folder: String? = nil, _ mark: IdempotencyMark? = nil,
+    _ claim: DatasetClaim = DatasetClaim(),
     fill: (
       _ folder: String, _ progress: @escaping @Sendable (AdmissionProgress) -> Void
     ) async throws -> AdmittedDataset
@@ -308,7 +322,7 @@ extension DatasetLibrary {
       let admitted = try await fill(folder) { [self] told in
         state.withLock { $0.admitting[id]?.progress = told }
       }
-      let record = try complete(folder, id: id, name: name, mark, admitted)
+      let record = try complete(folder, id: id, name: name, mark, claim, admitted)
       try FileManager.default.moveItem(atPath: folder, toPath: path(of: id))
       try synchronize(directory)
       state.withLock {
@@ -324,12 +338,15 @@ extension DatasetLibrary {
 
   private func complete(
     _ folder: String, id: String, name: String, _ mark: IdempotencyMark?,
-    _ admitted: AdmittedDataset
+    _ claim: DatasetClaim, _ admitted: AdmittedDataset
   ) throws -> DatasetRecord {
     let record = DatasetRecord(
       id: id, name: name, createdAt: .now(), pictures: admitted.pictures, labels: admitted.labels,
       splits: admitted.splits, sizeBytes: byteCount(of: folder), size: admitted.size,
-      idempotency: mark)
+      idempotency: mark, owner: claim.owner)
+    if let limit = claim.byteLimit, record.sizeBytes > limit - byteCount(ofOwner: claim.owner) {
+      throw claim.exceeded
+    }
     try write(try JSONCoding.encode(record), to: folder + "/dataset.json")
     try synchronize(folder)
     return record

@@ -22,6 +22,27 @@ public struct DatasetRecord: Sendable, Hashable, Codable {
   public let size: DatasetSize
   /// The `Idempotency-Key` it came with.
   public var idempotency: IdempotencyMark?
+  /// The name of the key that made it; nil where the service had no keys.
+  public var owner: String?
+}
+
+/// For whom a dataset is admitted.
+public struct DatasetClaim: Sendable, Hashable {
+  /// The name of the key that asks; nil where the service has no keys.
+  public var owner: String?
+  /// Bytes that all datasets of the owner may take together; nil for no bound.
+  public var byteLimit: Int?
+
+  /// A claim; by default nobody's, without a bound.
+  public init(owner: String? = nil, byteLimit: Int? = nil) {
+    self.owner = owner
+    self.byteLimit = byteLimit
+  }
+
+  /// Why a dataset beyond the limit is not kept.
+  var exceeded: DatasetLibraryError {
+    .quotaExceeded(owner: owner ?? "", limit: max(0, byteLimit ?? 0))
+  }
 }
 
 /// A dataset on its way: it has no record yet.

@@ -24,6 +24,16 @@ public struct DiskFileSystem: FileSystem {
     return DiskFile(descriptor: descriptor, path: path)
   }
 
+  /// Makes a file that only its owner may read and write. A file or a link of that name is refused.
+  public func createPrivateFile(_ path: String) throws(FileSystemError) -> any WritableFile {
+    let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+    let descriptor = unsafe open(path, flags, 0o600)
+    guard descriptor >= 0 else {
+      throw FileSystemError(operation: "create", path: path, code: errno)
+    }
+    return DiskFile(descriptor: descriptor, path: path)
+  }
+
   /// Opens a file for writing behind its first `byteCount` bytes. A link at the end of the path is refused.
   public func openFile(
     _ path: String, keeping byteCount: Int
@@ -96,6 +106,22 @@ public struct DiskFileSystem: FileSystem {
     var status = stat()
     guard unsafe lstat(path, &status) == 0 else { return false }
     return status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// What tells a file from what it was before; nil where there is none of that name.
+  public func stamp(of path: String) throws(FileSystemError) -> FileStamp? {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else {
+      if errno == ENOENT { return nil }
+      throw FileSystemError(operation: "examine", path: path, code: errno)
+    }
+    func nanoseconds(_ time: timespec) -> Int64 {
+      Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
+    return FileStamp(
+      inode: UInt64(status.st_ino), byteCount: Int(status.st_size),
+      modified: nanoseconds(status.st_mtim), changed: nanoseconds(status.st_ctim),
+      permissions: UInt32(status.st_mode & 0o777))
   }
 
   /// A file's bytes.

@@ -8,6 +8,8 @@ public protocol FileSystem: Sendable {
   func createDirectory(_ path: String) throws(FileSystemError)
   /// Makes an empty file for writing; an existing one is cut to nothing.
   func createFile(_ path: String) throws(FileSystemError) -> any WritableFile
+  /// Makes a file that only its owner may read and write (mode 0600); there must be none of that name.
+  func createPrivateFile(_ path: String) throws(FileSystemError) -> any WritableFile
   /// Opens a file for writing behind its first `byteCount` bytes; what it has beyond them is cut off.
   func openFile(_ path: String, keeping byteCount: Int) throws(FileSystemError) -> any WritableFile
   /// Flushes a folder's own entries to the disk.
@@ -24,6 +26,34 @@ public protocol FileSystem: Sendable {
   func isDirectory(_ path: String) -> Bool
   /// A file's bytes.
   func read(_ path: String) throws(FileSystemError) -> [UInt8]
+  /// What tells a file from what it was before, without reading it; nil where there is none of that name.
+  func stamp(of path: String) throws(FileSystemError) -> FileStamp?
+}
+
+/// What the system knows of a file: another one, or one that was written to, has another stamp, unless it was written to
+/// twice within one tick of the system's clock.
+public struct FileStamp: Hashable, Sendable {
+  /// The number of the file on its disk.
+  public let inode: UInt64
+  /// Bytes.
+  public let byteCount: Int
+  /// When it was last written to, in nanoseconds since 1970-01-01T00:00:00Z.
+  public let modified: Int64
+  /// When anything about it last changed, its owner and its mode included, in the same unit.
+  public let changed: Int64
+  /// Who may do what with it: the lowest nine bits of the mode.
+  public let permissions: UInt32
+
+  /// The stamp of a file.
+  public init(
+    inode: UInt64, byteCount: Int, modified: Int64, changed: Int64, permissions: UInt32
+  ) {
+    self.inode = inode
+    self.byteCount = byteCount
+    self.modified = modified
+    self.changed = changed
+    self.permissions = permissions
+  }
 }
 
 /// A file that is being written, from one thread at a time; closed by `close`, or when it is released.
@@ -96,6 +126,26 @@ extension FileSystem {
     do throws(FileSystemError) {
       let file = try createFile(beside)
       try write(file)
+      try file.synchronize()
+      try file.close()
+      try rename(beside, to: path)
+    } catch {
+      try? remove(beside)
+      throw error
+    }
+    try synchronizeDirectory(parent(of: path))
+  }
+
+  /// The same for a file that only its owner may read: at no moment can anybody else, under whatever name.
+  ///
+  /// - Throws: `FileSystemError`; the old file is untouched then, unless only the last flush failed.
+  public func replacePrivateFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+    let beside = path + ".writing"
+    do throws(FileSystemError) {
+      // What a crash has left there may be open to others, and somebody may have it open.
+      try remove(beside)
+      let file = try createPrivateFile(beside)
+      try file.append(bytes)
       try file.synchronize()
       try file.close()
       try rename(beside, to: path)

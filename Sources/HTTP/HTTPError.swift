@@ -12,6 +12,8 @@ public struct HTTPError: Error, Sendable, Equatable {
   public var headers: Headers
   /// Whether the connection cannot be used after this answer.
   public var closes: Bool
+  /// Who is refused, for the observer of exchanges; never sent.
+  public var caller: String?
 
   /// Creates an error; `closes` is for refusals after which the next byte cannot be trusted.
   public init(

@@ -20,6 +20,9 @@ public struct Request: Sendable {
   public var remoteAddress: String
   /// `X-Request-Id` of the client if it is acceptable, else a fresh one.
   public var id: String
+  /// Who asks, by the name under which a handler knows them; nil where none has looked. Nothing that the client sends
+  /// sets it.
+  public var caller: String?
 
   /// Creates a request, for tests and in-process calls.
   public init(

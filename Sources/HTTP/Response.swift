@@ -6,6 +6,8 @@ public struct Response: Sendable {
   public var headers: Headers
   /// The body.
   public var body: Body
+  /// Who is answered, for the observer of exchanges; never sent.
+  public var caller: String?
 
   /// Where the body's bytes come from.
   public enum Body: Sendable {
@@ -53,12 +55,15 @@ public struct Response: Sendable {
     Response(status: status, contentType: "application/json", bytes: bytes)
   }
 
-  /// A stream of server-sent events, uncached.
+  /// A stream of server-sent events, uncached; proxies that know the field of nginx do not collect them.
   public static func events(
     _ write: @escaping @Sendable (ResponseWriter) async throws -> Void
   ) -> Response {
     Response(
-      headers: ["Content-Type": "text/event-stream", "Cache-Control": "no-store"],
+      headers: [
+        "Content-Type": "text/event-stream", "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",
+      ],
       body: .events(write))
   }
 }

@@ -162,7 +162,7 @@ import Testing
         .status == 200)
     let models = try #require(try await status(world)["models"]?.arrayValue)
     #expect(models.count == 1)
-    #expect(models[0].objectValue?["bytes"] == 10)
+    #expect(models[0].objectValue?["bytes"] == 100)
     let used = try #require(models[0].objectValue?["last_used_at"]?.stringValue)
     #expect(try #require(Timestamp(used)) > Timestamp.now().adding(seconds: -60))
   }

@@ -190,6 +190,9 @@ private struct PinningFileSystem: FileSystem {
   func createFile(_ path: String) throws(FileSystemError) -> any WritableFile {
     try disk.createFile(path)
   }
+  func createPrivateFile(_ path: String) throws(FileSystemError) -> any WritableFile {
+    try disk.createPrivateFile(path)
+  }
   func openFile(_ path: String, keeping byteCount: Int) throws(FileSystemError)
     -> any WritableFile
   {
@@ -205,4 +208,5 @@ private struct PinningFileSystem: FileSystem {
   func names(in path: String) throws(FileSystemError) -> [String] { try disk.names(in: path) }
   func isDirectory(_ path: String) -> Bool { disk.isDirectory(path) }
   func read(_ path: String) throws(FileSystemError) -> [UInt8] { try disk.read(path) }
+  func stamp(of path: String) throws(FileSystemError) -> FileStamp? { try disk.stamp(of: path) }
 }

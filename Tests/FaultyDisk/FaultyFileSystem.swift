@@ -50,6 +50,13 @@ public final class FaultyFileSystem: FileSystem {
     return countsContent ? FaultyFile(file: file, path: path, fileSystem: self) : file
   }
 
+  /// Makes a private file, if it is not its turn to fail.
+  public func createPrivateFile(_ path: String) throws(FileSystemError) -> any WritableFile {
+    try count("create", path)
+    let file = try disk.createPrivateFile(path)
+    return countsContent ? FaultyFile(file: file, path: path, fileSystem: self) : file
+  }
+
   /// Opens a file, if it is not its turn to fail.
   public func openFile(
     _ path: String, keeping byteCount: Int
@@ -91,6 +98,10 @@ public final class FaultyFileSystem: FileSystem {
   public func isDirectory(_ path: String) -> Bool { disk.isDirectory(path) }
   /// A file's bytes.
   public func read(_ path: String) throws(FileSystemError) -> [UInt8] { try disk.read(path) }
+  /// What tells a file from what it was.
+  public func stamp(of path: String) throws(FileSystemError) -> FileStamp? {
+    try disk.stamp(of: path)
+  }
 }
 
 private struct FaultyFile: WritableFile {

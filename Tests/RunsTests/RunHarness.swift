@@ -53,9 +53,10 @@ struct RunHarness {
   }
 
   static func submission(
-    dataset: String = "pictures", resources: RunResources = RunResources()
+    dataset: String = "pictures", resources: RunResources = RunResources(), owner: String? = nil
   ) throws -> RunSubmission {
-    RunSubmission(name: "test", dataset: dataset, recipe: try recipe(), resources: resources)
+    RunSubmission(
+      name: "test", dataset: dataset, recipe: try recipe(), resources: resources, owner: owner)
   }
 }
 

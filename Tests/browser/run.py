@@ -14,6 +14,7 @@ import time
 import traceback
 from pathlib import Path
 
+import curves_test
 import faults
 import limits
 import looks
@@ -95,7 +96,7 @@ def main() -> int:
                         choices.screenshots)
                 report.run_all(faults.Faults(browser, service, journey).tests() + journey.last_tests())
             browser.open()
-            for name, test in map_test.TESTS:
+            for name, test in curves_test.TESTS + map_test.TESTS:
                 report.run(name, test, browser)
             report.browser = None
             report.run("Without JavaScript a person reads what to do", faults.without_javascript, service)

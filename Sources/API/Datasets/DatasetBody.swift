@@ -56,6 +56,7 @@ extension DatasetRecord {
       "median_short_side": .integer(Int64(size.medianShortSide)),
       "channels": .integer(Int64(size.channels)),
     ]
+    object["created_by"] = owner.map { .string($0) } ?? .null
     if let report { object["report"] = report }
     return .object(object)
   }

@@ -15,6 +15,7 @@ struct DatasetHandlers: Sendable {
   let evaluations: any EvaluationControl
   let indexes: IndexLibrary
   let log: ServiceLog
+  let quota: DiskQuota
 
   func list(_ request: Request) async throws -> Response {
     try request.allowQuery("limit", "after")
@@ -40,18 +41,22 @@ struct DatasetHandlers: Sendable {
   /// Takes JSON for a path and everything else for an archive; a short body whose type tells nothing is looked at.
   private func admit(_ request: Request) async throws -> DatasetRecord {
     let key = try request.idempotencyKey()
+    let claim = try await quota.claim(of: request.caller)
     if request.mediaType == "application/json" {
-      return try await admitPath(try await request.body.collect(limit: Self.pathByteCount), key)
+      return try await admitPath(
+        try await request.body.collect(limit: Self.pathByteCount), key, claim)
     }
     let name = try request.query("name").map(Self.checkedName)
     if !request.hasTelling, let length = request.body.contentLength, length <= Self.pathByteCount {
       let bytes = try await request.body.collect(limit: Self.pathByteCount)
-      if request.looksLikeJSON(bytes) { return try await admitPath(bytes, key) }
+      if request.looksLikeJSON(bytes) { return try await admitPath(bytes, key, claim) }
       return try await library.admit(
-        body: RequestBody(bytes), byteCount: bytes.count, name: name, key: key)
+        body: RequestBody(bytes), byteCount: bytes.count, name: name, key: key,
+        claim: claim)
     }
     return try await library.admit(
-      body: request.body, byteCount: request.body.contentLength, name: name, key: key)
+      body: request.body, byteCount: request.body.contentLength, name: name, key: key,
+      claim: claim)
   }
 
   private static let pathByteCount = 64 << 10
@@ -65,7 +70,9 @@ struct DatasetHandlers: Sendable {
         name.unicodeScalars.filter { $0.properties.generalCategory != .control }))
   }
 
-  private func admitPath(_ bytes: [UInt8], _ key: String?) async throws -> DatasetRecord {
+  private func admitPath(
+    _ bytes: [UInt8], _ key: String?, _ claim: DatasetClaim
+  ) async throws -> DatasetRecord {
     var fields = FieldReader(try Request.jsonObject(bytes))
     let path = fields.string("path", limit: 4096)
     let name = fields.string("name", limit: 200)
@@ -74,7 +81,7 @@ struct DatasetHandlers: Sendable {
     }
     try fields.finish()
     let mark = key.map { IdempotencyMark(key: $0, bodyDigest: SHA256.hexDigest(of: bytes)) }
-    return try await library.admit(path: path ?? "", name: name, mark: mark)
+    return try await library.admit(path: path ?? "", name: name, mark: mark, claim: claim)
   }
 
   func get(_ request: Request) async throws -> Response {

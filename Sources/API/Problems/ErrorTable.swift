@@ -194,6 +194,11 @@ private func datasetProblem(_ error: DatasetLibraryError) -> APIError {
     APIError(.unsupportedMediaType, "The bytes are no tar, tar.gz, tar.zst or zip archive.")
   case .tooLarge(let limit):
     APIError(.payloadTooLarge, "The archive is longer than the \(limit) bytes allowed.")
+  case .quotaExceeded(let owner, let limit):
+    APIError(
+      .quotaExceeded,
+      "All datasets of the key \(owner) may take \(limit) bytes, besides its runs: remove some of its own."
+    )
   case .empty: APIError(.datasetRejected, "The body is empty.")
   case .rejected(let detail): APIError(.datasetRejected, detail)
   case .diskFull: APIError(.diskFull, "The disk of the data folder is full; nothing was kept.")

@@ -6,6 +6,11 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   case invalidJSON = "invalid_json"
   case invalidParameter = "invalid_parameter"
   case urlInputDisabled = "url_input_disabled"
+  case missingKey = "missing_key"
+  case invalidKey = "invalid_key"
+  case roleMissing = "role_missing"
+  case quotaExceeded = "quota_exceeded"
+  case keysUnreadable = "keys_unreadable"
   case hostNotAllowed = "host_not_allowed"
   case crossOrigin = "cross_origin"
   case pathNotAllowed = "path_not_allowed"
@@ -54,7 +59,8 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   public var status: Int {
     switch self {
     case .malformedRequest, .invalidJSON, .invalidParameter, .urlInputDisabled: 400
-    case .crossOrigin, .pathNotAllowed: 403
+    case .missingKey, .invalidKey: 401
+    case .crossOrigin, .pathNotAllowed, .roleMissing, .quotaExceeded: 403
     case .notFound: 404
     case .methodNotAllowed: 405
     case .notAcceptable: 406
@@ -77,7 +83,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
     case .headersTooLarge: 431
     case .internalError, .modelNotLoadable: 500
     case .notImplemented: 501
-    case .busy, .draining: 503
+    case .busy, .draining, .keysUnreadable: 503
     case .httpVersionNotSupported: 505
     case .diskFull, .storageNotWritable: 507
     }
@@ -93,6 +99,7 @@ public enum ProblemCode: String, Sendable, CaseIterable {
   static func of(status: Int) -> ProblemCode {
     switch status {
     case 400: .malformedRequest
+    case 401: .missingKey
     case 403: .crossOrigin
     case 404: .notFound
     case 405: .methodNotAllowed

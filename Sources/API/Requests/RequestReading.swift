@@ -76,7 +76,8 @@ extension Request {
     guard (1...200).contains(key.utf8.count) else {
       throw .parameter("Idempotency-Key", "It must have 1…200 bytes.")
     }
-    return key
+    // A key of one caller says nothing of another's. No field can hold the sign between the two.
+    return caller.map { "\($0)\u{1F}\(key)" } ?? key
   }
 
   /// The cursor.

@@ -31,6 +31,7 @@ extension RunRecord {
     object["estimated_start"] = status.estimatedStart.map { .string($0.description) } ?? .null
     object["resources"] = run.resources.json
     object["init_from"] = run.initialModel.map { .string($0) } ?? .null
+    object["created_by"] = run.owner.map { .string($0) } ?? .null
     object["dimension"] = .integer(Int64(run.recipe.embeddingDimension))
     object["recipe"] = run.recipe.json
     return .object(object)

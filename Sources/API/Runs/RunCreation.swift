@@ -37,6 +37,9 @@ extension RunHandlers {
     }
     var order = try await self.order(object)
     if order.validateOnly { return json(try await plan(order)) }
+    try await quota.require(
+      order.submission.recipe.estimate(imagesPerSecond: nil).diskBytes, for: request.caller)
+    order.submission.owner = request.caller
     order.submission.idempotency = key.map { ($0, digest) }
     // Under a known key this is the first reply again.
     return created(try await runs.create(order.submission).record)

@@ -13,6 +13,7 @@ struct RunHandlers: Sendable {
   let catalog: ModelCatalog
   let machine: MachineSize
   let cache: ReplyCache
+  let quota: DiskQuota
 
   func list(_ request: Request) async throws -> Response {
     try request.allowQuery("state", "limit", "after")

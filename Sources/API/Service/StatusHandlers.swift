@@ -87,11 +87,9 @@ struct StatusHandlers: Sendable {
   private var models: JSONValue {
     let now = Timestamp.now()
     return .array(
-      embeddings.loadedModels.map { file, usedAt in
-        let attributes = try? FileManager.default.attributesOfItem(atPath: file.path)
-        let size = (attributes?[.size] as? NSNumber)?.intValue
-        return [
-          "name": .string(file.name), "bytes": whole(size),
+      embeddings.loaded.map { file, byteCount, usedAt in
+        [
+          "name": .string(file.name), "bytes": whole(byteCount),
           "last_used_at": .string(now.adding(seconds: -seconds(since: usedAt)).description),
         ]
       })

@@ -43,11 +43,15 @@ void byol_unlink(const char *path);
 // Takes over a listening stream socket that was opened before this process: non-blocking, close-on-exec.
 int byol_adopt_listener(int fd);
 int byol_local_port(int fd);
+// 1 if only this machine can reach a listening socket: one on a loopback address, or a Unix socket; else 0.
+int byol_listens_locally(int fd);
 // Whether a connection waits to be accepted, 0 or 1.
 int byol_awaits_accept(int listener);
 // Accepts one connection, non-blocking and close-on-exec, TCP_NODELAY as the listener's. The peer's numeric address (without
 // port) goes to `address`, empty for a Unix socket.
 int byol_accept(int listener, char *address, size_t capacity);
+// Sends one datagram to the Unix socket at `path`, whose first byte is '@' for a name that is in no folder; returns 0.
+int byol_tell_unix(const char *path, const char *message);
 // Blocking connections, for tests.
 int byol_connect_tcp(const char *host, uint16_t port);
 int byol_connect_unix(const char *path);

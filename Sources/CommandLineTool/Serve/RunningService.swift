@@ -1,4 +1,5 @@
 import API
+import Access
 import DatasetLibrary
 import EmbeddingService
 import Evaluation
@@ -30,8 +31,15 @@ final class RunningService: Sendable {
   let logger: Logger
   private let server: Server
   private let readiness = Readiness()
+  private let access: AccessControl
+  /// Notes now and then when keys were used; ended by `stop`.
+  private let keeping: Task<Void, Never>
 
-  init(_ command: ServeCommand, logger: Logger) async throws {
+  init(
+    _ command: ServeCommand, _ listening: ServerConfiguration, _ access: AccessControl,
+    logger: Logger
+  ) async throws {
+    self.access = access
     self.logger = logger
     let threads = Machine.threads(command.threads).count
     let engine = command.engine.engine
@@ -56,7 +64,7 @@ final class RunningService: Sendable {
     let facts = try command.facts(threads: threads)
     let resources = try ServiceResources(
       publicFolder: command.publicFolder, contract: command.contract)
-    let service = Service(
+    var service = Service(
       runs: coordinator, library: library,
       models: try ModelLibrary(directory: folder.path + "/models", loader: loader),
       embeddings: EmbeddingService(
@@ -66,10 +74,15 @@ final class RunningService: Sendable {
       readiness: readiness, facts: facts, disk: DiskUsage(folder: folder.path), machine: machine,
       contract: resources.contract,
       files: resources.files, logger: logger)
+    service.access = access
+    service.basePath = BasePath(command.listen.basePath) ?? .root
     server = Server(
-      configuration: try command.serverConfiguration(metrics: metrics, logger: logger),
+      configuration: command.serverConfiguration(listening, metrics: metrics, logger: logger),
       router: Router(routes: service.routes, files: resources.files), logger: logger,
-      errorResponse: problemResponse)
+      errorResponse: { error, requestID in
+        metrics.reject(error.code)
+        return problemResponse(error, requestID: requestID)
+      })
     try await coordinator.begin()
     await indexes.begin()
     do {
@@ -80,6 +93,7 @@ final class RunningService: Sendable {
       throw command.listen.unixSocket.map { ServeError.cannotUse(socket: $0) }
         ?? ServeError.cannotListen(host: command.host, port: command.port)
     }
+    keeping = Task { await access.keepUses(logger) }
     readiness.isReady = true
     _ = service.disk.latest()  // so that the first status has figures of the disk
     logger.notice("Ready.", metadata: ["port": "\(port)", "data": "\(folder.path)"])
@@ -104,6 +118,8 @@ final class RunningService: Sendable {
     async let evaluated: Void = evaluations.end()
     async let indexed: Void = indexes.end()
     await server.drain(deadline: min(limit / 3, Limits().drainTimeout))
+    keeping.cancel()
+    await keeping.value
     await ended
     await evaluated
     await indexed
@@ -116,7 +132,7 @@ enum ServeError: Error, CustomStringConvertible {
   case cannotUse(socket: String)
   case notSet(String)
   case folderInUse(path: String)
-  case noFolder(path: String)
+  case noFolder(path: String, user: UInt32, owner: Int?)
 
   var description: String {
     switch self {
@@ -126,8 +142,19 @@ enum ServeError: Error, CustomStringConvertible {
       "The Unix socket \(socket) cannot be made: it is in use, no socket, or not allowed."
     case .notSet(let detail): detail
     case .folderInUse(let path): "Another byol service uses the data folder \(path)."
-    case .noFolder(let path): "The data folder \(path) cannot be made or written to."
+    case .noFolder(let path, let user, let owner):
+      "The data folder \(path) cannot be made or written to by user \(user)."
+        + Self.advice(path, user: user, owner: owner)
     }
+  }
+}
+
+extension ServeError {
+  /// What helps where the folder is there and somebody else's, as volumes of containers often are.
+  private static func advice(_ path: String, user: UInt32, owner: Int?) -> String {
+    guard let owner, owner != user else { return "" }
+    return " It belongs to user \(owner): give it to this user (chown \(user) \(path)),"
+      + " or start as that one (docker run --user \(owner))."
   }
 }
 
@@ -140,7 +167,8 @@ private struct DataFolder {
     self.path = full
     try? FileManager.default.createDirectory(atPath: full, withIntermediateDirectories: true)
     guard FileManager.default.isWritableFile(atPath: full) else {
-      throw ServeError.noFolder(path: full)
+      let owner = try? FileManager.default.attributesOfItem(atPath: full)[.ownerAccountID] as? Int
+      throw ServeError.noFolder(path: full, user: getuid(), owner: owner)
     }
   }
 
@@ -201,22 +229,18 @@ extension ServeCommand {
   }
 
   fileprivate func serverConfiguration(
-    metrics: ServiceMetrics, logger: Logger
-  ) throws -> ServerConfiguration {
-    var configuration = ServerConfiguration(host: host, port: port)
-    try listen.apply(to: &configuration)
+    _ listening: ServerConfiguration, metrics: ServiceMetrics, logger: Logger
+  ) -> ServerConfiguration {
+    var configuration = listening
     configuration.allowedHosts = allowedHosts
     // The dashboard shows pictures that were dropped on it from memory.
     configuration.contentSecurityPolicy =
       "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; "
       + "form-action 'self'"
+    let log = AccessLog(logger: logger, level: accessLog ? .info : .debug)
     configuration.observer = { exchange in
       metrics.observe(exchange)
-      logger.debug(
-        "\(exchange.method) \(exchange.path) \(exchange.status)",
-        metadata: [
-          "request": "\(exchange.requestID)", "seconds": "\(exchange.duration / .seconds(1))",
-        ])
+      log.write(exchange)
     }
     return configuration
   }

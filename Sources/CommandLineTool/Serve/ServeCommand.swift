@@ -75,7 +75,7 @@ struct ServeCommand: AsyncParsableCommand {
     help: "A host name to serve besides addresses and localhost; may be repeated.")
   var allowedHosts: [String] = []
 
-  @Flag(help: "Listen on an address that other machines can reach. There are no passwords.")
+  @Flag(help: "Listen on an address that other machines can reach, though there are no keys.")
   var insecure = false
 
   @Option(
@@ -85,6 +85,12 @@ struct ServeCommand: AsyncParsableCommand {
 
   @Option(help: "The least important messages to log: trace, debug, info, notice, warning, error.")
   var logLevel = "info"
+
+  @Option(help: "How a line of the log is written: logfmt or json.")
+  var logFormat = LogFormat.logfmt
+
+  @Flag(help: "Log each request at info; without, at debug.")
+  var accessLog = false
 
   mutating func validate() throws {
     guard (0...65_535).contains(port) else { throw ValidationError("--port must be 0…65535.") }
@@ -113,20 +119,12 @@ struct ServeCommand: AsyncParsableCommand {
         throw ValidationError("--allow-host \(name): \(fault)")
       }
     }
-    guard insecure || isLoopback(host) || listen.unixSocket != nil else {
-      throw ValidationError(
-        "\(host) can be reached by other machines and there are no passwords; say --insecure if that is wanted."
-      )
-    }
   }
 
   func run() async throws {
     let level = Logger.Level(rawValue: logLevel) ?? .info
-    let logger = Logger(label: "byol") { label in
-      var handler = StreamLogHandler.standardError(label: label)
-      handler.logLevel = level
-      return handler
-    }
+    let format = logFormat
+    let logger = Logger(label: "byol") { _ in LineLogHandler(format: format, level: level) }
     let options = SettingOption.all(of: ServeCommand.self)
     for line in Settings.unknownVariables(
       in: ProcessInfo.processInfo.environment, options: options)
@@ -134,14 +132,20 @@ struct ServeCommand: AsyncParsableCommand {
       logger.warning("\(line)")
     }
     let signals = StopSignals()
-    let service = try await RunningService(self, logger: logger)
+    var listening = ServerConfiguration(host: host, port: port)
+    try listen.apply(to: &listening)
+    let access = try accessControl(listeningOn: listening.address, logger)
+    let service = try await RunningService(self, listening, access, logger: logger)
     print(greeting(port: service.port))
     _ = fflush(nil)
+    let notify = NotifySocket(path: ProcessInfo.processInfo.environment["NOTIFY_SOCKET"])
+    tellSystemd(logger) { () throws(HTTPError) in try notify?.ready() }
     if demo { service.startDemo() }
     let hangup = HangupSignal { service.reloadCertificate() }
     defer { withExtendedLifetime(hangup) {} }
     await signals.first()
     logger.notice("Asked to stop; a second signal ends the service at once.")
+    tellSystemd(logger) { () throws(HTTPError) in try notify?.stopping() }
     let ending = Task {
       await signals.second()
       guard !Task.isCancelled else { return }
@@ -154,11 +158,9 @@ struct ServeCommand: AsyncParsableCommand {
   }
 }
 
-/// Whether an address can only be reached from this machine.
-func isLoopback(_ host: String) -> Bool {
-  let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-  let isAddress = parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
-  return host == "localhost" || host == "::1" || (isAddress && parts[0] == "127")
+/// Tells systemd something; where that fails, the service goes on and its log says why it will be thought not to have started.
+private func tellSystemd(_ logger: Logger, _ tell: () throws(HTTPError) -> Void) {
+  do { try tell() } catch { logger.warning("\(error.detail)") }
 }
 
 extension ServeCommand {
@@ -166,7 +168,8 @@ extension ServeCommand {
   func greeting(port: Int) -> String {
     if let path = listen.unixSocket { return "byol serves on the Unix socket \(path)" }
     let scheme = listen.certificate == nil ? "http" : "https"
-    let url = "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    let url =
+      "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(BasePath(listen.basePath)?.text ?? "")"
     return """
       byol serves on \(url) (dashboard, API, \(url)/openapi.yaml)
 

@@ -32,6 +32,9 @@ struct IPAddress: Hashable, Sendable {
 
   /// Whether the address is IPv4.
   var isIPv4: Bool { value >> 32 == 0xFFFF }
+
+  /// Whether only this machine can be reached at the address: `::1` and `127.0.0.0/8`.
+  var isLoopback: Bool { value == 1 || isIPv4 && value >> 24 & 0xFF == 127 }
 }
 
 extension IPAddress: CustomStringConvertible {

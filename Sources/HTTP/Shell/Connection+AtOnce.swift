@@ -88,7 +88,7 @@ extension Connection {
     open(arrival)
     if isIn {
       exchange?.record.bytesOut = loop.outbox.bytes.count - start
-      finishExchange(status: response.status)
+      finishExchange(response)
       return persists
     }
     loop.outbox.bytes.removeSubrange(start...)

@@ -60,6 +60,11 @@ extension Connection {
         arrival.head.framing, limit: bodyLimit(arrival), limits: site.limits))
     exchange?.record.path = arrival.path
     exchange?.record.route = arrival.route.map { site.router.routes[$0].pattern }
+    if let trace = arrival.head.headers.first("traceparent"), trace.isOnly,
+      isTraceParent(trace.value)
+    {
+      exchange?.record.traceParent = trace.value
+    }
     exchange?.owesContinue = arrival.head.expectsContinue
     exchange?.understandsInterim = arrival.head.minorVersion == 1
   }
@@ -85,6 +90,7 @@ extension Connection {
     _ response: Response, to head: RequestHead, closes: Bool
   ) async -> ConnectionPolicy.Next {
     var (response, closes) = (response, closes)
+    let caller = response.caller
     // The handler is done with the body.
     exchange?.memory = nil
     do throws(HTTPError) {
@@ -97,18 +103,20 @@ extension Connection {
       }
     } catch {
       (response, closes) = refusal(of: error, exchange?.record.requestID ?? "")
+      response.caller = caller
     }
     let next = await respond(response, to: head, closes: closes)
-    finishExchange(status: response.status)
+    finishExchange(response)
     return next
   }
 
   /// Tells the observer of the exchange that is open, and forgets it with the memory that it holds.
-  func finishExchange(status: Int) {
+  func finishExchange(_ response: Response) {
     defer { exchange = nil }
     guard let observer = site.configuration.observer, let exchange else { return }
     var record = exchange.record
-    record.status = status
+    record.status = response.status
+    record.caller = response.caller
     record.duration = .nanoseconds(Int64(loop.now - exchange.begun))
     record.bytesIn = exchange.body.decoded
     observer(record)
@@ -161,6 +169,8 @@ extension Connection {
         }
         return try Compression.negotiate(response, for: request)
       }
+    // Addresses in the page are relative to the folder.
+    case .folder: return Response(status: 308, headers: ["Location": "/"])
     case .options(let allow): return Response(status: 204, headers: ["Allow": allow])
     case .wrongMethod(let allow): throw Connection.wrongMethod(allow: allow)
     case .notFound: throw HTTPError.notFound

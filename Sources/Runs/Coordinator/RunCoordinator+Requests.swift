@@ -25,16 +25,18 @@ extension RunCoordinator {
     let run = Run(
       id: identifiers.next(at: time), name: submission.name, metadata: submission.metadata,
       dataset: submission.dataset, recipe: submission.recipe, resources: submission.resources,
-      initialModel: submission.initialModel?.name, createdAt: time)
+      initialModel: submission.initialModel?.name, owner: submission.owner, createdAt: time)
     // What a run will report is known from its recipe before a worker says so.
     var record = RunRecord(
       run: run, status: RunStatus(queuedAt: time, recipe: run.recipe),
       metrics: RunFigures.declared(by: run.recipe))
     record.status.queueNumber = queue.nextNumber
     var reply = record
-    reply.status.queuePosition = queue.count
+    var longer = queue
+    longer.enter(record)
+    reply.status.queuePosition = longer.position(of: run.id)
     try namingUnwritable { try insert(record, submission, reply: reply) }
-    queue.enter(record)
+    queue = longer
     startNext()
     return (reply, true)
   }

@@ -24,7 +24,7 @@ extension RunCoordinator {
     waiting.sort {
       ($0.status.queueNumber ?? 0, $0.run.id) < ($1.status.queueNumber ?? 0, $1.run.id)
     }
-    queue = RunQueue(takenUp + waiting)
+    queue = RunQueue(resumed: takenUp, waiting)
     if let newest = try store.page(state: nil, limit: 1, after: nil).records.first {
       identifiers.continueAfter(newest.run.id)
     }

@@ -28,7 +28,7 @@ extension RunCoordinator {
     var (after, event) = before.moved(to: state, reason: nil, at: clock.timeOfDay())
     (after.status.queuePosition, after.status.estimatedStart) = (nil, nil)
     try save(after, [event])
-    queue.remove(id)
+    queue.giveTurn(id)
     let turn = RunTurn(after, at: clock.instant())
     active[id] = turn
     turn.task = Task { await self.supervise(id) }

@@ -20,13 +20,16 @@ public struct Run: Hashable, Sendable, Codable, Identifiable {
   public let resources: RunResources
   /// The model whose encoder it begins with; nil where it begins at random.
   public let initialModel: String?
+  /// The name of the key that made it; nil where the service had no keys.
+  public let owner: String?
   /// When it was accepted.
   public let createdAt: Timestamp
 
   /// A run.
   public init(
     id: Identifier, name: String, metadata: [String: String], dataset: String, recipe: Recipe,
-    resources: RunResources = RunResources(), initialModel: String? = nil, createdAt: Timestamp
+    resources: RunResources = RunResources(), initialModel: String? = nil, owner: String? = nil,
+    createdAt: Timestamp
   ) {
     self.id = id
     self.name = name
@@ -35,6 +38,7 @@ public struct Run: Hashable, Sendable, Codable, Identifiable {
     self.recipe = recipe
     self.resources = resources
     self.initialModel = initialModel
+    self.owner = owner
     self.createdAt = createdAt
   }
 
@@ -49,6 +53,7 @@ public struct Run: Hashable, Sendable, Codable, Identifiable {
     let resources = try container.decodeIfPresent(RunResources.self, forKey: .resources)
     self.resources = resources ?? RunResources()
     initialModel = try container.decodeIfPresent(String.self, forKey: .initialModel)
+    owner = try container.decodeIfPresent(String.self, forKey: .owner)
     createdAt = try container.decode(Timestamp.self, forKey: .createdAt)
   }
 }

@@ -101,6 +101,8 @@ public struct RunSubmission: Hashable, Sendable {
   public var resources: RunResources
   /// The model whose encoder the run begins with: its name, and its file, which is copied. nil for random weights.
   public var initialModel: InitialModel?
+  /// The name of the key that asks for it; nil where the service has no keys.
+  public var owner: String?
   /// The `Idempotency-Key` and a digest of the request's body.
   public var idempotency: (key: String, bodyDigest: String)? {
     get { idempotencyKey.map { ($0, bodyDigest) } }
@@ -113,6 +115,7 @@ public struct RunSubmission: Hashable, Sendable {
   public init(
     name: String = "", metadata: [String: String] = [:], dataset: String, recipe: Recipe,
     resources: RunResources = RunResources(), initialModel: InitialModel? = nil,
+    owner: String? = nil,
     idempotency: (key: String, bodyDigest: String)? = nil
   ) {
     self.name = name
@@ -121,6 +124,7 @@ public struct RunSubmission: Hashable, Sendable {
     self.recipe = recipe
     self.resources = resources
     self.initialModel = initialModel
+    self.owner = owner
     self.idempotency = idempotency
   }
 }

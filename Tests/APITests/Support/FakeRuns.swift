@@ -52,7 +52,7 @@ final class FakeRuns: RunControl {
       let run = Run(
         id: id, name: submission.name, metadata: submission.metadata, dataset: submission.dataset,
         recipe: submission.recipe, resources: submission.resources,
-        initialModel: submission.initialModel?.name, createdAt: .now())
+        initialModel: submission.initialModel?.name, owner: submission.owner, createdAt: .now())
       let record = RunRecord(
         run: run, status: RunStatus(queuedAt: .now(), recipe: submission.recipe),
         metrics: RunFigures.declared(by: submission.recipe))

@@ -1,4 +1,5 @@
 import API
+import Access
 import DatasetLibrary
 import EmbeddingService
 import Foundation
@@ -27,7 +28,7 @@ final class World: Sendable {
     loader: EncoderLoader = fakeLoader,
     queue: EmbeddingQueueLimits = EmbeddingQueueLimits(), uploadByteCount: Int = 1 << 20,
     admission: FakeAdmission = FakeAdmission(),
-    logger: Logger = Logger(label: "test"),
+    logger: Logger = Logger(label: "test"), access: AccessControl? = nil,
     streams: (inout EventStreamLimits) -> Void = { _ in },
     embedding: (inout EmbeddingLimits) -> Void = { _ in }
   ) throws {
@@ -57,6 +58,7 @@ final class World: Sendable {
       files: try StaticFiles(folder: repositoryPath("Public")), logger: logger)
     streams(&service.eventStreamLimits)
     embedding(&service.embeddingLimits)
+    service.access = access
     self.service = service
   }
 
