@@ -182,7 +182,7 @@ function connected() {
 
 function disconnected(error) {
   if (error instanceof api.Problem && error.status === 401) {
-    signIn(api.key() ? "The service does not know this key." : "");
+    signIn(api.key() ? `This key was refused: ${error.message}` : "");
     return;
   }
   failures += 1;
@@ -294,7 +294,8 @@ byId("sign-out").addEventListener("click", () => {
 // Enter in a field presses a form's first button that submits: it must be Save.
 byId("ask-cancel").addEventListener("click", () => byId("ask-dialog").close("no"));
 byId("sign-in").addEventListener("cancel", (event) => event.preventDefault());
-byId("sign-in-form").addEventListener("submit", () => {
+// While it is open nothing is asked for, so that this is the one way on.
+byId("sign-in").addEventListener("close", () => {
   api.setKey(byId("sign-in-key").value.trim());
   tick();
 });
