@@ -115,7 +115,14 @@ export async function send(method, path, body, options = {}) {
     timeout: sendTimeout, ...options, method, headers, body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (!response.ok) throw await problem(response);
+  if (method === "DELETE" && response.status === 204) onDeleted(path.split("/").at(-1));
   return response.status === 204 ? null : response.json();
+}
+
+// Tells `work` the identifier of each thing that was deleted, before anybody can ask for its pictures again.
+let onDeleted = () => {};
+export function whenDeleted(work) {
+  onDeleted = work;
 }
 
 // The bytes of an answer: of a GET, or of what `options` say.

@@ -281,6 +281,11 @@ byId("nav").replaceChildren(
     "a", { href: `#${route.pattern}`, "data-path": route.pattern }, route.label)));
 byId("new-run").dataset.path = "/new";
 
+// What is deleted is gone from the lists at once, not with the next poll.
+api.whenDeleted((id) => {
+  for (const name of ["runs", "datasets", "indexes"]) state[name] = state[name].filter((one) => one.id !== id);
+  state.models = state.models.filter((model) => model.run !== id);
+});
 byId("skip").addEventListener("click", (event) => {
   // The hash belongs to the pages.
   event.preventDefault();
