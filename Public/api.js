@@ -1,5 +1,7 @@
 // Calls to the service. GETs remember their ETag, so that an unchanged answer costs a 304.
 
+import { inTab } from "./memory.js";
+
 export class Problem extends Error {
   constructor(status, body) {
     super(body?.detail ?? `The service answered ${status}.`);
@@ -29,12 +31,14 @@ const root = new URL(".", document.baseURI);
 // "/v1/…", as the service writes addresses, relative to the page.
 export const address = (path) => new URL(path.replace(/^\/+/, ""), root).href;
 
-export const key = () => sessionStorage.getItem(keyName);
+let heldKey = inTab.settings(keyName, { key: "" }).key;
+export const key = () => heldKey;
 
 export function setKey(value) {
   remembered.clear();
-  if (value) sessionStorage.setItem(keyName, value);
-  else sessionStorage.removeItem(keyName);
+  heldKey = value ?? "";
+  if (heldKey) inTab.keep(keyName, { key: heldKey });
+  else inTab.forget(keyName);
 }
 
 function withKey(headers = {}) {

@@ -17,6 +17,7 @@
 import * as api from "./api.js";
 import { byId, element, setText, toast } from "./dom.js";
 import { moment } from "./format.js";
+import { inBrowser } from "./memory.js";
 
 const interval = 2000;
 const hiddenInterval = 30000;
@@ -257,22 +258,22 @@ async function ask({ heading, label, value = "", isLong = false, most = 200 }) {
 
 const themes = ["system", "light", "dark"];
 
-function setTheme(theme) {
+let { theme } = inBrowser.settings("byol-theme", { theme: "system" });
+
+function setTheme(chosen) {
+  theme = themes.includes(chosen) ? chosen : "system";
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   setText(byId("theme"), `Theme: ${theme}`);
-  localStorage.setItem("theme", theme);
+  inBrowser.keep("byol-theme", { theme });
   // Canvases have no style of their own: they are drawn again.
   window.dispatchEvent(new Event("themechange"));
 }
 
 // MARK: start
 
-setTheme(themes.includes(localStorage.getItem("theme")) ? localStorage.getItem("theme") : "system");
-byId("theme").addEventListener("click", () => {
-  const now = localStorage.getItem("theme") ?? "system";
-  setTheme(themes[(themes.indexOf(now) + 1) % themes.length]);
-});
+setTheme(theme);
+byId("theme").addEventListener("click", () => setTheme(themes[(themes.indexOf(theme) + 1) % themes.length]));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change",
   () => window.dispatchEvent(new Event("themechange")));
 
