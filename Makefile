@@ -18,7 +18,7 @@ BYOL = $$(swift build -c release --show-bin-path)/byol
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: packages
 packages: ## install the Debian packages that are missing
@@ -129,6 +129,44 @@ layers: ## compare Package.swift and the imports with ARCHITECTURE.md
 size: ## lines a target, median and 90th percentile of function length
 	@python3 Scripts/counts.py size
 
+# Packages have Swift's runtime inside, and are built apart for it. WITH names a program that is built already.
+PACKAGES := .build/packages
+WITH ?= .build-static/release/byol
+
+.PHONY: static
+static: packages ## build the release binary with the Swift runtime inside, in .build-static
+	$(if $(findstring .build-static,$(WITH)),swift build -c release --product byol --static-swift-stdlib --scratch-path .build-static)
+
+.PHONY: deb
+deb: static ## the Debian package, in .build/packages (dpkg-dev, debhelper)
+	@Scripts/deb.sh $(WITH) $(PACKAGES)
+
+.PHONY: test-deb
+test-deb: deb ## install, start, upgrade and purge it in a fresh Debian (root, mmdebstrap, lintian, systemd-container)
+	@VERSION=$$(python3 Scripts/version.py | awk -F '[.-]' '{ print $$1 "." $$2 "." $$3 + 1 }') Scripts/deb.sh $(WITH) $(PACKAGES)/next
+	@Scripts/test-deb.sh $$(ls -t $(PACKAGES)/*.deb | head -1) $$(ls -t $(PACKAGES)/next/*.deb | head -1)
+
+.PHONY: dist
+dist: static ## a tarball that runs where it is unpacked, in .build/packages (patchelf)
+	@Scripts/dist.sh $(WITH) $(PACKAGES)
+
+.PHONY: test-dist
+test-dist: dist ## unpack it in a fresh Debian that has none of its libraries: train, embed, serve (root, mmdebstrap)
+	@Scripts/test-dist.sh $$(ls -t $(PACKAGES)/*.tar.xz | head -1)
+
 .PHONY: image
-image: ## build the container image (IMAGE=name)
-	docker build --tag $(IMAGE) .
+image: ## build the container image (IMAGE=name; BASES=local without a registry: docs/installing.md)
+	@Scripts/image.sh $(IMAGE)
+
+.PHONY: image-test
+image-test: ## run it as it is meant to be: read-only, any user, health, SIGTERM (podman)
+	@Scripts/image-test.sh $(IMAGE)
+
+# The contract beside a live service, by programs from PyPI.
+.PHONY: contract
+contract: build ## openapi.yaml: validated, Schemathesis with all checks, the tour with two generated clients (from PyPI)
+	@Scripts/contract.sh $(BYOL)
+
+.PHONY: fresh-machine
+fresh-machine: ## make run and make test in a fresh Debian with nothing but Swift (ONLY=run for one; root, mmdebstrap)
+	@Scripts/fresh-machine.sh $(ONLY)

@@ -261,8 +261,11 @@ let package = Package(
       ]),
     .testTarget(
       name: "ServiceTests",
-      dependencies: ["PythonInterpreter", "CommandLineTool", "Datasets", "Images", "JSONTree"],
-      exclude: ["Golden"]),
+      dependencies: [
+        "PythonInterpreter", "CommandLineTool", "HTTP", "Datasets", "Images", "JSONTree",
+        "Identifiers", .product(name: "Logging", package: "swift-log"),
+      ],
+      exclude: ["Golden", "Fixtures"]),
   ]
 )
 

@@ -27,7 +27,9 @@ check format swift format lint --strict --parallel --recursive Sources Tests Pac
 check layers python3 Scripts/layers.py
 check documents python3 Scripts/docs.py
 check tests python3 Scripts/tests.py
+check security python3 Scripts/security.py
 check counts python3 Scripts/counts.py check
+check version python3 Scripts/version.py
 check shell shell_syntax
 check python python_syntax
 check undeclared-import Scripts/undeclared-import.sh

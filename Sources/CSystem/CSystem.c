@@ -223,20 +223,6 @@ int byol_connect_tcp(const char *host, uint16_t port) {
   return fd;
 }
 
-int byol_connect_unix(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof address.sun_path) return -ENAMETOOLONG;
-  strcpy(address.sun_path, path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -errno;
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-    int failure = -errno;
-    close(fd);
-    return failure;
-  }
-  return fd;
-}
-
 int byol_unacknowledged(int fd) {
   int count = 0;
   return ioctl(fd, SIOCOUTQ, &count) < 0 ? 0 : count;

@@ -48,7 +48,7 @@ struct Byol: AsyncParsableCommand {
       ServeCommand.self, TrainCommand.self, EmbedCommand.self, IndexCommand.self,
       SearchCommand.self,
       ExportCommand.self, EvaluateCommand.self, ViewsCommand.self, BackupCommand.self,
-      ConfigCommand.self, DoctorCommand.self,
+      RestoreCommand.self, GarbageCommand.self, ConfigCommand.self, DoctorCommand.self,
       KeysCommand.self,
       BenchmarkCommand.self, PlanCommand.self, ProfileCommand.self,
     ])

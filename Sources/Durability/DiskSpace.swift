@@ -50,3 +50,11 @@ public struct DiskCount: Hashable, Sendable {
     return sum
   }
 }
+
+extension DiskFileSystem {
+  /// The length of a file in bytes; 0 where there is none.
+  public func byteCount(ofFile path: String) -> Int {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    return (attributes?[.size] as? NSNumber)?.intValue ?? 0
+  }
+}

@@ -55,12 +55,15 @@ public struct Response: Sendable {
     Response(status: status, contentType: "application/json", bytes: bytes)
   }
 
-  /// A stream of server-sent events, uncached.
+  /// A stream of server-sent events, uncached; proxies that know the field of nginx do not collect them.
   public static func events(
     _ write: @escaping @Sendable (ResponseWriter) async throws -> Void
   ) -> Response {
     Response(
-      headers: ["Content-Type": "text/event-stream", "Cache-Control": "no-store"],
+      headers: [
+        "Content-Type": "text/event-stream", "Cache-Control": "no-store",
+        "X-Accel-Buffering": "no",
+      ],
       body: .events(write))
   }
 }

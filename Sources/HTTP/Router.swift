@@ -18,6 +18,8 @@ public struct Router: Sendable {
     case options(allow: String)
     case wrongMethod(allow: String)
     case notFound
+    /// The base path without the slash at its end.
+    case folder
   }
 
   /// Creates a router; two routes with one method and shape are a fault of the program.

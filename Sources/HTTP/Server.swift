@@ -33,6 +33,10 @@ public final class Server: Sendable {
       guard let fault = ServerConfiguration.faultOfHostName(name) else { continue }
       throw HTTPError(.cannotListen, "The allowed host \(name): \(fault)")
     }
+    for origin in site.configuration.allowedOrigins {
+      guard let fault = ServerConfiguration.faultOfOrigin(origin) else { continue }
+      throw HTTPError(.cannotListen, "The allowed origin \(origin): \(fault)")
+    }
     try site.loadTLS()
     let opened = try listen()
     for part in opened {

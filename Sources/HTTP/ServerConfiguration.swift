@@ -37,6 +37,13 @@ public struct ServerConfiguration: Sendable {
   /// Host names served besides IP addresses, `localhost` and `*.localhost`; `*` serves all. A server with a name that
   /// `faultOfHostName` objects to does not start.
   public var allowedHosts: [String] = []
+  /// Origins of pages of other sites that may use this server, such as `https://pictures.example.org`. A server with one
+  /// that `faultOfOrigin` objects to does not start.
+  public var allowedOrigins: [String] = []
+  /// For how many seconds browsers are to use nothing but TLS here (RFC 6797); told over TLS only, nil for not at all.
+  public var strictTransportSeconds: Int?
+  /// Where a proxy shows the server.
+  public var basePath = BasePath.root
   /// The Content-Security-Policy of every response.
   public var contentSecurityPolicy =
     "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -50,6 +57,9 @@ public struct ServerConfiguration: Sendable {
 }
 
 extension ServerConfiguration {
+  /// What is wrong with an entry of `allowedOrigins`, as a sentence, or nil.
+  public static func faultOfOrigin(_ text: String) -> String? { SharedOrigins.fault(of: text) }
+
   /// What is wrong with an entry of `allowedHosts`, as a sentence, or nil: such an entry could never match.
   public static func faultOfHostName(_ text: String) -> String? {
     if text == "*" || IPAddress(text[...]) != nil { return nil }
@@ -92,4 +102,6 @@ public struct Exchange: Sendable {
   public var requestID: String
   /// Who asked, where a handler knew them: see `Request.caller`.
   public var caller: String?
+  /// The request's `traceparent`, if it has one that is valid.
+  public var traceParent: String?
 }

@@ -66,6 +66,7 @@ private let submit = Route("POST", "/submit") { request in
       case .options(let allow): "options \(allow)"
       case .wrongMethod(let allow): "405 \(allow)"
       case .notFound: "404"
+      case .folder: "folder"
       }
     }
     #expect(found("GET", "/v1/runs/a b") == "/v1/runs/{id} id=a b")

@@ -66,6 +66,29 @@ private func answer(_ connect: @escaping @Sendable () throws -> RawClient) async
     }
   }
 
+  @Test func `what others reach is told from what only this machine does`() {
+    typealias Address = ServerConfiguration.Address
+    for host in [
+      "127.0.0.1", "127.255.0.9", "localhost", "::1", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1",
+    ] {
+      #expect(Address.tcp(host: host, port: 1).isLocal, "\(host)")
+    }
+    for host in [
+      "0.0.0.0", "::", "10.0.0.1", "fe80::1", "example.org", "", "127.1", "128.0.0.1", "0127.0.0.1",
+    ] {
+      #expect(!Address.tcp(host: host, port: 1).isLocal, "\(host)")
+    }
+    #expect(Address.unix(path: "/x").isLocal)
+    for (host, isLocal) in [
+      ("127.0.0.1", true), ("0.0.0.0", false), ("::1", true), ("::", false),
+    ] {
+      let descriptor = unsafe byol_listen_tcp(host, 0, 1, 0)
+      #expect(Address.inherited(descriptor: descriptor).isLocal == isLocal, "\(host)")
+      byol_close(descriptor)
+    }
+    #expect(!Address.inherited(descriptor: 100_000).isLocal)
+  }
+
   @Test func `IPv6 is listened on, and one socket may take both families`() async throws {
     for (host, peer) in [("::1", "::1"), ("::", "127.0.0.1")] {
       let who = Route("GET", "/who") { .text($0.remoteAddress) }
@@ -100,5 +123,46 @@ private func answer(_ connect: @escaping @Sendable () throws -> RawClient) async
       #expect(try open.value.readToEnd() == "")
       #expect(throws: ClientFault.self) { try RawClient(port) }
     }
+  }
+
+  @Test func `systemd is told of start and end on the socket that it names`() throws {
+    let path = "/tmp/notify-\(getpid())-\(UInt32.random(in: 0 ... .max)).sock"
+    let receiver = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { _ = byol_close(receiver) }
+    defer { unsafe byol_unlink(path) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) {
+      unsafe $0.copyBytes(from: Array(path.utf8))
+    }
+    let bound = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(receiver, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    try #require(bound == 0)
+    let notify = try #require(NotifySocket(path: path))
+    func received() -> String {
+      var bytes = [UInt8](repeating: 0, count: 100)
+      let count = unsafe recv(receiver, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+      return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+    try notify.ready()
+    #expect(received() == "READY=1\nSTATUS=Serving.")
+    try notify.stopping()
+    #expect(received() == "STOPPING=1\nSTATUS=Ending.")
+  }
+
+  @Test(arguments: [
+    "/tmp/nobody-listens-here.sock", "@byol-nobody", String(repeating: "/long", count: 30),
+  ])
+  func `a socket of systemd that cannot be reached is an error that names it`(path: String) throws {
+    let notify = try #require(NotifySocket(path: path))
+    let error = #expect(throws: HTTPError.self) { try notify.ready() }
+    #expect(error?.code == "cannot_notify" && error?.detail.contains(path) == true)
+  }
+
+  @Test(arguments: [nil, ""]) func `without systemd nobody is told`(path: String?) {
+    #expect(NotifySocket(path: path) == nil)
   }
 }

@@ -19,7 +19,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct `Checks of the house` {
-  @Test(arguments: ["layers.py", "docs.py", "tests.py", "counts.py"])
+  @Test(arguments: ["layers.py", "docs.py", "tests.py", "counts.py", "security.py", "version.py"])
   func `a tree without mistakes passes`(script: String) throws {
     let result = try Tree().check(script)
     #expect(result.status == 0, "\(result.output)")
@@ -108,7 +108,20 @@ struct Mistake: Sendable, CustomTestStringConvertible {
 }
 
 extension Mistake {
-  static let all = layers + documents + tests + counts
+  static let all = layers + documents + tests + counts + security + versions
+
+  private static let versions = [
+    Mistake(
+      "version.py", "Sources/Ink/Version.swift", "1.2.3", "1.2",
+      "byolVersion is 1.2, and no version of semver.org"),
+    Mistake(
+      "version.py", "Sources/Ink/Version.swift", "byolVersion", "inkVersion",
+      "byolVersion stands 0 times in Sources"),
+    Mistake(
+      "version.py", "openapi.yaml", "1.2.3", "1.2.4", "openapi.yaml has the version 1.2.4"),
+    Mistake(
+      "version.py", "CHANGELOG.md", "## 1.2.3", "## 1.3.0", "CHANGELOG.md begins with 1.3.0"),
+  ]
 
   private static let layers = [
     Mistake(
@@ -197,6 +210,23 @@ extension Mistake {
     Mistake(
       "tests.py", "Tests/InkTests/InkTests.swift", ".enabled(if: true,", ".enabled(if: false,",
       "never runs"),
+  ]
+
+  private static let security = [
+    Mistake(
+      "security.py", "SECURITY.md", "`InkTests: a pen draws`", "`InkTests: a pen writes`",
+      "InkTests has no test `a pen writes`"),
+    Mistake(
+      "security.py", "SECURITY.md", "`InkTests: a pen draws`", "`QuillTests: a pen draws`",
+      "QuillTests has no test `a pen draws`"),
+    Mistake(
+      "security.py", "SECURITY.md", "`InkTests: a pen draws`", "a good look",
+      "no test is named for: somebody spills ink"),
+    Mistake(
+      "security.py", "SECURITY.md", "| tests |", "| proofs |", "has no table of threats"),
+    Mistake(
+      "security.py", "Tests/InkTests/InkTests.swift", "`a pen draws`() {", "`a pen is drawn`() {",
+      "InkTests has no test `a pen draws`"),
   ]
 
   private static let counts = [

@@ -64,8 +64,10 @@ final class Tree {
 extension Tree {
   fileprivate static let files = [
     "package.json": package, "ARCHITECTURE.md": architecture,
-    "CONTRIBUTING.md": "Run `make lint`.\n", "SECURITY.md": "See [it](ARCHITECTURE.md).\n",
+    "CONTRIBUTING.md": "Run `make lint`.\n", "SECURITY.md": security,
     "Makefile": "lint: ## check\n\ttrue\n",
+    "openapi.yaml": "info:\n  version: 1.2.3\n",
+    "CHANGELOG.md": "# Changes\n\n## 1.2.3, unreleased\n",
     "docs/limits.md":
       "| limit | default | beyond |\n|---|---|---|\n| `Limits.bodyBytes` | 1,024 bytes | 413 |\n",
     "docs/decisions/0001-first.md": "# 1\n## Context\n## Decision\n## Consequences\n",
@@ -75,6 +77,7 @@ extension Tree {
       "import CPaper\npublic struct Pen {\n  public func draw() { unsafe fold() }\n}\n",
     "Sources/HTTP/Limits.swift":
       "import Ink\npublic struct Limits {\n  public var bodyBytes = 1 << 10\n}\n",
+    "Sources/Ink/Version.swift": "let byolVersion = \"1.2.3\"\n",
     "Tests/InkTests/InkTests.swift": tests,
   ]
 
@@ -87,6 +90,15 @@ extension Tree {
     {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "MemberImportVisibility"}}}, \
     {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "InternalImportsByDefault"}}}, \
     {"tool": "swift", "kind": {"enableUpcomingFeature": {"_0": "NonisolatedNonsendingByDefault"}}}]
+    """
+
+  private static let security = """
+    See [it](ARCHITECTURE.md).
+
+    | who could do what | what holds | tests |
+    |---|---|---|
+    | somebody spills ink | the pen | `InkTests: a pen draws` |
+
     """
 
   private static let package = """

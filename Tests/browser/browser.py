@@ -71,6 +71,11 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
 
+    def load(self, route: str = "", width: int = 1280):
+        """Opens a page anew. A change of the part behind # alone would load nothing."""
+        self.open(route, width)
+        self.driver.refresh()
+
     def go(self, route: str):
         """Changes the route without loading the page again."""
         self.driver.execute_script("location.hash = arguments[0]", route)

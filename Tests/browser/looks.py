@@ -37,9 +37,7 @@ def routes(service) -> list[tuple[str, str, str]]:
 def show(browser, route: str, complete: str, theme: str, width: int = 1280):
     browser.open(width=width)
     browser.script("localStorage.setItem('byol-theme', JSON.stringify({ theme: arguments[0] }))", theme)
-    browser.open(route, width)
-    # A change of the part behind # alone loads nothing.
-    browser.driver.refresh()
+    browser.load(route, width)
     browser.until(f"{route} is complete", lambda: browser.driver.find_elements("css selector", complete), 60)
 
 

@@ -29,10 +29,13 @@ struct EmbeddingHandlers: Sendable {
       )
     }
     let asked = try await catalog.model(order.model)
-    let (reply, model) = try await counted { try await embed(order, with: asked) }
+    let (reply, model) = try await counted(order, asked) {
+      try await embed(order, with: asked)
+    }
     for error in reply.failures.values { metrics.notDecoded(error.code.rawValue) }
     metrics.embedded(
-      order.pictures.count - reply.failures.count, decoding: reply.decoded, queued: reply.queued,
+      order.pictures.count - reply.failures.count, failed: reply.failures.count,
+      model: model.file.name, decoding: reply.decoded, queued: reply.queued,
       computed: reply.computed)
     var response = body(reply, model, type, order)
     // Which checkpoint it was: a run's name means another one when the next is written.
@@ -69,11 +72,14 @@ struct EmbeddingHandlers: Sendable {
   }
 
   /// Counts the pictures that do not decode.
-  private func counted<Reply>(_ embed: () async throws -> Reply) async throws -> Reply {
+  private func counted<Reply>(
+    _ order: EmbeddingOrder, _ model: ModelCatalog.Entry, _ embed: () async throws -> Reply
+  ) async throws -> Reply {
     do {
       return try await embed()
     } catch EmbeddingServiceError.notDecodable(let failures) {
       for error in failures.values { metrics.notDecoded(error.code.rawValue) }
+      metrics.refused(order.pictures.count, model: model.file.name)
       throw EmbeddingServiceError.notDecodable(failures)
     }
   }

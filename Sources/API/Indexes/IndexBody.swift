@@ -29,18 +29,23 @@ extension IndexRecord: ListedRecord {
 }
 
 /// Neighbours as the API shows them: the items, with the addresses of their pictures.
-func neighbours(_ found: [Neighbour], _ index: VectorIndex, dataset: String) -> JSONValue {
-  .array(found.map { hit($0.row, score: $0.score, index, dataset) })
+/// `base` is the base path of all addresses.
+func neighbours(
+  _ found: [Neighbour], _ index: VectorIndex, dataset: String, base: String
+) -> JSONValue {
+  .array(found.map { hit($0.row, score: $0.score, index, dataset, base) })
 }
 
 /// An item as the API shows it; with its score where it was found.
-func hit(_ row: Int, score: Float?, _ index: VectorIndex, _ dataset: String) -> JSONValue {
+func hit(
+  _ row: Int, score: Float?, _ index: VectorIndex, _ dataset: String, _ base: String
+) -> JSONValue {
   let item = index.item(row)
+  let image = "\(base)/v1/datasets/\(dataset)/images/\(item.picture)"
   var members: JSONObject = [
     "object": "item", "item": .integer(Int64(row)), "name": .string(item.name),
     "label": item.label.map(JSONValue.string) ?? .null, "split": .string(item.split.name),
-    "image": .string("/v1/datasets/\(dataset)/images/\(item.picture)"),
-    "thumbnail": .string("/v1/datasets/\(dataset)/images/\(item.picture)?size=128"),
+    "image": .string(image), "thumbnail": .string(image + "?size=128"),
   ]
   // As short as float32 reads back.
   if let score { members["score"] = .number(Double(score.description) ?? Double(score)) }

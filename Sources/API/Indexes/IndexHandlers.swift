@@ -15,6 +15,7 @@ struct IndexHandlers: Sendable {
   let library: DatasetLibrary
   let embeddings: EmbeddingService
   let limits: EmbeddingLimits
+  let basePath: String
 
   func create(_ request: Request) async throws -> Response {
     try request.allowQuery()
@@ -90,7 +91,8 @@ struct IndexHandlers: Sendable {
     let found = try await desk.nearest(
       in: index, to: vector, count: order.count, filter: order.filter, without: without)
     let body: JSONValue = [
-      "object": "list", "data": neighbours(found, index, dataset: record.dataset),
+      "object": "list",
+      "data": neighbours(found, index, dataset: record.dataset, base: basePath),
       "index": .string(record.id.description), "model": .string(record.model),
       "fingerprint": .string(index.manifest.fingerprint),
       "searched": .integer(Int64(index.count)),
@@ -129,7 +131,8 @@ struct IndexHandlers: Sendable {
         groups.prefix(limit).map { rows in
           [
             "object": "group", "size": .integer(Int64(rows.count)),
-            "items": .array(rows.prefix(100).map { hit($0, score: nil, index, record.dataset) }),
+            "items": .array(
+              rows.prefix(100).map { hit($0, score: nil, index, record.dataset, basePath) }),
           ]
         }),
     ])
@@ -176,9 +179,10 @@ struct IndexHandlers: Sendable {
       "data": .array(
         result.questions.prefix(shown).map { question in
           [
-            "query": hit(question.rows.first, score: nil, index, record.dataset),
-            "first": neighbours(question.first, index, dataset: record.dataset),
-            "second": neighbours(question.second, secondIndex, dataset: record.dataset),
+            "query": hit(question.rows.first, score: nil, index, record.dataset, basePath),
+            "first": neighbours(question.first, index, dataset: record.dataset, base: basePath),
+            "second": neighbours(
+              question.second, secondIndex, dataset: record.dataset, base: basePath),
           ]
         }),
     ])

@@ -37,6 +37,8 @@ public struct Service: Sendable {
   public var machine: MachineSize
   /// What an embedding request may carry.
   public var embeddingLimits = EmbeddingLimits()
+  /// Where a proxy shows the service.
+  public var basePath = BasePath.root
   /// How many streams of events there may be.
   public var eventStreamLimits = EventStreamLimits()
   private let eventPlaces = StreamPlaces()
@@ -92,7 +94,8 @@ public struct Service: Sendable {
 extension Service {
   /// One route for each operation of `openapi.yaml`.
   public var routes: [Route] {
-    datasetRoutes + runRoutes + evaluationRoutes + embeddingRoutes + indexRoutes + serviceRoutes
+    (datasetRoutes + runRoutes + evaluationRoutes + embeddingRoutes + indexRoutes + serviceRoutes)
+      .map(metrics.counting)
   }
 
   private var quota: DiskQuota { DiskQuota(access: access, runs: runs, library: library) }
@@ -171,7 +174,7 @@ extension Service {
   private var indexRoutes: [Route] {
     let handlers = IndexHandlers(
       indexes: indexes, desk: searches, sprites: sprites, catalog: catalog, library: library,
-      embeddings: embeddings, limits: embeddingLimits)
+      embeddings: embeddings, limits: embeddingLimits, basePath: basePath.text)
     return [
       route("GET", "/v1/indexes", .readers, handlers.list),
       route("POST", "/v1/indexes", .trainers, handlers.create),
@@ -189,7 +192,7 @@ extension Service {
   private var serviceRoutes: [Route] {
     let handlers = ServiceHandlers(
       runs: runs, embeddings: embeddings, metrics: metrics, readiness: readiness, facts: facts,
-      contract: contract, files: files, access: access)
+      disk: disk, contract: contract, files: files, access: access)
     let status = StatusHandlers(
       runs: runs, library: library, embeddings: embeddings, evaluations: evaluations,
       indexes: indexes, facts: facts, disk: disk, errors: errors)
@@ -252,6 +255,7 @@ extension Service {
       problem(for: error)
       ?? APIError(
         .internalError, "The service is at fault; the log says more under this request's id.")
+    if [429, 503, 507].contains(problem.code.status) { metrics.reject(problem.code.rawValue) }
     errors.add(problem, operation: operation, request: request.id, at: .now())
     if problem.code.status == 500 {
       logger.error("\(operation) failed: \(error)", metadata: ["request": "\(request.id)"])

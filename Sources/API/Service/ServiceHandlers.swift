@@ -1,6 +1,6 @@
 import Access
+import Durability
 import EmbeddingService
-import Foundation
 import HTTP
 import Identifiers
 import JSONTree
@@ -15,6 +15,7 @@ struct ServiceHandlers: Sendable {
   let metrics: ServiceMetrics
   let readiness: Readiness
   let facts: ServiceFacts
+  let disk: DiskUsage
   let contract: [UInt8]
   let files: StaticFiles
   let access: AccessControl?
@@ -57,13 +58,21 @@ struct ServiceHandlers: Sendable {
   func prometheus(_ request: Request) async throws -> Response {
     var page = PrometheusPage()
     page.family("byol_build_info", "gauge", "The build.")
-    page.sample("byol_build_info", 1, [("version", facts.version)])
+    page.sample(
+      "byol_build_info", 1,
+      [("version", facts.version), ("commit", facts.build.commit ?? "unknown")])
     metrics.write(to: &page)
     page.family("byol_embed_queue_images", "gauge", "Pictures waiting or being embedded.")
     page.sample("byol_embed_queue_images", Double(embeddings.waitingCount))
     try await write(runs: runs, to: &page)
     access?.write(to: &page)
-    writeProcess(to: &page)
+    if let space = DiskSpace(at: disk.folder) {
+      page.family("byol_disk_total_bytes", "gauge", "The data folder's file system.")
+      page.sample("byol_disk_total_bytes", Double(space.totalByteCount))
+      page.family("byol_disk_free_bytes", "gauge", "What may still be written to it.")
+      page.sample("byol_disk_free_bytes", Double(space.freeByteCount))
+    }
+    ProcessFigures.current.write(to: &page)
     return Response(
       contentType: "text/plain; version=0.0.4; charset=utf-8", bytes: Array(page.text.utf8))
   }
@@ -115,15 +124,4 @@ private func writeMetrics(of running: [RunRecord], to page: inout PrometheusPage
 
 extension RunRecord {
   fileprivate var label: [(String, String)] { [("run", run.id.description)] }
-}
-
-private func writeProcess(to page: inout PrometheusPage) {
-  guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8),
-    let pages = text.split(separator: " ").dropFirst().first.flatMap({ Double($0) })
-  else { return }
-  page.family("process_resident_memory_bytes", "gauge", "Memory in use.")
-  page.sample("process_resident_memory_bytes", pages * 4096)
-  let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count)
-  page.family("process_open_fds", "gauge", "Open file descriptors.")
-  page.sample("process_open_fds", Double(descriptors ?? 0))
 }

@@ -50,6 +50,8 @@ int byol_awaits_accept(int listener);
 // Accepts one connection, non-blocking and close-on-exec, TCP_NODELAY as the listener's. The peer's numeric address (without
 // port) goes to `address`, empty for a Unix socket.
 int byol_accept(int listener, char *address, size_t capacity);
+// Sends one datagram to the Unix socket at `path`, whose first byte is '@' for a name that is in no folder; returns 0.
+int byol_tell_unix(const char *path, const char *message);
 // Blocking connections, for tests.
 int byol_connect_tcp(const char *host, uint16_t port);
 int byol_connect_unix(const char *path);

@@ -34,10 +34,38 @@ struct ListenOptions: ParsableArguments {
   )
   var trustedProxies: [String] = []
 
+  @Option(
+    help:
+      "The path under which a proxy shows the service, such as /byol; requests may come without.")
+  var basePath = "/"
+
   @Flag(help: "Expect the PROXY protocol, version 2, from trusted proxies.")
   var proxyProtocol = false
 
+  @Option(
+    name: .customLong("allow-origin"),
+    help:
+      "An origin such as https://pictures.example.org whose pages may use this service; repeatable."
+  )
+  var allowedOrigins: [String] = []
+
+  @Option(
+    name: .customLong("hsts"),
+    help: "Tell browsers for how many seconds to use nothing but HTTPS here; needs --tls-cert.")
+  var strictTransportSeconds: Int?
+
   mutating func validate() throws {
+    for origin in allowedOrigins {
+      if let fault = ServerConfiguration.faultOfOrigin(origin) {
+        throw ValidationError("--allow-origin \(origin): \(fault)")
+      }
+    }
+    if let strictTransportSeconds {
+      guard certificate != nil else { throw ValidationError("--hsts needs --tls-cert.") }
+      guard (0...Self.longestStrictTransport).contains(strictTransportSeconds) else {
+        throw ValidationError("--hsts must be 0…\(Self.longestStrictTransport) seconds.")
+      }
+    }
     guard (certificate == nil) == (key == nil) else {
       throw ValidationError("--tls-cert and --tls-key go together.")
     }
@@ -57,10 +85,18 @@ struct ListenOptions: ParsableArguments {
         throw ValidationError("--trusted-proxy \(text) is no address, no network and not \"unix\".")
       }
     }
+    guard BasePath(basePath) != nil else {
+      throw ValidationError(
+        "--base-path \(basePath) was given; allowed: a slash, then letters, digits and -._~ in segments, such as /byol."
+      )
+    }
     guard !proxyProtocol || !trustedProxies.isEmpty else {
       throw ValidationError("--proxy-protocol needs a --trusted-proxy.")
     }
   }
+
+  /// Two years, which lists of such hosts ask for at most.
+  private static let longestStrictTransport = 63_072_000
 
   /// Puts these settings into a server's.
   ///
@@ -73,8 +109,11 @@ struct ListenOptions: ParsableArguments {
     if let unixSocket { configuration.address = .unix(path: unixSocket) }
     if socketActivation { configuration.address = .inherited(descriptor: try passedSocket()) }
     configuration.loops = loops
+    configuration.allowedOrigins = allowedOrigins
+    configuration.strictTransportSeconds = strictTransportSeconds
     for text in trustedProxies { _ = configuration.proxies.add(text) }
     configuration.proxyProtocol = proxyProtocol
+    configuration.basePath = BasePath(basePath) ?? .root
   }
 
   /// The first descriptor of systemd's protocol (sd_listen_fds(3)), meant for this very process.

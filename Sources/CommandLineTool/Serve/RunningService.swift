@@ -75,10 +75,14 @@ final class RunningService: Sendable {
       contract: resources.contract,
       files: resources.files, logger: logger)
     service.access = access
+    service.basePath = BasePath(command.listen.basePath) ?? .root
     server = Server(
       configuration: command.serverConfiguration(listening, metrics: metrics, logger: logger),
       router: Router(routes: service.routes, files: resources.files), logger: logger,
-      errorResponse: problemResponse)
+      errorResponse: { error, requestID in
+        metrics.reject(error.code)
+        return problemResponse(error, requestID: requestID)
+      })
     try await coordinator.begin()
     await indexes.begin()
     do {
@@ -128,7 +132,7 @@ enum ServeError: Error, CustomStringConvertible {
   case cannotUse(socket: String)
   case notSet(String)
   case folderInUse(path: String)
-  case noFolder(path: String)
+  case noFolder(path: String, user: UInt32, owner: Int?)
 
   var description: String {
     switch self {
@@ -138,8 +142,19 @@ enum ServeError: Error, CustomStringConvertible {
       "The Unix socket \(socket) cannot be made: it is in use, no socket, or not allowed."
     case .notSet(let detail): detail
     case .folderInUse(let path): "Another byol service uses the data folder \(path)."
-    case .noFolder(let path): "The data folder \(path) cannot be made or written to."
+    case .noFolder(let path, let user, let owner):
+      "The data folder \(path) cannot be made or written to by user \(user)."
+        + Self.advice(path, user: user, owner: owner)
     }
+  }
+}
+
+extension ServeError {
+  /// What helps where the folder is there and somebody else's, as volumes of containers often are.
+  private static func advice(_ path: String, user: UInt32, owner: Int?) -> String {
+    guard let owner, owner != user else { return "" }
+    return " It belongs to user \(owner): give it to this user (chown \(user) \(path)),"
+      + " or start as that one (docker run --user \(owner))."
   }
 }
 
@@ -152,7 +167,8 @@ private struct DataFolder {
     self.path = full
     try? FileManager.default.createDirectory(atPath: full, withIntermediateDirectories: true)
     guard FileManager.default.isWritableFile(atPath: full) else {
-      throw ServeError.noFolder(path: full)
+      let owner = try? FileManager.default.attributesOfItem(atPath: full)[.ownerAccountID] as? Int
+      throw ServeError.noFolder(path: full, user: getuid(), owner: owner)
     }
   }
 
@@ -221,14 +237,10 @@ extension ServeCommand {
     configuration.contentSecurityPolicy =
       "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; "
       + "form-action 'self'"
+    let log = AccessLog(logger: logger, level: accessLog ? .info : .debug)
     configuration.observer = { exchange in
       metrics.observe(exchange)
-      logger.debug(
-        "\(exchange.method) \(exchange.path) \(exchange.status)",
-        metadata: [
-          "request": "\(exchange.requestID)", "seconds": "\(exchange.duration / .seconds(1))",
-          "key": "\(exchange.caller ?? "-")",
-        ])
+      log.write(exchange)
     }
     return configuration
   }

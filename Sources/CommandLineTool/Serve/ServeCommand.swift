@@ -86,6 +86,12 @@ struct ServeCommand: AsyncParsableCommand {
   @Option(help: "The least important messages to log: trace, debug, info, notice, warning, error.")
   var logLevel = "info"
 
+  @Option(help: "How a line of the log is written: logfmt or json.")
+  var logFormat = LogFormat.logfmt
+
+  @Flag(help: "Log each request at info; without, at debug.")
+  var accessLog = false
+
   mutating func validate() throws {
     guard (0...65_535).contains(port) else { throw ValidationError("--port must be 0…65535.") }
     _ = try precision.resolved(on: engine.engine)
@@ -117,11 +123,8 @@ struct ServeCommand: AsyncParsableCommand {
 
   func run() async throws {
     let level = Logger.Level(rawValue: logLevel) ?? .info
-    let logger = Logger(label: "byol") { label in
-      var handler = StreamLogHandler.standardError(label: label)
-      handler.logLevel = level
-      return handler
-    }
+    let format = logFormat
+    let logger = Logger(label: "byol") { _ in LineLogHandler(format: format, level: level) }
     let options = SettingOption.all(of: ServeCommand.self)
     for line in Settings.unknownVariables(
       in: ProcessInfo.processInfo.environment, options: options)
@@ -135,11 +138,14 @@ struct ServeCommand: AsyncParsableCommand {
     let service = try await RunningService(self, listening, access, logger: logger)
     print(greeting(port: service.port))
     _ = fflush(nil)
+    let notify = NotifySocket(path: ProcessInfo.processInfo.environment["NOTIFY_SOCKET"])
+    tellSystemd(logger) { () throws(HTTPError) in try notify?.ready() }
     if demo { service.startDemo() }
     let hangup = HangupSignal { service.reloadCertificate() }
     defer { withExtendedLifetime(hangup) {} }
     await signals.first()
     logger.notice("Asked to stop; a second signal ends the service at once.")
+    tellSystemd(logger) { () throws(HTTPError) in try notify?.stopping() }
     let ending = Task {
       await signals.second()
       guard !Task.isCancelled else { return }
@@ -152,12 +158,18 @@ struct ServeCommand: AsyncParsableCommand {
   }
 }
 
+/// Tells systemd something; where that fails, the service goes on and its log says why it will be thought not to have started.
+private func tellSystemd(_ logger: Logger, _ tell: () throws(HTTPError) -> Void) {
+  do { try tell() } catch { logger.warning("\(error.detail)") }
+}
+
 extension ServeCommand {
   /// What is printed when the service takes requests: the address and a tour.
   func greeting(port: Int) -> String {
     if let path = listen.unixSocket { return "byol serves on the Unix socket \(path)" }
     let scheme = listen.certificate == nil ? "http" : "https"
-    let url = "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)"
+    let url =
+      "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)\(BasePath(listen.basePath)?.text ?? "")"
     return """
       byol serves on \(url) (dashboard, API, \(url)/openapi.yaml)
 

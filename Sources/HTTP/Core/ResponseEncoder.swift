@@ -12,9 +12,17 @@ struct ResponseEncoder {
   private let end: [UInt8]
   /// The same for a response without a policy of its own.
   private let endWithPolicy: [UInt8]
+  private let basePath: BasePath
 
-  init(contentSecurityPolicy policy: String) {
-    let common = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+  init(
+    contentSecurityPolicy policy: String, strictTransportSeconds: Int? = nil,
+    basePath: BasePath = .root
+  ) {
+    self.basePath = basePath
+    var common = "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n"
+    if let strictTransportSeconds {
+      common += "Strict-Transport-Security: max-age=\(strictTransportSeconds)\r\n"
+    }
     end = Array("\(common)\r\n".utf8)
     endWithPolicy =
       policy.isEmpty ? end : Array("\(common)Content-Security-Policy: \(policy)\r\n\r\n".utf8)
@@ -45,7 +53,13 @@ struct ResponseEncoder {
       if name.utf8.count == 23, equalIgnoringCase(name, "Content-Security-Policy") {
         namesPolicy = true
       }
-      appendField(name, headers.fields[index].value, to: &out)
+      if name.utf8.count == 8, !basePath.text.isEmpty, equalIgnoringCase(name, "Location"),
+        headers.fields[index].value.hasPrefix("/")
+      {
+        appendField(name, basePath.text + headers.fields[index].value, to: &out)
+      } else {
+        appendField(name, headers.fields[index].value, to: &out)
+      }
     }
     switch framing {
     case .none, .untilClose: break

@@ -60,6 +60,11 @@ extension Connection {
         arrival.head.framing, limit: bodyLimit(arrival), limits: site.limits))
     exchange?.record.path = arrival.path
     exchange?.record.route = arrival.route.map { site.router.routes[$0].pattern }
+    if let trace = arrival.head.headers.first("traceparent"), trace.isOnly,
+      isTraceParent(trace.value)
+    {
+      exchange?.record.traceParent = trace.value
+    }
     exchange?.owesContinue = arrival.head.expectsContinue
     exchange?.understandsInterim = arrival.head.minorVersion == 1
   }
@@ -164,6 +169,8 @@ extension Connection {
         }
         return try Compression.negotiate(response, for: request)
       }
+    // Addresses in the page are relative to the folder.
+    case .folder: return Response(status: 308, headers: ["Location": "/"])
     case .options(let allow): return Response(status: 204, headers: ["Allow": allow])
     case .wrongMethod(let allow): throw Connection.wrongMethod(allow: allow)
     case .notFound: throw HTTPError.notFound

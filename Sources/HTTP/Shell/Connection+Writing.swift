@@ -35,8 +35,16 @@ extension Connection {
     let framing = ResponseEncoder.framing(
       response.body.length, status: response.status, minorVersion: head.minorVersion)
     out.reserveCapacity(out.count + 768)
+    var headers = response.headers
+    if !site.origins.isEmpty {
+      let more = site.origins.fields(
+        for: head, status: response.status, allow: headers["Allow"])
+      for field in more { headers.append(field.name, field.value) }
+      // Some readers heed the first line of a list alone.
+      headers.set("Vary", listMembers(headers, "Vary").joined(separator: ", "))
+    }
     site.encoder.encode(
-      status: response.status, headers: response.headers, framing: framing,
+      status: response.status, headers: headers, framing: framing,
       persists: persists && framing != .untilClose, minorVersion: head.minorVersion,
       date: loop.date, requestID: id, into: &out)
     return framing

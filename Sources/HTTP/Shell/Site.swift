@@ -9,6 +9,7 @@ final class Site: Sendable {
   let logger: Logger
   let errorResponse: Server.ErrorResponse
   let encoder: ResponseEncoder
+  let origins: SharedOrigins
   /// The memory for bodies of all connections.
   let memory: MemoryBudget
   private let tlsContext: Mutex<TLSContext?>
@@ -27,7 +28,13 @@ final class Site: Sendable {
     self.router = router
     self.logger = logger
     self.errorResponse = errorResponse
-    encoder = ResponseEncoder(contentSecurityPolicy: configuration.contentSecurityPolicy)
+    encoder = ResponseEncoder(
+      contentSecurityPolicy: configuration.contentSecurityPolicy,
+      // Who is told without TLS could be told by anybody (RFC 6797 section 7.2).
+      strictTransportSeconds: configuration.tls.flatMap { _ in
+        configuration.strictTransportSeconds
+      }, basePath: configuration.basePath)
+    origins = SharedOrigins(configuration.allowedOrigins)
     tlsContext = Mutex(nil)
     // Six digits, so that an identifier of up to eight more needs no memory of its own.
     idPrefix = String(UInt32.random(in: 0..<1 << 31), radix: 36) + "-"
@@ -68,6 +75,7 @@ final class Site: Sendable {
       path = try decodePath(mark.map { target[..<$0] } ?? target)
       query = mark.map { target[target.utf8.index(after: $0)...] }
     }
+    path = configuration.basePath.removed(from: path)
     var request = Request(
       method: head.method, path: path, headers: head.headers, remoteAddress: address, id: id)
     request.rawTarget = head.target
@@ -82,6 +90,7 @@ final class Site: Sendable {
       throw HTTPError(.methodNotImplemented, "The method is not one this server knows.")
     }
     try checkOrigin(head)
+    if request.path.isEmpty { return .folder }
     let match = router.match(method: request.method, path: request.path)
     if case .route(_, let parameters) = match {
       request.pathParameters = parameters
@@ -152,6 +161,7 @@ final class Site: Sendable {
       "A page of another site may not use this method here: open this server's own page. Behind a proxy, the Host field "
         + "must be the one that the browser sent.")
     let origin = head.headers["Origin"]
+    if let origin, origins.allow(origin) { return }
     if let site = head.headers["Sec-Fetch-Site"] {
       guard site == "same-origin" || site == "none" else { throw refusal }
     } else if let origin {

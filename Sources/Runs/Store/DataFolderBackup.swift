@@ -65,6 +65,11 @@ public struct DataFolderBackup {
     where DiskFileSystem().isDirectory("\(source)/\(name)") {
       try copyFinished(in: "\(source)/\(name)", to: "\(target)/\(name)")
     }
+    // Without its keys a copy would let everybody in; they are kept as digests.
+    if FileManager.default.fileExists(atPath: source + "/keys.json") {
+      try FileManager.default.copyItem(
+        atPath: source + "/keys.json", toPath: target + "/keys.json")
+    }
     // One flush of everything instead of one for each file, before the copy gets its name.
     sync()
   }
@@ -74,7 +79,7 @@ public struct DataFolderBackup {
   private func copyFinished(in folder: String, to copy: String) throws {
     try DiskFileSystem().createDirectory(copy)
     for name in try DiskFileSystem().names(in: folder)
-    where !name.hasPrefix(".") && !name.hasSuffix(".partial") {
+    where !name.hasPrefix(".") && !name.hasSuffix(".partial") && !name.hasSuffix(".writing") {
       let (from, to) = ("\(folder)/\(name)", "\(copy)/\(name)")
       do {
         try FileManager.default.copyItem(atPath: from, toPath: to)
@@ -98,6 +103,9 @@ public struct DataFolderBackup {
     for name in ["recipe.json", "worker.log", InitialWeights.fileName]
     where FileManager.default.fileExists(atPath: "\(from)/\(name)") {
       try FileManager.default.copyItem(atPath: "\(from)/\(name)", toPath: "\(to)/\(name)")
+    }
+    if DiskFileSystem().isDirectory(from + "/evaluations") {
+      try copyFinished(in: from + "/evaluations", to: to + "/evaluations")
     }
     let (present, copied) = (
       CheckpointFolder(directory: from + "/checkpoints"),

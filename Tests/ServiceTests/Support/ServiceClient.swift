@@ -18,7 +18,7 @@ extension Answer {
   /// An answer to a request of HTTP/1.0, whose body ends with the connection.
   ///
   /// - Throws: `POSIXError.ECONNRESET` where there is none: the server died.
-  fileprivate init(parsing bytes: [UInt8]) throws {
+  init(parsing bytes: [UInt8]) throws {
     guard !bytes.isEmpty else { throw POSIXError(.ECONNRESET) }
     let end = try #require(bytes.firstRange(of: Array("\r\n\r\n".utf8)))
     let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
@@ -41,8 +41,8 @@ func onOwnThread<Value: Sendable>(
   }
 }
 
-/// Sends bytes to a port of this machine and receives all that comes back.
-func exchange(_ request: [UInt8], port: UInt16) throws -> [UInt8] {
+/// Sends bytes to a port of this machine and receives all that comes back, or as much as has a word in it.
+func exchange(_ request: [UInt8], port: UInt16, until word: String? = nil) throws -> [UInt8] {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var patience = timeval(tv_sec: 120, tv_usec: 0)
@@ -75,6 +75,7 @@ func exchange(_ request: [UInt8], port: UInt16) throws -> [UInt8] {
     let count = unsafe recv(descriptor, &chunk, chunk.count, 0)
     guard count > 0 else { return answer }
     answer += chunk[..<count]
+    if let word, answer.firstRange(of: Array(word.utf8)) != nil { return answer }
   }
 }
 

@@ -86,6 +86,7 @@ private final class Output: Sendable {
 
   func everything() -> String {
     isOver.wait()
+    isOver.signal()  // whoever asks again need not wait
     return text
   }
 
