@@ -5,7 +5,7 @@ import * as api from "../api.js";
 
 const listeners = new Set();
 // Rate is judged by the last seconds, since the first ones are often faster than the disk.
-const window = 5000;
+const recent = 5000;
 
 export const upload = { current: null, last: null };
 
@@ -38,7 +38,7 @@ export async function begin({ blob, name }) {
       name, signal: controller.signal,
       onProgress: (loaded, total) => {
         const now = performance.now();
-        current.marks = [...current.marks.filter(([time]) => now - time < window), [now, loaded]];
+        current.marks = [...current.marks.filter(([time]) => now - time < recent), [now, loaded]];
         Object.assign(current, { loaded, total, isSent: loaded >= total });
         tell();
       },

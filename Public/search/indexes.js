@@ -55,6 +55,12 @@ export function setOptions(select, entries, wanted) {
   });
 }
 
+// An alias is known by its own name, everything else by its run's or its own.
+function modelTitle(model, state) {
+  const title = modelName(model.checkpoint ?? `${model.run}@${model.step}`, state);
+  return `${model.source === "alias" ? `${model.id}: ${title}` : title}${model.default ? " (default)" : ""}`;
+}
+
 function form(context, onMade) {
   const { query, state } = context;
   const dataset = element("select", { id: "index-dataset" });
@@ -76,8 +82,7 @@ function form(context, onMade) {
     node,
     draw() {
       const ready = state.datasets.filter((one) => one.state === "ready");
-      const models = state.models.map((one) => [one.id,
-        `${modelName(`${one.run}@${one.step}`, state)}${one.default ? " (default)" : ""}`]);
+      const models = state.models.map((one) => [one.id, modelTitle(one, state)]);
       const asked = query.get("model");
       if (asked && !models.some(([id]) => id === asked)) models.unshift([asked, modelName(asked, state)]);
       setOptions(dataset, ready.map((one) => [one.id, `${one.name} (${count(one.pictures)})`]),

@@ -2,11 +2,12 @@
 
 import { count, number, plural } from "../format.js";
 
-// "Birds, step 1,200": the run that the model is of, by its name, as long as it is there.
-export function modelName(model, state) {
-  const [id, step] = model.split("@");
-  const run = state.runs.find((one) => one.id === id);
-  return `${run?.name ?? id.slice(-8)}${step ? `, step ${count(Number(step))}` : ""}`;
+// "Birds, step 1,200": the run that a checkpoint is of, or the name that an uploaded model was given.
+export function modelName(checkpoint, state) {
+  const [id, step] = checkpoint.split("@");
+  const name = state.runs.find((run) => run.id === id)?.name
+    ?? state.models.find((model) => model.checkpoint === checkpoint)?.name;
+  return `${name ?? id.slice(-8)}${step ? `, step ${count(Number(step))}` : ""}`;
 }
 
 export const datasetName = (id, state) => state.datasets.find((dataset) => dataset.id === id)?.name

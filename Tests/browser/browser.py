@@ -1,4 +1,7 @@
-"""A browser that is used as a person uses it, by what is written on buttons and beside fields; it remembers what it complained of."""
+"""A browser that is used as a person uses it, by what is written on buttons and beside fields.
+
+It remembers what it complained of.
+"""
 
 import re
 import time
@@ -30,7 +33,8 @@ return found.sort((a, b) => words(a).length - words(b).length)[0] ?? null;
 LABELLED = """
 const text = arguments[0];
 const words = (node) => node.textContent.replace(/\\s+/g, " ").trim();
-const labels = [...document.querySelectorAll("label")].filter((label) => label.control && words(label).startsWith(text));
+const labels = [...document.querySelectorAll("label")].filter((label) => label.control
+    && words(label).startsWith(text));
 const best = labels.sort((a, b) => words(a).length - words(b).length)[0];
 return best?.control ?? document.querySelector(`[aria-label="${text}"]`);
 """
@@ -158,6 +162,9 @@ class Browser:
             for (const kind of ["dragenter", "dragover", "drop"]) {
               node.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
             }""", selector, carrier)
+
+    def count(self, selector: str) -> int:
+        return len(self.driver.find_elements("css selector", selector))
 
     def text(self) -> str:
         return self.driver.find_element(By.TAG_NAME, "body").text

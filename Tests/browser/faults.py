@@ -54,10 +54,12 @@ class Faults:
         browser, run = self.browser, self.journey.run
         browser.open(f"#/runs/{run}")
         browser.click("Go on")
-        step = browser.until("It runs", lambda: (now := self.state())["state"] == "running" and now["progress"]["step"], 60)
+        step = browser.until("It runs",
+            lambda: (now := self.state())["state"] == "running" and now["progress"]["step"], 60)
         os.kill(self.service.worker(run), signal.SIGKILL)
         browser.see("1 restart", ".note", 60)
-        browser.until("It goes on", lambda: (now := self.state())["state"] == "running" and now["progress"]["step"] >= step, 60)
+        browser.until("It goes on",
+            lambda: (now := self.state())["state"] == "running" and now["progress"]["step"] >= step, 60)
         browser.see("Running", ".badge", 60)
 
     def service_restarts(self):
@@ -128,7 +130,8 @@ class Faults:
         browser = self.browser
         browser.allow("/v1/(runs|datasets|indexes)/01234567-.* 404 ")
         nothing = "01234567-89ab-7def-8123-456789abcdef"
-        for route, words in ((f"#/runs/{nothing}", "There is no such run"), (f"#/datasets/{nothing}", "No such dataset"),
+        for route, words in ((f"#/runs/{nothing}", "There is no such run"),
+            (f"#/datasets/{nothing}", "No such dataset"),
                              (f"#/map/{nothing}", "There is no such index")):
             browser.open(route)
             browser.see(words)

@@ -49,13 +49,15 @@ class Journey:
         browser.see("cut off.png", "li")
         browser.see("read me.txt", "li")
         copies = browser.see("1 copy", "h2").find_element("xpath", "..")
-        browser.until("The copy is shown beside its original", lambda: len(copies.find_elements("css selector", ".group img")) == 2)
+        browser.until("The copy is shown beside its original",
+            lambda: len(copies.find_elements("css selector", ".group img")) == 2)
 
     def browses(self):
         browser = self.browser
         browser.choose("Label", "rings")
-        browser.until("Only rings are shown", lambda: (names := browser.script(
-            "return [...document.querySelectorAll('.picture-grid button')].map((node) => node.title)")) and all("rings/" in name for name in names))
+        browser.until("Only rings are shown", lambda: browser.script("""
+            const names = [...document.querySelectorAll(".picture-grid button")].map((node) => node.title);
+            return names.length > 0 && names.every((name) => name.includes("rings/"));"""))
         browser.click("More pictures")
         browser.see("that is all of them", "p")
         shown = browser.script("return document.querySelectorAll('.picture-grid img').length")
@@ -95,8 +97,9 @@ class Journey:
         browser.open("#/new")
         browser.choose("Pictures", "Shapes")
         browser.fill("Name", "A short run")
-        # Small pictures and many short updates: it learns next to nothing, but quickly, and does not end before it is stopped.
-        for label, value in (("How many minutes do you have?", "0"), ("Side of the views", "16"), ("Batch size", "16"), ("Epochs", "300")):
+        # Small pictures and many short updates: it learns next to nothing, and does not end before it is stopped.
+        for label, value in (("How many minutes do you have?", "0"), ("Side of the views", "16"), ("Batch size", "16"),
+            ("Epochs", "300")):
             browser.fill(label, value)
         browser.click("Start training", seconds=40)
         browser.see("A short run", "h1")
@@ -109,15 +112,19 @@ class Journey:
         step = self.service.get(f"/v1/runs/{self.run}")["progress"]["step"]
         browser.click("Go on")
         browser.see("Running", ".badge", 40)
-        browser.until("It goes on from where it was", lambda: self.service.get(f"/v1/runs/{self.run}")["progress"]["step"] > step, 60)
+        browser.until("It goes on from where it was",
+            lambda: self.service.get(f"/v1/runs/{self.run}")["progress"]["step"] > step, 60)
         browser.click("Stop")
         browser.see("Stopped", ".badge", 40)
 
     def curves_move(self, seconds):
         """Charts are canvases: their pixels change when a point comes."""
         browser = self.browser
-        look = "return [...document.querySelectorAll('main canvas')].slice(0, 3).map((node) => node.toDataURL().length).join()"
-        browser.until("There are charts", lambda: browser.script("return document.querySelectorAll('main canvas').length"), seconds)
+        look = """
+            const charts = [...document.querySelectorAll("main canvas")].slice(0, 3);
+            return charts.map((node) => node.toDataURL().length).join();"""
+        browser.until("There are charts",
+            lambda: browser.script("return document.querySelectorAll('main canvas').length"), seconds)
         before = browser.script(look)
         browser.until("The curves move", lambda: browser.script(look) != before, seconds)
 
@@ -148,7 +155,7 @@ class Journey:
         browser.send_files("Choose a picture", self.pictures.query)
         browser.see("181 pictures searched", ".result-column")
         assert time.monotonic() - started < 5, "A search took more than five seconds"
-        assert len(browser.driver.find_elements("css selector", ".found li")) == 12
+        assert browser.count(".found li") == 12
         scores = [float(node.text) for node in browser.driver.find_elements("css selector", ".found .score")]
         assert scores == sorted(scores, reverse=True), f"The nearest are not first: {scores}"
         browser.click("search with it", ".found button")
@@ -163,10 +170,11 @@ class Journey:
         browser.choose("Beside it", "A short run")
         browser.click("Compare both on")
         browser.see("precision@10", "p")
-        browser.until("Both answer in pictures", lambda: len(browser.driver.find_elements("css selector", ".compared-row")) >= 2)
+        browser.until("Both answer in pictures", lambda: browser.count(".compared-row") >= 2)
         browser.click("Search with picture", ".strip-pictures button")
         browser.until("Both models answer beside each other", lambda: len([
-            node for node in browser.driver.find_elements("css selector", ".result-column") if node.is_displayed() and "searched in" in node.text]) == 2)
+            node for node in browser.driver.find_elements("css selector", ".result-column")
+            if node.is_displayed() and "searched in" in node.text]) == 2)
 
     def maps(self):
         browser = self.browser
@@ -198,7 +206,8 @@ class Journey:
         canvas = browser.driver.find_element("css selector", ".map-canvas")
         before = browser.script("return document.querySelector('.map-box').scene.view.scale")
         canvas.send_keys("+")
-        assert browser.script("return document.querySelector('.map-box').scene.view.scale") > before, "The key + does not zoom"
+        after = browser.script("return document.querySelector('.map-box').scene.view.scale")
+        assert after > before, "The key + does not zoom"
         canvas.send_keys("0")
 
     def lasso(self):
@@ -225,7 +234,8 @@ class Journey:
             browser.click("Delete the index")
             browser.click("Delete", "dialog button")
             browser.until("The index is gone", lambda: len(self.service.get("/v1/indexes")["data"]) == left)
-            browser.until("It is gone from the page", lambda: len(browser.driver.find_elements("css selector", ".index-row")) == left)
+            browser.until("It is gone from the page",
+                lambda: browser.count(".index-row") == left)
         browser.go(f"#/runs/{self.run}")
         browser.click("Delete", "main button")
         browser.click("Delete", "dialog button")

@@ -28,7 +28,8 @@ PROJECT = """
       result.first ??= { positions: [...data.positions], milliseconds: performance.now() - result.started };
       if (data.stage !== "done") return;
       worker.terminate();
-      resolve({ ...result, positions: [...data.positions], stages, held: data.held, milliseconds: performance.now() - result.started });
+      resolve({ ...result, positions: [...data.positions], stages, held: data.held,
+          milliseconds: performance.now() - result.started });
     };
     worker.postMessage({ kind: "begin", vectors: new Float32Array(bytes.buffer), count, dimension, clusters });
   });

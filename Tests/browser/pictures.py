@@ -1,4 +1,4 @@
-"""Pictures to learn from, drawn by Pillow: three kinds in folders, copies among them, and files that are no pictures."""
+"""Pictures to learn from, drawn by Pillow: three kinds in folders, a copy, and files that are no pictures."""
 
 import random
 import tarfile
@@ -19,7 +19,9 @@ def drawn(kind: str, seed: int) -> Image.Image:
     ink, shift, gap = colour(130, 255), chance.randint(0, 8), chance.randint(6, 9)
     for k in range(-2, 6):
         if kind == "rings":
-            pen.ellipse([16 - k * gap // 2 - shift, 16 - k * gap // 2, 16 + k * gap // 2, 16 + k * gap // 2 + shift], outline=ink, width=2) if k > 0 else None
+            reach = k * gap // 2
+            if reach > 0:
+                pen.ellipse([16 - reach - shift, 16 - reach, 16 + reach, 16 + reach + shift], outline=ink, width=2)
         elif kind == "bars":
             pen.line([k * gap + shift, 0, k * gap + shift + 6, SIDE], fill=ink, width=3)
         else:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import curves_test
 import faults
+import limits
 import looks
 import map_test
 import times
@@ -81,16 +82,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="byol-browser-") as folder:
         work = Path(folder)
         # What else the machine does must not starve the training.
-        with Service(choices.service, work / "data", "--niceness", "0", "--threads", "2") as service, Browser(service.address) as browser:
+        flags = ["--niceness", "0", "--threads", "2"]
+        with Service(choices.service, work / "data", *flags) as service, Browser(service.address) as browser:
             report.browser = browser
-            for name, test in faults.TESTS:
+            for name, test in faults.TESTS + limits.TESTS:
                 report.run(name, test, browser, service)
             journey = Journey(browser, service, Pictures(work))
             if report.run_all(journey.tests()):
                 for name, test in looks.TESTS + times.TESTS:
                     report.run(name, test, browser, service)
                 if choices.screenshots:
-                    report.run("Pictures of every page are taken", looks.take_pictures, browser, service, choices.screenshots)
+                    report.run("Pictures of every page are taken", looks.take_pictures, browser, service,
+                        choices.screenshots)
                 report.run_all(faults.Faults(browser, service, journey).tests() + journey.last_tests())
             browser.open()
             for name, test in curves_test.TESTS + map_test.TESTS:

@@ -17,9 +17,9 @@ def first_paint(browser, route: str) -> float:
 def paints_at_once(browser, _service):
     """The quickest of several loads of each page.
 
-    What else a machine does makes loads slower, not faster: the quickest is what the page itself takes. Where even a page
-    that only says its address takes more than a quarter of the limit, the machine is too busy for it, and four times of
-    that page's time is the limit.
+    What else a machine does makes loads slower, not faster: the quickest is what the page itself takes. Where even a
+    page of a few words takes more than a quarter of the limit, the machine is too busy for it, and four times of that
+    page's time is the limit.
     """
     # The page of a few words names no icon, so that the browser asks for the usual one.
     browser.allow("favicon.ico")
@@ -34,8 +34,8 @@ def paints_at_once(browser, _service):
         assert best < limit, f"{route} is painted first after {best:.0f} ms, later than {limit:.0f} ms"
 
 
-# `Chart`s as the pages use them: a curve that has grown is a new object, the others are the same as before. Timed is the
-# giving and every frame that is drawn because of it.
+# `Chart`s as the pages use them: a curve that has grown is a new object, the others are the same as before. Timed is
+# the giving and every frame that is drawn because of it.
 POINTS = """
 (async (curves, length, charts) => {
   const { Board } = await import(new URL("charts/board.js", location.href));
@@ -47,13 +47,15 @@ POINTS = """
     work(time);
     spent += performance.now() - started;
   });
-  const wait = async (frames) => { for (let k = 0; k < frames; k += 1) await new Promise((resolve) => { frame(resolve); }); };
+  const wait = async (frames) => {
+    for (let k = 0; k < frames; k += 1) await new Promise((resolve) => { frame(resolve); });
+  };
   const board = new Board({ name: "measured" });
   const made = Array.from({ length: charts }, (_, k) => new Chart(
     { name: `figure${k}`, title: `Figure ${k}`, sentence: "", reference: null, minimum: null }, board));
   board.keep(made);
   const xs = Array.from({ length }, (_, k) => k);
-  const curve = (k) => ({ id: `run${k}`, name: `Run ${k}`, color: k % 10, dash: false, xs, steps: xs, isLive: k === 0,
+  const curve = (k) => ({ id: `run${k}`, name: `Run ${k}`, color: k % 10, dash: null, xs, steps: xs, isLive: k === 0,
     ys: xs.map((x) => Math.exp(-x / length) + 0.1 * Math.sin(x * 0.7 + k)) });
   let series = Array.from({ length: curves }, (_, k) => curve(k));
   document.querySelector("#main").replaceChildren(...made.map((chart) => chart.node));
@@ -96,9 +98,11 @@ def map_is_fluid(browser, _service, counts=(20000, 100000)):
         times = browser.promise("""
             (async (count) => {
               const { Stage } = await import(new URL("map/stage.js", location.href));
-              const stage = new Stage({ onSelect() {}, describe: () => ({ path: "/icon.svg", name: "", label: "" }), onOpen() {} });
+              const stage = new Stage({ onSelect() {}, describe: () => ({ path: "/icon.svg", name: "", label: "" }),
+                  onOpen() {} });
               document.querySelector("#main").replaceChildren(stage.node);
-              const positions = Float32Array.from({ length: 2 * count }, (_, k) => Math.sin(k * 12.9898) * 43758.5453 % 1 * 10);
+              const positions = Float32Array.from({ length: 2 * count },
+                  (_, k) => Math.sin(k * 12.9898) * 43758.5453 % 1 * 10);
               stage.move(positions);
               stage.scene.paint(new Uint8Array(3 * count).fill(120));
               const frame = () => new Promise((resolve) => { requestAnimationFrame(resolve); });
