@@ -1,5 +1,7 @@
 // Calls to the service. GETs remember their ETag, so that an unchanged answer costs a 304.
 
+import { inTab } from "./memory.js";
+
 export class Problem extends Error {
   constructor(status, body) {
     super(body?.detail ?? `The service answered ${status}.`);
@@ -29,12 +31,14 @@ const root = new URL(".", document.baseURI);
 // "/v1/…", as the service writes addresses, relative to the page.
 export const address = (path) => new URL(path.replace(/^\/+/, ""), root).href;
 
-export const key = () => sessionStorage.getItem(keyName);
+let heldKey = inTab.settings(keyName, { key: "" }).key;
+export const key = () => heldKey;
 
 export function setKey(value) {
   remembered.clear();
-  if (value) sessionStorage.setItem(keyName, value);
-  else sessionStorage.removeItem(keyName);
+  heldKey = value ?? "";
+  if (heldKey) inTab.keep(keyName, { key: heldKey });
+  else inTab.forget(keyName);
 }
 
 function withKey(headers = {}) {
@@ -115,7 +119,14 @@ export async function send(method, path, body, options = {}) {
     timeout: sendTimeout, ...options, method, headers, body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (!response.ok) throw await problem(response);
+  if (method === "DELETE" && response.status === 204) onDeleted(path.split("/").at(-1));
   return response.status === 204 ? null : response.json();
+}
+
+// Tells `work` the identifier of each thing that was deleted, before anybody can ask for its pictures again.
+let onDeleted = () => {};
+export function whenDeleted(work) {
+  onDeleted = work;
 }
 
 // The bytes of an answer: of a GET, or of what `options` say.

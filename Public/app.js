@@ -17,6 +17,7 @@
 import * as api from "./api.js";
 import { byId, element, setText, toast } from "./dom.js";
 import { moment } from "./format.js";
+import { inBrowser } from "./memory.js";
 
 const interval = 2000;
 const hiddenInterval = 30000;
@@ -182,7 +183,7 @@ function connected() {
 
 function disconnected(error) {
   if (error instanceof api.Problem && error.status === 401) {
-    signIn(api.key() ? "The service does not know this key." : "");
+    signIn(api.key() ? `This key was refused: ${error.message}` : "");
     return;
   }
   failures += 1;
@@ -257,22 +258,22 @@ async function ask({ heading, label, value = "", isLong = false, most = 200 }) {
 
 const themes = ["system", "light", "dark"];
 
-function setTheme(theme) {
+let { theme } = inBrowser.settings("byol-theme", { theme: "system" });
+
+function setTheme(chosen) {
+  theme = themes.includes(chosen) ? chosen : "system";
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   setText(byId("theme"), `Theme: ${theme}`);
-  localStorage.setItem("theme", theme);
+  inBrowser.keep("byol-theme", { theme });
   // Canvases have no style of their own: they are drawn again.
   window.dispatchEvent(new Event("themechange"));
 }
 
 // MARK: start
 
-setTheme(themes.includes(localStorage.getItem("theme")) ? localStorage.getItem("theme") : "system");
-byId("theme").addEventListener("click", () => {
-  const now = localStorage.getItem("theme") ?? "system";
-  setTheme(themes[(themes.indexOf(now) + 1) % themes.length]);
-});
+setTheme(theme);
+byId("theme").addEventListener("click", () => setTheme(themes[(themes.indexOf(theme) + 1) % themes.length]));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change",
   () => window.dispatchEvent(new Event("themechange")));
 
@@ -281,6 +282,11 @@ byId("nav").replaceChildren(
     "a", { href: `#${route.pattern}`, "data-path": route.pattern }, route.label)));
 byId("new-run").dataset.path = "/new";
 
+// What is deleted is gone from the lists at once, not with the next poll.
+api.whenDeleted((id) => {
+  for (const name of ["runs", "datasets", "indexes"]) state[name] = state[name].filter((one) => one.id !== id);
+  state.models = state.models.filter((model) => model.run !== id);
+});
 byId("skip").addEventListener("click", (event) => {
   // The hash belongs to the pages.
   event.preventDefault();
@@ -294,7 +300,8 @@ byId("sign-out").addEventListener("click", () => {
 // Enter in a field presses a form's first button that submits: it must be Save.
 byId("ask-cancel").addEventListener("click", () => byId("ask-dialog").close("no"));
 byId("sign-in").addEventListener("cancel", (event) => event.preventDefault());
-byId("sign-in-form").addEventListener("submit", () => {
+// While it is open nothing is asked for, so that this is the one way on.
+byId("sign-in").addEventListener("close", () => {
   api.setKey(byId("sign-in-key").value.trim());
   tick();
 });

@@ -101,7 +101,6 @@ LIMITS = {
     "ViewGridLimits": "Sources/Images/ViewGrid.swift",
     "AdmissionLimits": "Sources/Datasets/Admission/AdmissionLimits.swift",
     "EmbeddingLimits": "Sources/API/Embeddings/EmbeddingRequest.swift",
-    "ProjectorSprite": "Sources/API/Indexes/ProjectorSprite.swift",
     "ModelLibraryLimits": "Sources/ModelLibrary/ModelRecord.swift",
     "ModelAlias": "Sources/ModelLibrary/ModelRecord.swift",
     "EmbeddingQueueLimits": "Sources/EmbeddingService/EmbeddingService.swift",

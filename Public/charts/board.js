@@ -3,6 +3,7 @@
 import { save } from "../api.js";
 import { element, setText } from "../dom.js";
 import { count, duration, moment } from "../format.js";
+import { inBrowser } from "../memory.js";
 import { lowerBound } from "./series.js";
 
 export const colorCount = 10;
@@ -17,7 +18,8 @@ export class Board {
   // `onAxis` is called when the curves need other xs, `onZoom` when the zoom has changed.
   constructor({ onAxis = () => {}, onZoom = () => {}, name = "curves" } = {}) {
     Object.assign(this, { onAxis, onZoom, name, charts: [], zoom: null, cursor: null, hovered: null });
-    this.settings = { ...defaults, ...JSON.parse(localStorage.getItem(settingsName) ?? "{}") };
+    this.settings = inBrowser.settings(settingsName, defaults);
+    if (!(this.settings.axis in axisNames)) this.settings.axis = defaults.axis;
     this.waiting = new Set();
     this.frame = null;
     this.palette = null;
@@ -97,7 +99,7 @@ export class Board {
 
   change(values) {
     Object.assign(this.settings, values);
-    localStorage.setItem(settingsName, JSON.stringify(this.settings));
+    inBrowser.keep(settingsName, this.settings);
     for (const chart of this.charts) chart.smoothed.clear();
     this.redraw();
   }

@@ -9,6 +9,7 @@ import { Preview } from "./preview.js";
 const minutesOffered = [[1, "1 min"], [5, "5 min"], [20, "20 min"], [60, "1 h"], [240, "4 h"], [720, "12 h"]];
 const minutesAtFirst = 20;
 const patience = 400;
+const leastPictures = 16;
 // They have a place of their own above the rest.
 const ownFields = ["preset", "minutes"];
 
@@ -174,7 +175,9 @@ function formParts() {
 
   parts.showChoices = (datasets, models, wanted) => {
     whenChanged(parts.dataset, datasets.map(({ id, name, pictures }) => [id, name, pictures]), () => {
-      const chosen = parts.dataset.value || wanted;
+      // Of fewer pictures no batch can be made.
+      const large = datasets.find(({ pictures }) => pictures >= leastPictures)?.id;
+      const chosen = parts.dataset.value || wanted || large;
       parts.dataset.replaceChildren(...datasets
         .map((one) => element("option", { value: one.id }, `${one.name} (${count(one.pictures)} pictures)`)));
       if (datasets.some(({ id }) => id === chosen)) parts.dataset.value = chosen;

@@ -2,6 +2,7 @@
 
 import { element, keyed, setText, whenChanged } from "../dom.js";
 import { ago, count, moment, number, percent, plural, roughly } from "../format.js";
+import { inTab } from "../memory.js";
 import { runActions } from "./actions.js";
 import { welcome } from "./welcome.js";
 import {
@@ -20,8 +21,7 @@ const mostCompared = 50;
 const settingsName = "byol-runs-list";
 
 // Kept while the tab is open, so that the way back from a run leads to the same list.
-const settings = { search: "", state: "", order: "newest",
-  ...JSON.parse(sessionStorage.getItem(settingsName) ?? "{}") };
+const settings = inTab.settings(settingsName, { search: "", state: "", order: "newest" });
 const selected = new Set();
 
 export function page(context) {
@@ -80,7 +80,7 @@ export function page(context) {
 function listParts(context, { redraw, compare, removeSelected, clear }) {
   const keep = (name) => (event) => {
     settings[name] = event.target.value;
-    sessionStorage.setItem(settingsName, JSON.stringify(settings));
+    inTab.keep(settingsName, settings);
     redraw();
   };
   const choice = (name, label, options) => {

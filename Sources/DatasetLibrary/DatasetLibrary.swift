@@ -193,13 +193,12 @@ extension DatasetLibrary {
       let id = identifiers.next(at: .now()).description
       var file = try IncomingFile(
         path: directory + "/.incoming-\(id)", limit: settings.uploadByteCount)
-      let room = claim.byteLimit.map { $0 - self.byteCount(ofOwner: claim.owner) } ?? .max
-      var arrived = 0
+      var room = claim.byteLimit.map { $0 - self.byteCount(ofOwner: claim.owner) } ?? .max
       var digest = SHA256()
       for try await chunk in body {
-        arrived += chunk.count
+        room -= chunk.count
         // A pack takes about as much as its archive: what cannot fit is not waited for.
-        guard arrived <= room else { throw claim.exceeded }
+        guard room >= 0 else { throw claim.exceeded }
         try file.append(chunk)
         if key != nil { digest.update(chunk) }
       }
@@ -314,9 +313,7 @@ extension DatasetLibrary {
     ) async throws -> AdmittedDataset
   ) async throws -> DatasetRecord {
     let folder = directory + "/" + (folder ?? ".admitting-\(id)")
-    state.withLock {
-      $0.admitting[id] = AdmittingDataset(id: id, name: name, beganAt: .now())
-    }
+    state.withLock { $0.admitting[id] = AdmittingDataset(id: id, name: name, beganAt: .now()) }
     defer { state.withLock { $0.admitting[id] = nil } }
     do {
       let admitted = try await fill(folder) { [self] told in

@@ -4,6 +4,8 @@ public enum SearchLimits {
   public static let neighbours = 1...1000
   /// Queries that are looked for in one pass over the index.
   public static let queriesInOnePass = 64
+  /// The side of the picture of all thumbnails, in pixels; TensorFlow's projector takes up to 8,192.
+  public static let spriteSide = 4096
   /// Searches of a service that may wait.
   public static let waiting = 1024
   /// Pictures of one index: what a row's number can tell.

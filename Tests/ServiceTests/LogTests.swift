@@ -50,6 +50,7 @@ import Testing
       method: "GET", route: "/v1/runs/{id}", path: "/v1/runs/0199", status: 404,
       duration: .microseconds(1500), bytesIn: 3, bytesOut: 700, remoteAddress: "10.0.0.7",
       requestID: "abc")
+    exchange.caller = "cameras"
     exchange.traceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     AccessLog(logger: logger, level: level).write(exchange)
     return kept.withLock { $0 }
@@ -61,6 +62,7 @@ import Testing
     for part in [
       "msg=request", "method=GET", "route=/v1/runs/{id}", "status=404", "bytes_in=3",
       "bytes_out=700", "milliseconds=1.5", "client=10.0.0.7", "request=abc", "run=0199",
+      "key=cameras",
       "traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     ] {
       #expect(lines[0].contains(" \(part)"), "\(lines[0])")

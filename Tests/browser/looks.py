@@ -36,7 +36,7 @@ def routes(service) -> list[tuple[str, str, str]]:
 
 def show(browser, route: str, complete: str, theme: str, width: int = 1280):
     browser.open(width=width)
-    browser.script("localStorage.setItem('theme', arguments[0])", theme)
+    browser.script("localStorage.setItem('byol-theme', JSON.stringify({ theme: arguments[0] }))", theme)
     browser.load(route, width)
     browser.until(f"{route} is complete", lambda: browser.driver.find_elements("css selector", complete), 60)
 

@@ -10,8 +10,6 @@ struct ProjectorSprite: Hashable {
   /// The side of one, in pixels.
   let side: Int
 
-  /// The side of the whole, in pixels, at most; the projector's own limit is 8,192.
-  static let largestSide = 4096
   /// The sides of a thumbnail, in pixels.
   static let sides = 8...64
 
@@ -23,13 +21,13 @@ struct ProjectorSprite: Hashable {
     var across = 1
     while across * across < count { across += 1 }
     self.across = across
-    side = min(Self.sides.upperBound, Self.largestSide / across)
+    side = min(Self.sides.upperBound, SearchLimits.spriteSide / across)
     guard side >= Self.sides.lowerBound else { return nil }
   }
 
   /// The most pictures that have room.
   static var capacity: Int {
-    let across = largestSide / sides.lowerBound
+    let across = SearchLimits.spriteSide / sides.lowerBound
     return across * across
   }
 }

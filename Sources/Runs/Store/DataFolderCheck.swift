@@ -32,6 +32,9 @@ public struct DataFolderCheck: Sendable {
     for name in try fileSystem.names(in: folder + "/datasets") where !name.hasPrefix(".") {
       try check.look(atDataset: name)
     }
+    for name in try fileSystem.names(in: folder + "/models") where !name.hasPrefix(".") {
+      check.look(atModel: name)
+    }
     for name in try fileSystem.names(in: folder + "/indexes") where name.hasSuffix(".json") {
       try check.look(atIndex: String(name.dropLast(5)))
     }
@@ -87,6 +90,15 @@ public struct DataFolderCheck: Sendable {
       return
     }
     report.datasets += 1
+  }
+
+  /// An uploaded model is a folder; the names that stand for models are a file beside them.
+  private mutating func look(atModel id: String) {
+    let directory = "\(folder)/models/\(id)"
+    guard fileSystem.isDirectory(directory) else { return }
+    do {
+      _ = try Safetensors(reading: directory + "/" + CheckpointFolder.modelFileName)
+    } catch { report.faults.append("Model \(id) does not read back: \(error)") }
   }
 
   private mutating func look(atIndex id: String) throws {

@@ -76,6 +76,9 @@ public struct DataFolderGarbage: Sendable {
     }
     for name in try fileSystem.names(in: folder + "/datasets") { findDataset(name) }
     for name in try fileSystem.names(in: folder + "/runs") { try findRun(name) }
+    for name in try fileSystem.names(in: folder + "/models") where Self.isTemporary(name) {
+      add("models/" + name, .temporary)
+    }
     let indexes = try fileSystem.names(in: folder + "/indexes")
     for name in indexes { findIndex(name, among: Set(indexes)) }
   }
