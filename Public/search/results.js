@@ -21,6 +21,8 @@ export async function search(context, index, query, k) {
   };
 }
 
+const cosine = (score) => score.toLocaleString(undefined, { minimumFractionDigits: 4, maximumFractionDigits: 4 });
+
 function agreement(items, label) {
   if (!label) return "";
   const same = items.filter((item) => item.label === label).length;
@@ -40,7 +42,7 @@ export function resultColumn(context, onItem) {
       type: "button", class: "picture-button", title: `${item.name}: search with it`,
       "aria-label": `${item.name}, score ${number(item.score)}: search with it`, onclick: () => onItem(item),
     }, picture(item.thumbnail, { width: "96", height: "96" })),
-    element("span", { class: "score" }, number(item.score, 4)),
+    element("span", { class: "score" }, cosine(item.score)),
       item.label ? element("span", { class: "note" }, item.label) : null);
   }
 

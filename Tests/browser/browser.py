@@ -47,7 +47,8 @@ class Browser:
         for flag in (
             "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-first-run", "--force-color-profile=srgb",
             # WebGL by the processor: machines of continuous integration have no graphics card.
-            "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--window-size=1280,900", "--lang=en-GB",
+            "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-accelerated-2d-canvas",
+            "--window-size=1280,900", "--lang=en-GB",
         ):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
