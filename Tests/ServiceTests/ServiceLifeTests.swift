@@ -12,7 +12,7 @@ import Testing
     #expect(page.status == 200)
     let policy = try #require(page.headers["content-security-policy"])
     #expect(!policy.contains("unsafe-inline"))
-    for file in ["/app.js", "/chart.js", "/style.css", "/icon.svg", "/openapi.yaml"] {
+    for file in ["/app.js", "/charts/chart.js", "/style.css", "/icon.svg", "/openapi.yaml"] {
       #expect(try await service.call("GET", file).status == 200, "\(file)")
     }
     #expect(service.end(SIGTERM) == 0)
