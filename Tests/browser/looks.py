@@ -39,6 +39,8 @@ def show(browser, route: str, complete: str, theme: str, width: int = 1280):
     browser.script("localStorage.setItem('byol-theme', JSON.stringify({ theme: arguments[0] }))", theme)
     browser.load(route, width)
     browser.until(f"{route} is complete", lambda: browser.driver.find_elements("css selector", complete), 60)
+    worn = browser.script("return document.documentElement.dataset.theme")
+    assert worn == theme, f"{route} wears the theme {worn}, not {theme}"
 
 
 def findings(browser) -> list[str]:
