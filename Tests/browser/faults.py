@@ -1,9 +1,12 @@
 """What goes wrong, and what a person sees of it. First of all: that these tests notice what goes wrong with a page."""
 
+import json
 import os
 import signal
+import subprocess
 
 from browser import Browser
+from service import Service
 
 # The console says of each request that found nobody.
 NOBODY = "ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_INCOMPLETE_CHUNKED"
@@ -30,6 +33,35 @@ def without_javascript(service):
     with Browser(service.address, javascript=False) as browser:
         browser.open()
         assert "needs JavaScript" in browser.text(), f"Without JavaScript one reads only {browser.text()!r}"
+
+
+def keys(binary, data):
+    """A service with keys asks for one, says that one was refused, shows what a reader may see, and forgets the key when it is told to."""
+    def key(*words):
+        made = subprocess.run([binary, "keys", *words, "--data", data, "--json"], check=True, capture_output=True, text=True)
+        return json.loads(made.stdout)
+
+    data.mkdir()
+    secret = key("add", "reader", "--role", "read")["key"]
+    with Service(binary, data) as service, Browser(service.address) as browser:
+        browser.allow(r" (401|403) ")
+        browser.open()
+        browser.see("This service asks for a key", "#sign-in")
+        for given, told in (("byol_wrong", "refused"), (secret, None)):
+            browser.fill("Key", given)
+            browser.click("Sign in", "#sign-in button")
+            if told:
+                browser.see(told, "#sign-in-error")
+        browser.see("Live", "#connection")
+        browser.see("Sign out", "#sign-out")
+        browser.open("#/datasets")
+        browser.see("Datasets", "h1")
+        # The key is in the tab alone, and no address has it.
+        assert secret not in browser.script("return location.href + document.cookie + JSON.stringify(localStorage)")
+        key("revoke", "reader")
+        browser.see("This service asks for a key", "#sign-in", 30)
+        if fault := browser.fault():
+            raise AssertionError(f"The page complained:\n{fault}")
 
 
 class Faults:

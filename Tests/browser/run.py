@@ -100,6 +100,8 @@ def main() -> int:
                 report.run(name, test, browser)
             report.browser = None
             report.run("Without JavaScript a person reads what to do", faults.without_javascript, service)
+        report.run("A service with keys asks for one, and forgets one that was revoked",
+            faults.keys, choices.service, work / "with-keys")
     print(f"browser: {report.passed} passed, {len(report.failed)} failed in {time.monotonic() - started:.0f} s")
     for name in report.failed:
         print(f"browser: FAILED {name}", file=sys.stderr)
