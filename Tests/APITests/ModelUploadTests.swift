@@ -161,12 +161,20 @@ import Testing
     #expect(try small.object()["detail"]?.stringValue?.contains("too small") == true)
   }
 
-  @Test func `JSON is no model file, and a file beyond the limit is cut off`() async throws {
+  @Test func `bodies of another type are refused, and a file beyond the limit is cut off`()
+    async throws
+  {
     let world = try World()
-    let json = try await world.call(
-      "POST", "/v1/models", query: [("name", "x")], headers: ["Content-Type": "application/json"],
-      body: Array("{}".utf8))
-    #expect(json.status == 415)
+    for type in ["application/json", "image/png", "multipart/form-data; boundary=b"] {
+      let other = try await world.call(
+        "POST", "/v1/models", query: [("name", "x")], headers: ["Content-Type": type],
+        body: try foreign())
+      #expect(other.status == 415, "\(type)")
+    }
+    let untold = try await world.call(
+      "POST", "/v1/models", query: [("name", "x")],
+      headers: ["Content-Type": "application/x-www-form-urlencoded"], body: try foreign())
+    #expect(untold.status == 201)
     var limits = ModelLibraryLimits()
     limits.fileByteCount = 1000
     let library = try ModelLibrary(

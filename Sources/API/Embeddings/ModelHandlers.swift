@@ -64,7 +64,7 @@ struct ModelHandlers: Sendable {
     try request.allowQuery()
     let alias = request.pathParameters["name"] ?? ""
     let expectations = try expectations(request)
-    let target = try await target(of: try await checkpointName(request), from: request)
+    let target = try await target(of: try await checkpointName(request))
     let isNew = try await library.name(alias, target, if: expectations).isNew
     let body = try await shown(try await catalog.model(alias))
     return API.json(
@@ -94,7 +94,7 @@ struct ModelHandlers: Sendable {
   /// Keeps a model file that is sent: one of this product, or a ResNet under torchvision's names.
   func upload(_ request: Request) async throws -> Response {
     try request.allowQuery("name", "image_size", "mean", "deviation")
-    guard !request.isJSON || request.mediaType.isEmpty || !request.hasTelling else {
+    guard !request.hasTelling || request.mediaType == "application/octet-stream" else {
       throw APIError(
         .unsupportedMediaType,
         "The body must be a safetensors file's bytes, sent as Content-Type: application/octet-stream."
@@ -134,9 +134,7 @@ struct ModelHandlers: Sendable {
     return numbers
   }
 
-  private func target(
-    of name: String, from request: Request
-  ) async throws -> ModelLibrary.Target {
+  private func target(of name: String) async throws -> ModelLibrary.Target {
     let entry = try await catalog.model(name)
     switch entry.origin {
     case .library(let model, _): return .stored(model)
