@@ -83,6 +83,7 @@ bench: build ## times beside peers, in a virtual environment that it makes (PICT
 	python3 Benchmarks/views.py
 	python3 Benchmarks/admission.py
 	python3 Benchmarks/search.py
+	python3 Benchmarks/memory.py
 	$(if $(PICTURES),python3 Benchmarks/training.py --pictures $(PICTURES))
 	python3 Benchmarks/service.py
 	swift build -c release --product http-echo && python3 Benchmarks/http_server.py

@@ -13,6 +13,11 @@ extension TrainCommand {
   /// The worker's side of the protocol; see `WorkerReport`. Returns the exit code.
   func work(runDirectory: String, pack: String) -> Int32 {
     if let niceness { giveNiceness(niceness) }
+    if let failure = WorkerConfinement.enter() {
+      let reason = unsafe String(cString: strerror(failure))
+      say(
+        "The kernel does not confine this worker: \(reason). Its user's rights are what holds it.")
+    }
     let stop = StopRequest(watchingInput: true)
     let output = ReportOutput()
     do {
@@ -34,13 +39,16 @@ extension TrainCommand {
       return WorkerReport.exitFinished
     } catch let error as CheckpointError where error.mayPass {
       // The disk may have room again: a crash, so that the coordinator tries once more.
-      FileHandle.standardError.write(Data("\(error)\n".utf8))
+      say("\(error)")
       return EXIT_FAILURE
     } catch {
       output.write(.failed(RunReason(code: failureCode(error), detail: "\(error)")))
       return WorkerReport.exitFailed
     }
   }
+
+  /// A line of `worker.log`.
+  private func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
 
   private func failureCode(_ error: any Error) -> String {
     switch error {

@@ -29,4 +29,10 @@ int byol_start_process(const char *const *arguments, const char *const *environm
 /// code in `code` and 0 in `signal`, or with the signal that ended it in `signal`; 0 while it runs.
 int byol_process_ended(pid_t process, int *code, int *signal);
 
+/// From now on no thread of this process can open a socket, start a program, look into another process or gain a
+/// privilege; such calls fail with EACCES. It cannot be taken back, and children inherit it.
+///
+/// Returns 0, or the system's error number where the kernel does not offer it; nothing is then forbidden, but privileges may be.
+int byol_confine_process(void);
+
 #endif
