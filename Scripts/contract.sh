@@ -29,13 +29,7 @@ tar -C "$work/pictures" -cf "$work/pictures.tar" .
 picture=$work/pictures/down/000.png
 "$program" serve --data "$work/data" --port 0 --public Public --contract openapi.yaml --log-level error >"$work/serve.log" 2>&1 &
 service=$!
-url=
-for _ in $(seq 150); do
-  url=$(sed -n 's|^byol serves on \(http://[^ ]*\) .*|\1|p' "$work/serve.log")
-  [ -n "$url" ] && break
-  sleep 0.2
-done
-[ -n "$url" ] || { cat "$work/serve.log"; fail "the service did not start"; }
+url=$(Scripts/service-address.sh "$work/serve.log") || fail "the service did not start"
 
 echo "== clients"
 "$environment/bin/openapi-python-client" generate --path openapi.yaml --output-path "$work/first" --meta none --overwrite >"$work/first.log" 2>&1 ||

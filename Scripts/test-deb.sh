@@ -64,13 +64,8 @@ bare() {
   chroot "$root" setpriv --reuid byol --regid byol --clear-groups byol serve --port 0 --data /var/lib/byol >"$work/serve.log" 2>&1 &
   local service=$!
   started+=($service)
-  local url=
-  for _ in $(seq 150); do
-    url=$(sed -n 's|^byol serves on \(http://[^ ]*\) .*|\1|p' "$work/serve.log")
-    [ -n "$url" ] && break
-    sleep 0.2
-  done
-  [ -n "$url" ] || { cat "$work/serve.log"; fail "the service did not start"; }
+  local url
+  url=$(Scripts/service-address.sh "$work/serve.log") || fail "the service did not start"
   [ "$(curl -s -o /dev/null -w '%{http_code}' "$url/readyz")" = 200 ] || fail "/readyz"
   curl -sf "$url/" | grep -qi '<!doctype html>' || fail "the dashboard"
   curl -sf "$url/openapi.yaml" | cmp -s - openapi.yaml || fail "/openapi.yaml is not the contract"

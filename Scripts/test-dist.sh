@@ -47,13 +47,7 @@ as_user "$byol" embed --model /place/run/best/model.safetensors /place/pictures/
 ok "moved to a folder with a blank in its name: trains and embeds"
 chroot "$root" setpriv --reuid 4711 --regid 4711 --clear-groups "$byol" serve --port 0 --data /place/data >"$work/serve.log" 2>&1 &
 service=$!
-url=
-for _ in $(seq 150); do
-  url=$(sed -n 's|^byol serves on \(http://[^ ]*\) .*|\1|p' "$work/serve.log")
-  [ -n "$url" ] && break
-  sleep 0.2
-done
-[ -n "$url" ] || { cat "$work/serve.log"; fail "the service did not start"; }
+url=$(Scripts/service-address.sh "$work/serve.log") || fail "the service did not start"
 curl -sf "$url/openapi.yaml" | cmp -s - openapi.yaml || fail "/openapi.yaml is not the contract"
 curl -sf "$url/" | grep -qi '<!doctype html>' || fail "the dashboard"
 kill "$service"

@@ -122,9 +122,32 @@ extension FileSystem {
   public func replaceFile(
     _ path: String, writing write: (any WritableFile) throws(FileSystemError) -> Void
   ) throws(FileSystemError) {
+    try replaceFile(
+      path, making: { (beside) throws(FileSystemError) in try createFile(beside) }, write)
+  }
+
+  /// The same for a file that only its owner may read: at no moment can anybody else, under whatever name.
+  ///
+  /// - Throws: `FileSystemError`; the old file is untouched then, unless only the last flush failed.
+  public func replacePrivateFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+    try replaceFile(
+      path,
+      making: { (beside) throws(FileSystemError) in
+        // What a crash has left there may be open to others, and somebody may have it open.
+        try remove(beside)
+        return try createPrivateFile(beside)
+      }
+    ) { (file) throws(FileSystemError) in try file.append(bytes) }
+  }
+
+  private func replaceFile(
+    _ path: String,
+    making make: (_ beside: String) throws(FileSystemError) -> any WritableFile,
+    _ write: (any WritableFile) throws(FileSystemError) -> Void
+  ) throws(FileSystemError) {
     let beside = path + ".writing"
     do throws(FileSystemError) {
-      let file = try createFile(beside)
+      let file = try make(beside)
       try write(file)
       try file.synchronize()
       try file.close()
@@ -136,24 +159,12 @@ extension FileSystem {
     try synchronizeDirectory(parent(of: path))
   }
 
-  /// The same for a file that only its owner may read: at no moment can anybody else, under whatever name.
+  /// Gives a file that never changes a second name, or makes a copy where the file system has no second names.
   ///
-  /// - Throws: `FileSystemError`; the old file is untouched then, unless only the last flush failed.
-  public func replacePrivateFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
-    let beside = path + ".writing"
-    do throws(FileSystemError) {
-      // What a crash has left there may be open to others, and somebody may have it open.
-      try remove(beside)
-      let file = try createPrivateFile(beside)
-      try file.append(bytes)
-      try file.synchronize()
-      try file.close()
-      try rename(beside, to: path)
-    } catch {
-      try? remove(beside)
-      throw error
-    }
-    try synchronizeDirectory(parent(of: path))
+  /// - Throws: `FileSystemError`; a part of a copy may be there then.
+  public func keep(_ path: String, as second: String) throws(FileSystemError) {
+    if unsafe link(path, second) == 0 { return }
+    try writeFile(second, try read(path))
   }
 
   /// Makes a file with these bytes and flushes it.

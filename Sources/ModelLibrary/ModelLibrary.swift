@@ -80,8 +80,11 @@ public actor ModelLibrary {
 
 extension ModelLibrary {
   /// The model that an alias means.
-  public func model(alias: String) -> ModelRecord? {
-    aliases[alias].flatMap { records[$0.model] }
+  public func model(alias: String) -> ModelRecord? { named(alias)?.model }
+
+  /// An alias with its model.
+  public func named(_ name: String) -> (alias: ModelAlias, model: ModelRecord)? {
+    aliases[name].flatMap { alias in records[alias.model].map { (alias, $0) } }
   }
 
   /// The uploaded model of an identifier or a name; of several of one name the newest.
@@ -97,9 +100,7 @@ extension ModelLibrary {
 
   /// The aliases by name, with their models.
   public var named: [(alias: ModelAlias, model: ModelRecord)] {
-    aliases.values.sorted { $0.name < $1.name }.compactMap { alias in
-      records[alias.model].map { (alias, $0) }
-    }
+    aliases.keys.sorted().compactMap(named)
   }
 }
 
@@ -112,19 +113,28 @@ extension ModelLibrary {
   public func upload(
     _ body: some AsyncSequence<[UInt8], any Error> & Sendable, _ description: ModelDescription
   ) async throws -> ModelRecord {
+    try await publishing(as: description.name, .upload) { folder in
+      let sent = folder + "/sent"
+      try await receive(body, into: sent)
+      let facts = try await desk.convert(sent, to: folder + "/" + Self.modelName, description)
+      try fileSystem.remove(sent)
+      return facts
+    }
+  }
+
+  /// Keeps the model that `fill` puts into a folder. Where that fails nothing is left behind.
+  private func publishing(
+    as name: String, _ origin: ModelRecord.Origin,
+    _ fill: (_ folder: String) async throws -> ModelFacts
+  ) async throws -> ModelRecord {
     try requireRoom()
     let at = now()
     let id = identifiers.next(at: at)
     let folder = directory + "/" + Self.incoming + id.description
     do {
       try fileSystem.createDirectory(folder)
-      let sent = folder + "/sent"
-      try await receive(body, into: sent)
-      let facts = try await desk.convert(
-        sent, to: folder + "/" + Self.modelName, description)
-      try fileSystem.remove(sent)
-      return try publish(
-        facts, id: id, at: at, name: description.name, origin: .upload, from: folder)
+      let facts = try await fill(folder)
+      return try publish(facts, id: id, at: at, name: name, origin: origin, from: folder)
     } catch {
       try? fileSystem.removeAll(folder)  // the first error is the one to tell
       throw error
@@ -275,28 +285,15 @@ extension ModelLibrary {
     aliases = changed
   }
 
-  /// Keeps a checkpoint's file under a second name, or a copy of it where the file system has no second names.
+  /// Keeps a checkpoint's file under a second name.
   private func keep(
     _ file: ModelFile, _ architecture: EncoderConfiguration.Architecture,
     _ origin: ModelRecord.Origin
   ) async throws -> ModelRecord {
-    try requireRoom()
-    let facts = try await desk.facts(of: file, architecture)
-    let at = now()
-    let id = identifiers.next(at: at)
-    let folder = directory + "/" + Self.incoming + id.description
-    do {
-      try fileSystem.createDirectory(folder)
-      let copy = folder + "/" + Self.modelName
-      do {
-        try FileManager.default.linkItem(atPath: file.path, toPath: copy)
-      } catch {
-        try fileSystem.writeFile(copy, try fileSystem.read(file.path))
-      }
-      return try publish(facts, id: id, at: at, name: file.name, origin: origin, from: folder)
-    } catch {
-      try? fileSystem.removeAll(folder)  // the first error is the one to tell
-      throw error
+    try await publishing(as: file.name, origin) { folder in
+      let facts = try await desk.facts(of: file, architecture)
+      try fileSystem.keep(file.path, as: folder + "/" + Self.modelName)
+      return facts
     }
   }
 

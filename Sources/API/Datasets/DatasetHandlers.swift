@@ -101,7 +101,7 @@ struct DatasetHandlers: Sendable {
       fields.fault("name", "missing", "It must have 1…200 characters.")
     }
     try fields.finish()
-    return API.json(try library.rename(id, to: try Self.checkedName(name ?? "")).json())
+    return API.json(try library.rename(id, to: name ?? "").json())
   }
 
   /// Pictures by number, name, label and part; `after` is the number of the last one that the client has.

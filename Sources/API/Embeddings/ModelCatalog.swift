@@ -181,9 +181,7 @@ extension ModelCatalog {
 
   /// A model of the library: of an alias first, so that a run's name takes nobody's alias away.
   private func stored(_ name: String) async -> Entry? {
-    for (alias, model) in await library.named where alias.name == name {
-      return entry(model, alias)
-    }
+    if let (alias, model) = await library.named(name) { return entry(model, alias) }
     return await library.uploaded(name).map { entry($0, nil) }
   }
 

@@ -85,7 +85,7 @@ extension IndexLibrary {
     let record = IndexRecord(
       id: identifiers.next(at: at), name: submission.name, dataset: submission.dataset,
       model: submission.model, createdAt: at, state: .queued)
-    try keepModel(submission.modelFile, of: record.id)
+    try fileSystem.keep(submission.modelFile, as: modelPath(record.id))
     do {
       try store(record)
     } catch {
@@ -253,15 +253,6 @@ extension IndexLibrary {
     // What stays behind is in nobody's way.
     try? fileSystem.removeAll(IndexBuild.partial(of: path(id)))
     try? fileSystem.remove(modelPath(id))
-  }
-
-  /// The model under a second name, or a copy of it where the file system has no second names.
-  private func keepModel(_ file: String, of id: Identifier) throws {
-    do {
-      try FileManager.default.linkItem(atPath: file, toPath: modelPath(id))
-    } catch {
-      try fileSystem.writeFile(modelPath(id), try fileSystem.read(file))
-    }
   }
 
   private func path(_ id: Identifier) -> String { "\(directory)/\(id)" }
