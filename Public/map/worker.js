@@ -16,6 +16,9 @@ let lastPause = 0;
 
 const say = (message, ...transfer) => self.postMessage(message, transfer);
 
+// A stage is said as it begins, however quickly it ends.
+const begin = (stage) => say({ kind: "stage", stage, share: 0 });
+
 // Lets messages in, now and then; says how far it is.
 async function pause(stage, share) {
   const now = performance.now();
@@ -36,7 +39,7 @@ function sendClusters(wanted) {
 }
 
 export async function project({ vectors, count, dimension, clusters }) {
-  say({ kind: "stage", stage: "components", share: 0 });
+  begin("components");
   const components = principalComponents(vectors, count, dimension);
   reduced = { ...components, count };
   const start = startingPositions(components.rows, components.width, count);
@@ -44,9 +47,11 @@ export async function project({ vectors, count, dimension, clusters }) {
   sendClusters(clusters);
   // Fewer points have no neighbourhood to keep.
   if (count < 4) return sendPositions(start, "done", 1, components.share);
+  begin("neighbours");
   const neighbours = await nearestNeighbours(components.rows, components.width, count, {
     progress: (share) => pause("neighbours", share),
   });
+  begin("layout");
   const layout = new Layout(fuzzyGraph(neighbours, count), count, start);
   while (!layout.isDone) {
     layout.step();
