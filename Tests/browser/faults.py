@@ -2,8 +2,13 @@
 
 import json
 import os
+import random
+import shlex
 import signal
 import subprocess
+import tarfile
+
+from PIL import Image
 
 from browser import Browser
 from service import Service
@@ -64,6 +69,43 @@ def keys(binary, data):
             raise AssertionError(f"The page complained:\n{fault}")
 
 
+# In memory, and seen by the service alone: its namespace ends with it.
+TINY_DISK = "mkdir -p {data} && mount -t tmpfs -o size={bytes} tmpfs {data} && exec \"$@\""
+TINY_DISK_BYTES = 12 << 20
+
+
+def may_mount() -> bool:
+    tried = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(tried, capture_output=True).returncode == 0
+
+
+def full_disk(binary, work, pictures):
+    """A disk that an upload fills: the page says so, nothing of the upload is kept, and a smaller one is taken."""
+    large = work / "large.tar"
+    with tarfile.open(large, "w") as tar:
+        for n in range(8):
+            path = work / "noise.png"
+            Image.frombytes("RGB", (1024, 1024), random.Random(n).randbytes(3 << 20)).save(path, compress_level=0)
+            tar.add(path, arcname=f"noise/{n}.png")
+    data = work / "tiny disk"
+    mount = TINY_DISK.format(data=shlex.quote(str(data)), bytes=TINY_DISK_BYTES)
+    within = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, "with-tiny-disk"]
+    with Service(binary, data, "--niceness", "0", within=within) as service, Browser(service.address) as browser:
+        browser.allow(rf" 507 |{NOBODY}")
+        browser.open("#/datasets")
+        browser.drop("#main", large)
+        browser.click("Upload", "button[type=submit]")
+        browser.see("disk", "[role=alert]", 40)
+        assert service.get("/v1/datasets")["data"] == [], "Something of the upload that found no room is kept"
+        browser.open("#/datasets")
+        browser.drop("#main", pictures.archive)
+        browser.fill("Name", "Small enough")
+        browser.click("Upload", "button[type=submit]")
+        browser.see("Small enough", "h1")
+        if fault := browser.fault():
+            raise AssertionError(f"The page complained:\n{fault}")
+
+
 class Faults:
     """With a dataset "Shapes" and a run of it that has begun once."""
 
@@ -75,6 +117,7 @@ class Faults:
             ("A worker that dies is started again, and the page says so", self.worker_dies),
             ("The service is away: the page says so, and goes on by itself", self.service_restarts),
             ("An upload that breaks off leaves nothing, and can be cancelled", self.upload_breaks_off),
+            ("A run that collapses stops, and the page says what happened and what helps", self.collapses),
             ("What is no dataset is refused with what to do", self.refused_uploads),
             ("What was deleted, and addresses that lead nowhere, are said", self.missing_things),
         ]
@@ -134,6 +177,25 @@ class Faults:
         browser.until("Nothing of them is kept", lambda: [
             dataset["name"] for dataset in self.service.get("/v1/datasets")["data"]] == ["Shapes"])
         browser.see("Live", "#connection", 40)
+
+    def collapses(self):
+        """Without a predictor BYOL collapses (Grill et al. 2020, table 5b)."""
+        browser = self.browser
+        browser.open("#/new")
+        browser.choose("Pictures", "Shapes")
+        browser.fill("Name", "Without a predictor")
+        browser.click("The loss", "summary")
+        browser.choose("Method", "mean-teacher")
+        browser.choose("On a collapse", "stop")
+        for label, value in (("How many minutes do you have?", "0"), ("Side of the views", "16"), ("Batch size", "32"),
+            ("Epochs", "60"), ("Negatives", "0")):
+            browser.fill(label, value)
+        browser.click("Start training", seconds=40)
+        browser.see("Without a predictor", "h1")
+        browser.see("Failed", ".badge", 120)
+        browser.see("updates the representation has collapsed", "#main")
+        browser.see("Collapsed", "#main")
+        browser.see("Stop the run and start a new one with", "#main")
 
     def throttle(self, bytes_per_second: int):
         self.browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {

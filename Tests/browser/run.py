@@ -52,6 +52,12 @@ class Report:
         self.passed += 1
         print(f"ok {name} ({time.monotonic() - started:.1f} s)", flush=True)
 
+    def run_where(self, possible: bool, reason: str, name: str, test, *arguments):
+        if possible:
+            self.run(name, test, *arguments)
+        elif re.search(self.only, name):
+            print(f"SKIPPED {name}: {reason}", flush=True)
+
     def run_all(self, tests) -> bool:
         """Tests that build on each other: after a failure the rest is not run, and that is said. Whether all passed."""
         for k, (name, test) in enumerate(tests):
@@ -102,6 +108,9 @@ def main() -> int:
             report.run("Without JavaScript a person reads what to do", faults.without_javascript, service)
         report.run("A service with keys asks for one, and forgets one that was revoked",
             faults.keys, choices.service, work / "with-keys")
+        report.run_where(faults.may_mount(), "this system lets no user mount a file system",
+            "A full disk: the page says so, and nothing is kept of the upload",
+            faults.full_disk, choices.service, work, journey.pictures)
     print(f"browser: {report.passed} passed, {len(report.failed)} failed in {time.monotonic() - started:.0f} s")
     for name in report.failed:
         print(f"browser: FAILED {name}", file=sys.stderr)

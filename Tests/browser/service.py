@@ -16,8 +16,9 @@ SECONDS_TO_END = 30
 
 
 class Service:
-    def __init__(self, binary: Path, data: Path, *flags: str):
-        self.binary, self.data, self.flags = binary, data, flags
+    def __init__(self, binary: Path, data: Path, *flags: str, within: list[str] = ()):
+        """`within` is a command that ends in the service's, such as one that gives it a disk of its own."""
+        self.binary, self.data, self.flags, self.within = binary, data, flags, within
         self.log = data.with_name(data.name + ".log")
         self.process = None
         self.port = 0
@@ -38,7 +39,7 @@ class Service:
         begin = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "serve", "--data", self.data, "--port", str(self.port),
+                [*self.within, self.binary, "serve", "--data", self.data, "--port", str(self.port),
                  "--public", ROOT / "Public", "--contract", ROOT / "openapi.yaml", *self.flags],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                 # Threads that spin at a barrier would keep the processors from those that they wait for.
