@@ -54,7 +54,7 @@ export function page(context) {
     const { axis } = parts.board.settings;
     const { curves: { columns }, timeline, shown } = one;
     if (shown?.axis === axis && shown.columns === columns && shown.timeline === timeline) return shown.curves;
-    const xs = one.timeline.places(columns.step, axis);
+    const xs = one.timeline.places(columns, axis);
     const isLive = ["running", "stopping"].includes(one.run.state);
     const curves = new Map(parts.board.charts.map(({ figure }) => [figure.name,
       curveOf(figure, columns, xs, { id: one.id, name: one.run.name, color: one.color, dash: one.dash, isLive })]));

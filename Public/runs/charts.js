@@ -87,9 +87,9 @@ export class RunCharts {
 
   // Steps in the middle of a zoom are fetched whole, which a thinned curve does not have.
   zoomed(range) {
-    const steps = this.curves.columns.step;
-    const xs = range && this.timeline ? this.timeline.places(steps, this.board.settings.axis) : [];
-    this.curves.showFrom(range ? steps[Math.max(0, lowerBound(xs, range.low) - 1)] ?? null : null);
+    const { columns } = this.curves;
+    const xs = range && this.timeline ? this.timeline.places(columns, this.board.settings.axis) : [];
+    this.curves.showFrom(range ? columns.step[Math.max(0, lowerBound(xs, range.low) - 1)] ?? null : null);
     this.act(() => {});
   }
 
@@ -97,7 +97,7 @@ export class RunCharts {
     this.board.name = run.name;
     this.isLive = ["running", "stopping"].includes(run.state);
     this.declare(run.declared_metrics);
-    const isNewTimeline = JSON.stringify(timeline.steps) !== JSON.stringify(this.timeline?.steps);
+    const isNewTimeline = JSON.stringify(timeline.begins) !== JSON.stringify(this.timeline?.begins);
     this.timeline = timeline;
     if (await this.curves.update(run, signal) || isNewTimeline) this.show();
   }
@@ -109,7 +109,7 @@ export class RunCharts {
     this.none.hidden = !isEmpty;
     this.quality.hidden = isEmpty;
     this.others.hidden = isEmpty;
-    const xs = this.timeline.places(columns.step, this.board.settings.axis);
+    const xs = this.timeline.places(columns, this.board.settings.axis);
     for (const chart of this.charts) {
       const color = judgedFigures.includes(chart.figure.name) ? 2 : chart.figure.name === "embedding_std" ? 1 : 0;
       chart.setSeries([curveOf(chart.figure, columns, xs,

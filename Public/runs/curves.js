@@ -4,7 +4,7 @@ export class Curves {
   // `points` is about how many points the whole curve is thinned to.
   constructor(api, id, points) {
     Object.assign(this,
-      { api, id, points, columns: { step: [] }, metrics: [], stage: "", fineFrom: null, wanted: null });
+      { api, id, points, columns: { step: [], time: [] }, metrics: [], stage: "", fineFrom: null, wanted: null });
   }
 
   path(query) {

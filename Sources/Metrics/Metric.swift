@@ -56,13 +56,16 @@ public enum MetricLimits {
   /// Characters of a sentence.
   public static let sentenceCharacters = 400
 
-  /// Whether a text can be a metric's name.
+  /// What the history of every run has beside its metrics.
+  public static let columns: Set<String> = ["step", "time"]
+
+  /// Whether a text can be a metric's name, which is no column's that every run has.
   public static func isName(_ text: String) -> Bool {
     guard let first = text.utf8.first, (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(first)
     else {
       return false
     }
-    return text.utf8.count <= nameCharacters
+    return text.utf8.count <= nameCharacters && !columns.contains(text)
       && text.utf8.allSatisfy { byte in
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),

@@ -17,7 +17,7 @@ import Training
     world.runs.state.withLock { state in
       state.samples[id] = (1...3).map { step in
         MetricSample(
-          step: step, at: .now(),
+          step: step, at: Timestamp(milliseconds: 1_700_000_000_500 + Int64(step)),
           values: [
             "loss": step == 2 ? .nan : Double(step) / 2, "cosine": .infinity,
             "images_per_second": 100,
@@ -38,9 +38,10 @@ import Training
       "GET", "/v1/runs/\(id)/metrics", query: [("keys", "loss,cosine")])
     let columns = try #require(try response.object()["columns"]?.objectValue)
     #expect(columns["step"] == [1, 2, 3])
+    #expect(columns["time"] == [1_700_000_000.501, 1_700_000_000.502, 1_700_000_000.503])
     #expect(columns["loss"] == [0.5, .null, 1.5])
     #expect(columns["cosine"] == [.null, .null, .null])
-    #expect(columns.names == ["step", "loss", "cosine"])
+    #expect(columns.names == ["step", "time", "loss", "cosine"])
     let declared = try response.object()["metrics"]?.arrayValue?.map { $0.objectValue?["name"] }
     #expect(declared == ["loss", "cosine"])
     let etag = try #require(response.headers["ETag"])
@@ -55,7 +56,9 @@ import Training
     let response = try await world.call(
       "GET", "/v1/runs/\(id)/metrics", query: [("keys", "loss"), ("since", "1")],
       headers: ["Accept": "text/csv"])
-    #expect(String(decoding: response.bytes, as: UTF8.self) == "step,loss\r\n2,\r\n3,1.5\r\n")
+    #expect(
+      String(decoding: response.bytes, as: UTF8.self)
+        == "step,time,loss\r\n2,1700000000.502,\r\n3,1700000000.503,1.5\r\n")
   }
 
   @Test(arguments: [

@@ -39,6 +39,7 @@ import Testing
 
   @Test(arguments: [
     #"{"name":""}"#, #"{"name":"Loss"}"#, #"{"name":"1st"}"#, #"{"name":"a-b"}"#,
+    #"{"name":"time"}"#,
     #"{"name":"\#(String(repeating: "a", count: 65))"}"#,
     #"{"name":"a","title":"\#(String(repeating: "t", count: 65))"}"#,
     #"{"name":"a","unit":"\#(String(repeating: "u", count: 65))"}"#,

@@ -30,7 +30,8 @@ struct MetricsHandlers: Sendable {
   private func metrics(_ request: Request, of record: RunRecord) throws(APIError) -> [Metric] {
     guard let text = request.query("keys") else { return record.metrics }
     var wanted: [Metric] = []
-    for word in text.split(separator: ",", omittingEmptySubsequences: false) where word != "step" {
+    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+      if MetricLimits.columns.contains(String(word)) { continue }
       guard let metric = record.metrics.first(where: { $0.name == word }) else {
         let words = record.metrics.map(\.name).joined(separator: ", ")
         throw .parameter("keys", "\(clipped(String(word))) is not one of \(words).")
@@ -40,10 +41,15 @@ struct MetricsHandlers: Sendable {
     return wanted
   }
 
+  private func seconds(_ time: Timestamp) -> Double { Double(time.milliseconds) / 1000 }
+
   private func columns(_ id: Identifier, _ metrics: [Metric], _ samples: [MetricSample])
     -> JSONValue
   {
-    var columns: JSONObject = ["step": .array(samples.map { .integer(Int64($0.step)) })]
+    var columns: JSONObject = [
+      "step": .array(samples.map { .integer(Int64($0.step)) }),
+      "time": .array(samples.map { .number(seconds($0.at)) }),
+    ]
     for metric in metrics {
       columns[metric.name] = .array(samples.map { number($0.values[metric]) })
     }
@@ -55,10 +61,11 @@ struct MetricsHandlers: Sendable {
   }
 
   private func csv(_ metrics: [Metric], _ samples: [MetricSample]) -> [UInt8] {
-    var text = (["step"] + metrics.map(\.name)).joined(separator: ",") + "\r\n"
+    var text = (["step", "time"] + metrics.map(\.name)).joined(separator: ",") + "\r\n"
     for sample in samples {
       let values = metrics.map { metric in sample.values[metric].map { "\($0)" } ?? "" }
-      text += (["\(sample.step)"] + values).joined(separator: ",") + "\r\n"
+      text +=
+        (["\(sample.step)", "\(seconds(sample.at))"] + values).joined(separator: ",") + "\r\n"
     }
     return Array(text.utf8)
   }
