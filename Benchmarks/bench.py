@@ -28,12 +28,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 
 CASES = {
-    # name: encoder, width, stem, size in pixels, batch
+    # name: encoder, width, stem, size in pixels, batch, and the number and side of small views where there are any
     "small": ("resnet18", 1, "cifar", 32, 64),
     "base": ("resnet18", 1, "imagenet", 64, 256),
     "large": ("resnet50", 1, "imagenet", 224, 16),
     "quarter": ("resnet18", 0.25, "cifar", 32, 128),
     "half": ("resnet18", 0.5, "cifar", 32, 128),
+    "tiny": ("resnet18", 0.25, "cifar", 16, 512),
+    "wider": ("resnet18", 0.25, "cifar", 64, 64),
+    "crops": ("resnet18", 0.25, "cifar", 32, 64, 6, 16),
 }
 # What limits PyTorch and its oneDNN to the families of `byol benchmark --processor`.
 LIMITS = {
@@ -50,7 +53,7 @@ def options():
                         default=pathlib.Path.home() / ".cache/byol-bench")
     parser.add_argument("--python", help="the interpreter of an environment that has torch")
     parser.add_argument("--processor", choices=LIMITS, help="limit both sides to this family; bfloat16 is left out then")
-    parser.add_argument("--cases", default="small,base,large,quarter,half", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--cases", default=",".join(CASES), help=f"of {', '.join(CASES)}")
     parser.add_argument("--precisions", default="float32,bfloat16", help="byol's, such as float32,bfloat16")
     parser.add_argument("--peer-precisions", default="float32,bfloat16")
     parser.add_argument("--rounds", type=int, default=3)
@@ -79,9 +82,11 @@ def interpreter(o, packages=("torch", "torchvision")):
 
 def commands(o, python, case):
     """Every program to compare, as (label, command)."""
-    encoder, width, stem, size, batch = CASES[case]
+    encoder, width, stem, size, batch, *small = CASES[case]
     shared = ["--encoder", encoder, "--width", str(width), "--stem", stem, "--size", str(size), "--batch", str(batch),
               "--threads", str(o.threads), "--seconds", str(o.seconds)]
+    if small:
+        shared += ["--local-views", str(small[0]), "--local-size", str(small[1])]
     limit = ["--processor", o.processor] if o.processor else []
     ours = [
         (f"byol {p}", [str(o.byol), "benchmark", "step", *shared, *limit, "--precision", p, "--json"])
@@ -128,11 +133,12 @@ def summary(results):
 
 
 def table(case, rows):
-    encoder, width, stem, size, batch = CASES[case]
+    encoder, width, stem, size, batch, *small = CASES[case]
+    crops = f", {small[0]} small views of {small[1]} px" if small else ""
     best = max((l for l in rows if l.startswith("PyTorch")), key=lambda l: rows[l]["rate"])
     same = rows.get("PyTorch float32", rows[best])
     lines = [
-        f"### {encoder}{f' ×{width}' if width != 1 else ''}, {stem} stem, {size} px, batch {batch}", "",
+        f"### {encoder}{f' ×{width}' if width != 1 else ''}, {stem} stem, {size} px, batch {batch}{crops}", "",
         "| program | images/s (lowest–highest round) | step, s | × PyTorch float32 | × best PyTorch "
         "| peak memory, MiB | × memory of best PyTorch |",
         "|---|---|---|---|---|---|---|",

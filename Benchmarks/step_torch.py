@@ -31,6 +31,8 @@ def options():
     parser.add_argument("--stem", default="imagenet", choices=["imagenet", "cifar"])
     parser.add_argument("--size", type=int, default=64, help="side of a view in pixels")
     parser.add_argument("--batch", type=int, default=64, help="pictures in an update")
+    parser.add_argument("--local-views", type=int, default=0, help="small views of each picture beside the two, for the online network")
+    parser.add_argument("--local-size", type=int, default=16, help="side of a small view in pixels")
     parser.add_argument("--hidden", type=int, default=4096, help="hidden units of the heads")
     parser.add_argument("--output", type=int, default=256, help="dimensions of a projection")
     parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"],
@@ -132,6 +134,8 @@ def main():
     views = [
         torch.rand(o.batch, 3, o.size, o.size).to(memory_format=layout) for _ in range(2)
     ]
+    # The small views go through the online network together, as in DINO's and SwAV's code: fewer, larger products.
+    crops = torch.rand(o.local_views * o.batch, 3, o.local_size, o.local_size).to(memory_format=layout)
 
     def precision():
         if o.precision == "float32":
@@ -141,10 +145,15 @@ def main():
     def loss():
         with precision():
             p1, p2 = online(views[0]), online(views[1])
+            small = online(crops) if o.local_views else None
             with torch.no_grad():
                 z1, z2 = target(views[0]), target(views[1])
         cosine = lambda p, z: F.cosine_similarity(p.float(), z.float())
-        return (4 - 2 * cosine(p1, z2) - 2 * cosine(p2, z1)).mean()
+        between = cosine(p1, z2) + cosine(p2, z1)
+        if small is not None:
+            for p in small.chunk(o.local_views):
+                between = between + cosine(p, z1) + cosine(p, z2)
+        return (2 - 2 * between / (1 + o.local_views)).mean()
 
     if o.compile:
         loss = torch.compile(loss)

@@ -40,12 +40,11 @@ struct ProfileCommand: ParsableCommand {
 
   /// The median seconds of each step.
   private func measure(_ trainer: Trainer, _ stepCount: Int) throws -> [Double] {
-    let (first, second) = (update.syntheticView(shift: 0), update.syntheticView(shift: 11))
+    let views = update.syntheticViews()
     var times = Array(repeating: [Double](), count: stepCount)
     for turn in 0..<updates + 2 {
       var last = monotonicSeconds()
-      trainer.write(first.span, view: 0)
-      trainer.write(second.span, view: 1)
+      for (place, view) in views.enumerated() { trainer.write(view.span, view: place) }
       _ = try trainer.update() { step in
         let now = monotonicSeconds()
         if turn >= 2 { times[step].append(now - last) }

@@ -45,9 +45,9 @@ struct StepBenchmark: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "step", abstract: "Measure a whole update on synthetic views.",
     discussion: """
-      In the time: both views through both networks, loss, all gradients, optimizer, target, and the copy of the \
+      In the time: both views through both networks (local ones through the online network), loss, all gradients, optimizer, target, and the copy of the \
       views into the engine. Not in it: decoding and augmentation, compilation, the first two updates. A picture \
-      counts once although it gives two views. Figures are medians.
+      counts once although it gives several views. Figures are medians.
       """)
 
   @OptionGroup var update: UpdateOptions
@@ -56,10 +56,9 @@ struct StepBenchmark: ParsableCommand {
   func run() throws {
     let recipe = try update.recipe()
     let trainer = try update.trainer(recipe)
-    let (first, second) = (update.syntheticView(shift: 0), update.syntheticView(shift: 11))
+    let views = update.syntheticViews()
     let median = try measurement.median(warmup: 2) {
-      trainer.write(first.span, view: 0)
-      trainer.write(second.span, view: 1)
+      for (place, view) in views.enumerated() { trainer.write(view.span, view: place) }
       _ = try trainer.update()
     }
     let (speed, memory) = (Double(update.batch) / median, peakMemoryByteCount())

@@ -34,6 +34,12 @@ struct UpdateOptions: ParsableArguments {
   @Option(help: "Pictures per update.")
   var batch = 64
 
+  @Option(help: "Small views of each picture beside the two global ones, 0…16.")
+  var localViews = 0
+
+  @Option(help: "Side of the small views, in pixels.")
+  var localSize = 16
+
   @Option(help: "full, or lean: activations are computed again where a gradient reads them.")
   var memory = Recipe.Memory.full
 
@@ -50,6 +56,8 @@ struct UpdateOptions: ParsableArguments {
     request[\.batchSize] = batch
     request[\.precision] = try engine.resolvedPrecision
     request[\.memory] = memory
+    request[\.localViews] = localViews
+    if localViews > 0 { request[\.localSize] = localSize }
     do throws(RecipeProblems) {
       try request.checkValues()
       return try request.resolve(
@@ -61,6 +69,7 @@ struct UpdateOptions: ParsableArguments {
       throw refusal(
         error.sentences(flags: [
           "architecture": "--encoder", "image_size": "--size", "batch_size": "--batch",
+          "local_views": "--local-views", "local_size": "--local-size",
         ]))
     }
   }
@@ -78,15 +87,22 @@ struct UpdateOptions: ParsableArguments {
     try requireInspection(trainer.inspection, engine.engine)
   }
 
-  /// A batch of views: values in ±1 that no two neighbours share.
-  func syntheticView(shift: Int) -> [Float] {
-    (0..<batch * size * size * 3).map { index in Float((index * 37 + shift) % 255) / 127 - 1 }
+  /// A batch of each view, the two global ones first: values in ±1 that no two neighbours share.
+  func syntheticViews() -> [[Float]] {
+    (0..<2 + localViews).map { view in
+      let side = view < 2 ? size : localSize
+      return (0..<batch * side * side * 3).map { index in
+        Float((index * 37 + 11 * view) % 255) / 127 - 1
+      }
+    }
   }
 
   /// One line for people.
   func sentence(_ recipe: Recipe) -> String {
     let factor = width == 1 ? "" : " ×\(width)"
+    let locals = localViews == 0 ? "" : "\(localViews) local views of \(localSize) px, "
     return "\(encoder.rawValue)\(factor), \(stem.rawValue) stem, \(size) px, batch \(batch), "
+      + locals
       + "\(recipe.precision.rawValue), "
       + (memory == .lean ? "lean memory, " : "") + engine.threadsInWords
   }
