@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 
 /// The version of the program.
-let byolVersion = "0.1.0"
+let byolVersion = "0.2.0"
 
 /// The program: what a command computes, it computes on the process's first thread.
 ///
