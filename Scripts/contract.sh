@@ -1,7 +1,8 @@
 #!/bin/bash
 # openapi.yaml against independent judges and a live service: openapi-spec-validator; Schemathesis with all of its checks; and the README's tour with
 # clients that openapi-python-client and openapi-generator make of it. Usage: Scripts/contract.sh PROGRAM. EXAMPLES, 20 by default, is the number of
-# requests that Schemathesis makes up for each operation and phase. Programs from PyPI go into a virtual environment, CONTRACT (by default ~/.cache/byol-contract).
+# requests that Schemathesis makes up for each operation and phase; a quarter of that to a service with keys, of whose operations each must ask for the
+# role that the contract names. Programs from PyPI go into a virtual environment, CONTRACT (by default ~/.cache/byol-contract).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1
@@ -18,6 +19,7 @@ service=
 trap '[ -z "$service" ] || kill -KILL "$service" 2>/dev/null || true; rm -rf "$work"' EXIT
 fail() { echo "contract: FAILED: $1" >&2; exit 1; }
 python=$environment/bin/python
+examples=${EXAMPLES:-20}
 
 echo "== openapi-spec-validator"
 "$environment/bin/openapi-spec-validator" openapi.yaml || fail "openapi-spec-validator"
@@ -27,9 +29,18 @@ sed '0,/responses:/s//answers:/' openapi.yaml >"$work/wrong.yaml"
 python3 Scripts/draw-pictures.py "$work/pictures"
 tar -C "$work/pictures" -cf "$work/pictures.tar" .
 picture=$work/pictures/down/000.png
-"$program" serve --data "$work/data" --port 0 --public Public --contract openapi.yaml --log-level error >"$work/serve.log" 2>&1 &
-service=$!
-url=$(Scripts/service-address.sh "$work/serve.log") || fail "the service did not start"
+serve() {
+  "$program" serve --data "$1" --port 0 --public Public --contract openapi.yaml --log-level error >"$1.log" 2>&1 &
+  service=$!
+  url=$(Scripts/service-address.sh "$1.log") || fail "the service did not start"
+}
+end() {
+  [ "$(curl -s -o /dev/null -w '%{http_code}' "$url/readyz")" = 200 ] || fail "the service is not ready afterwards"
+  kill "$service"
+  wait "$service" || fail "the service ended with $?"
+  service=
+}
+serve "$work/data"
 
 echo "== clients"
 "$environment/bin/openapi-python-client" generate --path openapi.yaml --output-path "$work/first" --meta none --overwrite >"$work/first.log" 2>&1 ||
@@ -62,11 +73,25 @@ assert wrong != text
 pathlib.Path(sys.argv[1]).write_text(wrong)
 PYTHON
 judge "$work/wrong.yaml" --include-operation-id listRuns --max-examples 2 >/dev/null 2>&1 && fail "Schemathesis takes anything"
-judge "$PWD/openapi.yaml" --max-examples "${EXAMPLES:-20}" >"$work/schemathesis.log" 2>&1 || {
-  sed -n '/= FAILURES/,$p;/= ERRORS/,$p' "$work/schemathesis.log"; fail "Schemathesis"; }
-grep -E 'Selected|Tested|generated' "$work/schemathesis.log"
-[ "$(curl -s -o /dev/null -w '%{http_code}' "$url/readyz")" = 200 ] || fail "the service is not ready afterwards"
-kill "$service"
-wait "$service" || fail "the service ended with $?"
-service=
+judge_all() {
+  judge "$PWD/openapi.yaml" --max-examples "$@" >"$work/schemathesis.log" 2>&1 || {
+    sed -n '/= FAILURES/,$p;/= ERRORS/,$p' "$work/schemathesis.log"; fail "Schemathesis"; }
+  grep -E 'Selected|Tested|generated' "$work/schemathesis.log"
+}
+judge_all "$examples"
+# The judge of keys judges: a service without keys asks nobody for a role.
+"$python" Scripts/contract_keys.py "$url" nobody >/dev/null 2>&1 && fail "contract_keys takes anything"
+end
+
+echo "== keys"
+mkdir "$work/with-keys"
+key() { "$program" keys add "$1" --role "$2" --data "$work/with-keys" --json | "$python" -c 'import json, sys; print(json.load(sys.stdin)["key"])'; }
+admin=$(key judge admin)
+reader=$(key reader read)
+serve "$work/with-keys"
+CONTRACT_WORLD=$(python3 Scripts/contract_world.py "$url" "$work/pictures.tar" "$admin")
+"$python" Scripts/contract_keys.py "$url" "$reader" || fail "keys"
+# Whatever can be said without keys was said above.
+judge_all $(((examples + 3) / 4)) --header "Authorization: Bearer $admin"
+end
 echo "contract: passed"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Fills a service with one of everything: a dataset, a run that has succeeded, an evaluation, an index. For Scripts/contract.sh.
 
-    contract_world.py URL ARCHIVE
+    contract_world.py URL ARCHIVE [KEY]
 
-ARCHIVE is a tar of pictures in folders. Prints the ids as JSON.
+ARCHIVE is a tar of pictures in folders, KEY one of the service's keys. Prints the ids as JSON.
 """
 
 import json
@@ -12,9 +12,14 @@ import time
 import urllib.request
 
 
+if len(sys.argv) not in (3, 4):
+    sys.exit(__doc__)
+KEY = {"Authorization": f"Bearer {sys.argv[3]}"} if len(sys.argv) == 4 else {}
+
+
 def call(method: str, url: str, body: bytes | dict | None = None, kind: str = "application/json") -> dict:
     content = json.dumps(body).encode() if isinstance(body, dict) else body
-    request = urllib.request.Request(url, content, {"Content-Type": kind}, method=method)
+    request = urllib.request.Request(url, content, {"Content-Type": kind, **KEY}, method=method)
     with urllib.request.urlopen(request, timeout=120) as reply:
         return json.load(reply)
 
@@ -29,8 +34,6 @@ def await_state(url: str, states: set[str], seconds: float = 300) -> dict:
 
 
 def main() -> None:
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
     url, archive = sys.argv[1] + "/v1", sys.argv[2]
     with open(archive, "rb") as file:
         dataset = call("POST", f"{url}/datasets?name=contract", file.read(), "application/x-tar")["id"]
