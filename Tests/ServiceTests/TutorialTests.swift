@@ -32,6 +32,11 @@ import Testing
     return folder
   }
 
+  /// What `make asan` and `make tsan` tell their sanitizer, which is in the commands too.
+  private static let sanitizerOptions = ProcessInfo.processInfo.environment.filter {
+    $0.key.hasSuffix("SAN_OPTIONS")
+  }
+
   /// Runs a command; what it printed on standard output.
   private static func run(_ command: String, in folder: String) throws -> String {
     let process = Process()
@@ -40,7 +45,7 @@ import Testing
     process.currentDirectoryURL = URL(fileURLWithPath: folder)
     process.environment = [
       "PATH": folder + "/bin:/usr/bin:/bin", "CURL_HOME": folder, "HOME": folder,
-    ]
+    ].merging(sanitizerOptions) { own, _ in own }
     let (output, errors) = (folder + "/output", folder + "/errors")
     for path in [output, errors] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
     process.standardOutput = FileHandle(forWritingAtPath: output)
