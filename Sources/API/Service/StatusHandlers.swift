@@ -7,6 +7,7 @@ import Identifiers
 import JSONTree
 import Retrieval
 import Runs
+import Training
 
 /// How the service is: what an operator looks at.
 struct StatusHandlers: Sendable {
@@ -38,6 +39,7 @@ struct StatusHandlers: Sendable {
         "no_new_privileges": .bool(process.hasNoNewPrivileges),
         "seccomp_filter": .bool(process.hasFilter),
       ],
+      "workers": ["confinement": await workerConfinement()],
     ])
   }
 
@@ -61,6 +63,17 @@ struct StatusHandlers: Sendable {
       "cores": whole(processor.cores), "family": .string(processor.family),
       "features": .array(processor.features.map(JSONValue.string)),
       "engine": .string(processor.engine), "precision": .string(processor.precision),
+    ]
+  }
+
+  /// What the worker that started last measured; `null` before the first one.
+  private func workerConfinement() async -> JSONValue {
+    guard let latest = await runs.latestConfinement else { return .null }
+    let confinement = latest.confinement
+    return [
+      "seccomp": .bool(confinement.seccomp),
+      "no_new_privileges": .bool(confinement.noNewPrivileges),
+      "landlock": whole(confinement.landlock), "reported_at": .string(latest.at.description),
     ]
   }
 

@@ -1,5 +1,6 @@
 public import Identifiers
 public import Recipes
+public import Training
 
 /// What may be asked of runs; `RunCoordinator` answers. Every change is durable before the call returns.
 public protocol RunControl: Sendable {
@@ -63,6 +64,8 @@ public protocol RunControl: Sendable {
   /// - Throws: `RunControlError.shuttingDown`.
   func measure(_ recipe: Recipe, dataset: String, resources: RunResources) async throws
     -> RunMeasurement
+  /// What the worker that started last is held to by its kernel; nil where none has started since the service did.
+  var latestConfinement: ReportedConfinement? { get async }
   /// Whether a run that is not over learns from a dataset.
   func isInUse(dataset: String) async throws -> Bool
   /// Differs between any two starts of a service, for logs.
@@ -71,6 +74,20 @@ public protocol RunControl: Sendable {
   nonisolated var revision: Int { get }
   /// The run's directory: `recipe.json`, `checkpoints/`, `worker.log`.
   nonisolated func directory(of id: Identifier) -> String
+}
+
+/// What a worker said at its start that the kernel holds it to.
+public struct ReportedConfinement: Hashable, Sendable {
+  /// What it measured.
+  public var confinement: ProcessConfinement
+  /// When.
+  public var at: Timestamp
+
+  /// What a worker measured at a moment.
+  public init(confinement: ProcessConfinement, at: Timestamp) {
+    self.confinement = confinement
+    self.at = at
+  }
 }
 
 /// A model whose encoder a run begins with.
