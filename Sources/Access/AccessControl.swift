@@ -111,9 +111,30 @@ public final class AccessControl: Sendable {
 
   /// How much the holder of a key may ask for; nil where no key in force has the name.
   public func limits(of name: String) -> KeyLimits? {
-    state.withLock { state in
+    look()
+    return state.withLock { state in
       guard case .ring(let ring) = state.access.keys else { return nil }
       return ring.keys.first { $0.name == name }?.limits
+    }
+  }
+
+  /// The names of the keys in force whose runs may train so long a day and no longer.
+  public var namesWithTrainingLimit: [String] {
+    look()
+    return state.withLock { state in
+      guard case .ring(let ring) = state.access.keys else { return [] }
+      return ring.keys.filter { $0.limits.trainingHoursPerDay != nil }.map(\.name)
+    }
+  }
+
+  /// Whether the key of a name is in force and lets its holder do what needs `role`; without keys everybody may.
+  public func mayCaller(_ name: String?, _ role: AccessRole) -> Bool {
+    state.withLock { state in
+      switch state.access.keys {
+      case .open: true
+      case .ring(let ring): ring.keys.contains { $0.name == name && $0.includes(role) }
+      case .damaged: false
+      }
     }
   }
 

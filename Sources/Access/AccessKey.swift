@@ -66,14 +66,18 @@ public struct KeyLimits: Hashable, Sendable, Codable {
   public var requestsInFlight: Int?
   /// Bytes on disk of all datasets and runs that it made.
   public var diskBytes: Int?
+  /// Hours per day of UTC that the runs that it made may train, all together.
+  public var trainingHoursPerDay: Double?
 
   /// Limits.
   public init(
-    requestsPerSecond: Double? = nil, requestsInFlight: Int? = nil, diskBytes: Int? = nil
+    requestsPerSecond: Double? = nil, requestsInFlight: Int? = nil, diskBytes: Int? = nil,
+    trainingHoursPerDay: Double? = nil
   ) {
     self.requestsPerSecond = requestsPerSecond
     self.requestsInFlight = requestsInFlight
     self.diskBytes = diskBytes
+    self.trainingHoursPerDay = trainingHoursPerDay
   }
 
   /// What is out of bounds, as a sentence, or nil.
@@ -89,6 +93,10 @@ public struct KeyLimits: Hashable, Sendable, Codable {
     if let diskBytes, !AccessLimits.diskBytes.contains(diskBytes) {
       let range = AccessLimits.diskBytes
       return "A limit of bytes on disk is \(range.lowerBound)…\(range.upperBound)."
+    }
+    if let trainingHoursPerDay, !AccessLimits.trainingHoursPerDay.contains(trainingHoursPerDay) {
+      let range = AccessLimits.trainingHoursPerDay
+      return "A limit of hours of training per day is \(range.lowerBound)…\(range.upperBound)."
     }
     return nil
   }

@@ -74,6 +74,11 @@ struct KeysAdd: ParsableCommand {
     help: "Bytes on disk of all datasets and runs that it makes, such as 20GB; default: no bound.")
   var disk: ByteCount?
 
+  @Option(
+    help:
+      "Hours per day of UTC that its runs may train, all together, such as 8; default: no bound.")
+  var trainingHoursPerDay: Double?
+
   @OptionGroup var options: KeysOptions
 
   mutating func validate() throws {
@@ -90,7 +95,7 @@ struct KeysAdd: ParsableCommand {
       expiresAt: expires.map { now.adding(seconds: $0.seconds) },
       limits: KeyLimits(
         requestsPerSecond: requestsPerSecond, requestsInFlight: requestsInFlight,
-        diskBytes: disk?.bytes))
+        diskBytes: disk?.bytes, trainingHoursPerDay: trainingHoursPerDay))
     // A service with `--data` on a new folder makes it the same way.
     try? FileManager.default.createDirectory(
       atPath: options.data, withIntermediateDirectories: true)
@@ -210,6 +215,7 @@ extension AccessKey {
       "requests_per_second": limits.requestsPerSecond.map { .number($0) } ?? .null,
       "requests_in_flight": limits.requestsInFlight.map { .integer(Int64($0)) } ?? .null,
       "disk_bytes": limits.diskBytes.map { .integer(Int64($0)) } ?? .null,
+      "training_hours_per_day": limits.trainingHoursPerDay.map { .number($0) } ?? .null,
     ]
   }
 
@@ -222,6 +228,9 @@ extension AccessKey {
     if let rate = limits.requestsPerSecond { parts.append("\(rate) requests per second") }
     if let count = limits.requestsInFlight { parts.append("\(count) requests at a time") }
     if let bytes = limits.diskBytes { parts.append("\(bytes) bytes on disk") }
+    if let hours = limits.trainingHoursPerDay {
+      parts.append("\(hours) hours of training per day")
+    }
     parts.append("made \(createdAt)")
     parts.append(lastUse.map { "last used \($0)" } ?? "never used")
     return parts.joined(separator: "; ")

@@ -1,3 +1,4 @@
+import Access
 import DatasetLibrary
 import Durability
 import EmbeddingService
@@ -19,6 +20,7 @@ struct StatusHandlers: Sendable {
   let facts: ServiceFacts
   let disk: DiskUsage
   let errors: RecentErrors
+  let access: AccessControl?
 
   func get(_ request: Request) async throws -> Response {
     let process = ProcessStatus.current
@@ -40,6 +42,7 @@ struct StatusHandlers: Sendable {
         "seccomp_filter": .bool(process.hasFilter),
       ],
       "workers": ["confinement": await workerConfinement()],
+      "training_time": try await trainingTime(for: request.caller),
     ])
   }
 
@@ -75,6 +78,22 @@ struct StatusHandlers: Sendable {
       "no_new_privileges": .bool(confinement.noNewPrivileges),
       "landlock": whole(confinement.landlock), "reported_at": .string(latest.at.description),
     ]
+  }
+
+  /// What keys with a limit have trained today, for who may do everything; `null` for others.
+  private func trainingTime(for caller: String?) async throws -> JSONValue {
+    guard let access else { return [] }
+    guard access.mayCaller(caller, .admin) else { return .null }
+    var keys: [JSONValue] = []
+    for name in access.namesWithTrainingLimit {
+      guard let allowance = try await runs.trainingAllowance(of: name) else { continue }
+      keys.append([
+        "key": .string(name), "used_seconds": whole(Int(allowance.usedSeconds)),
+        "allowed_seconds": whole(Int(allowance.allowedSeconds)),
+        "renews_at": .string(allowance.renewsAt.description),
+      ])
+    }
+    return .array(keys)
   }
 
   private func queues() async throws -> JSONValue {

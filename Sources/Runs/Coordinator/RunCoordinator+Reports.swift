@@ -10,6 +10,7 @@ extension RunCoordinator {
 
   func receive(_ report: WorkerReport, _ turn: RunTurn) {
     noteConfinement(report)
+    countTraining(of: turn)
     guard turn.take(report, at: clock.timeOfDay()) else { return }
     if report.kind == .started {
       // Where the old samples cannot be removed now, the new ones replace them step by step.

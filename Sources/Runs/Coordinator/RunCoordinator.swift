@@ -45,6 +45,8 @@ public actor RunCoordinator: RunControl {
   var measuring: WorkerProcess?
   /// What the worker that started last said that the kernel holds it to.
   public internal(set) var latestConfinement: ReportedConfinement?
+  /// What the runs of each owner have trained today.
+  var ledger = TrainingLedger()
   var isEnding = false
   var listeners: [Identifier: [UUID: AsyncStream<Void>.Continuation]] = [:]
 
