@@ -4,8 +4,10 @@ public import Identifiers
 public struct AccessKey: Hashable, Sendable, Codable {
   /// A name for people, logs and metrics; no two keys of a file share one.
   public let name: String
-  /// The secret's digest.
+  /// The digest of the secret, or of the certificate.
   public let digest: KeyDigest
+  /// What the digest is of; nil where it is of a secret.
+  public let kind: Kind?
   /// What it lets its holder do.
   public let roles: [AccessRole]
   /// When it was made.
@@ -15,13 +17,20 @@ public struct AccessKey: Hashable, Sendable, Codable {
   /// How much its holder may ask for.
   public let limits: KeyLimits
 
+  /// What a key is besides a secret.
+  public enum Kind: String, Hashable, Sendable, Codable {
+    /// A client's certificate.
+    case certificate
+  }
+
   /// A key.
   public init(
-    name: String, digest: KeyDigest, roles: [AccessRole], createdAt: Timestamp,
+    name: String, digest: KeyDigest, kind: Kind? = nil, roles: [AccessRole], createdAt: Timestamp,
     expiresAt: Timestamp? = nil, limits: KeyLimits = KeyLimits()
   ) {
     self.name = name
     self.digest = digest
+    self.kind = kind
     self.roles = roles
     self.createdAt = createdAt
     self.expiresAt = expiresAt

@@ -61,6 +61,14 @@ struct KeysAdd: ParsableCommand {
       """, transform: AccessRole.init(argument:))
   var roles: [AccessRole] = []
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Make a client's certificate the key, instead of a secret: its SHA-256 fingerprint, as `openssl x509 -noout \
+      -fingerprint -sha256 -in client.pem` prints it. The service needs --tls-client-ca.
+      """))
+  var certificate: Fingerprint?
+
   @Option(help: "How long it is good for, such as 90d, 12h or 30m; default: until it is revoked.")
   var expires: Expiry?
 
@@ -90,7 +98,8 @@ struct KeysAdd: ParsableCommand {
     let secret = KeySecret(using: &generator)
     let now = Timestamp.now()
     let key = AccessKey(
-      name: name, digest: secret.digest,
+      name: name, digest: certificate?.digest ?? secret.digest,
+      kind: certificate == nil ? nil : .certificate,
       roles: AccessRole.allCases.filter(roles.contains), createdAt: now,
       expiresAt: expires.map { now.adding(seconds: $0.seconds) },
       limits: KeyLimits(
@@ -102,9 +111,10 @@ struct KeysAdd: ParsableCommand {
     try options.change { (ring) throws(KeyRingError) in try ring.add(key) }
     if options.json {
       var object = key.shown(lastUse: nil)
-      object["key"] = .string(secret.text)
+      if certificate == nil { object["key"] = .string(secret.text) }
       return print(JSONValue.object(object))
     }
+    guard certificate == nil else { return say("The certificate is the key \(name).") }
     say("The key \(name), printed this once; it cannot be shown again:")
     print(secret.text)
   }
@@ -172,6 +182,16 @@ struct ByteCount: ExpressibleByArgument {
   }
 }
 
+/// The SHA-256 of a certificate's DER form.
+struct Fingerprint: ExpressibleByArgument {
+  let digest: KeyDigest
+
+  init?(argument: String) {
+    guard let digest = KeyDigest(fingerprint: argument) else { return nil }
+    self.digest = digest
+  }
+}
+
 /// A number of minutes, hours or days.
 struct Expiry: ExpressibleByArgument {
   let seconds: Double
@@ -209,6 +229,7 @@ extension AccessKey {
   fileprivate func shown(lastUse: Timestamp?) -> JSONObject {
     [
       "name": .string(name), "roles": .array(roles.map { .string($0.rawValue) }),
+      "certificate_sha256": kind == .certificate ? .string(digest.hex) : .null,
       "created_at": .string(createdAt.description),
       "expires_at": expiresAt.map { .string($0.description) } ?? .null,
       "last_used_at": lastUse.map { .string($0.description) } ?? .null,
@@ -222,6 +243,7 @@ extension AccessKey {
   /// The key in one line for people.
   fileprivate func line(lastUse: Timestamp?, at time: Timestamp) -> String {
     var parts = ["\(name): \(roles.map(\.rawValue).joined(separator: ", "))"]
+    if kind == .certificate { parts.append("the certificate \(digest.hex)") }
     if let expiresAt {
       parts.append("\(isExpired(at: time) ? "expired" : "expires") \(expiresAt)")
     }

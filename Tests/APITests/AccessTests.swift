@@ -75,6 +75,8 @@ import Yams
         let name = "\(method.uppercased()) \(path)"
         let security = try #require(operation["security"] as? [[String: [String]]], "\(name)")
         roles[name] = security.compactMap { $0["bearer"]?.first }.first ?? ""
+        let byCertificate = security.compactMap { $0["certificate"]?.first }.first ?? ""
+        #expect(byCertificate == roles[name], "\(name)")
         let responses = try #require(operation["responses"] as? [String: Any])
         for status in ["401", "403", "429"] where !security.isEmpty {
           #expect(responses[status] != nil, "\(name) \(status)")
