@@ -263,7 +263,7 @@ let package = Package(
       name: "ServiceTests",
       dependencies: [
         "PythonInterpreter", "CommandLineTool", "HTTP", "Datasets", "Images", "JSONTree",
-        "Identifiers", .product(name: "Logging", package: "swift-log"),
+        "Identifiers", "Runs", .product(name: "Logging", package: "swift-log"),
       ],
       exclude: ["Golden", "Fixtures"]),
   ]

@@ -67,6 +67,7 @@ function table(label, head, rows) {
 
 function machine(status) {
   const { processor, memory, libraries, sandbox } = status;
+  const confinement = status.workers?.confinement;
   const features = processor.features.length ? ` (${processor.features.join(", ")})` : "";
   const held = Object.entries(sandbox ?? {}).filter(([, isOn]) => isOn).map(([name]) => name.replaceAll("_", " "));
   return facts([
@@ -79,8 +80,18 @@ function machine(status) {
     ["Memory", `${bytes(memory.resident_bytes)} now, ${bytes(memory.peak_bytes)} at most, `
       + `of ${bytes(memory.machine_bytes)} of the machine; workers are not counted`],
     ["Libraries", Object.entries(libraries).map(([name, version]) => `${name} ${version}`).join(", ")],
-    ["Held to by the kernel", held.join(", ") || "nothing"],
+    ["Service held to by the kernel", held.join(", ") || "nothing"],
+    ["Workers held to by the kernel", confinement ? workerBounds(confinement) : "told when the first one starts"],
   ]);
+}
+
+function workerBounds(confinement) {
+  const bounds = [
+    confinement.landlock > 0 ? `its files (Landlock ${confinement.landlock})` : null,
+    confinement.seccomp ? "no sockets and no programs (seccomp)" : null,
+    confinement.no_new_privileges ? "no new privileges" : null,
+  ].filter(Boolean).join(", ") || "nothing";
+  return `${bounds}; told by a worker ${moment(confinement.reported_at)}`;
 }
 
 function queues(loads) {

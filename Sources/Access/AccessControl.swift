@@ -91,38 +91,62 @@ public final class AccessControl: Sendable {
     }
   }
 
-  /// Judges a request by its `Authorization` fields, and counts it until the pass is released.
+  /// Judges a request by its `Authorization` fields, or else by its connection's certificate, and counts it until the pass
+  /// is released.
   ///
   /// - Throws: `AccessRefusal`.
   public func admit(
-    authorization fields: [String], needs role: AccessRole
+    authorization fields: [String], certificate: ShownCertificate? = nil, needs role: AccessRole
   ) throws(AccessRefusal) -> AccessPass {
     look()
     // The secret is hashed before the lock is taken.
-    let credentials = BearerCredentials(fields: fields)
+    let credentials = BearerCredentials(fields: fields, certificate: certificate)
     let (time, instant) = (clock.timeOfDay(), clock.instant())
     let result = state.withLock { state in
       Result { () throws(AccessRefusal) in
         try state.access.admit(credentials, needs: role, at: time, instant)
       }
     }
-    return AccessPass(self, key: try result.get(), role: role)
+    let key = try result.get()
+    let end = key?.kind == .certificate ? certificate?.endsAt : nil
+    return AccessPass(self, key: key, until: end, role: role)
   }
 
   /// How much the holder of a key may ask for; nil where no key in force has the name.
   public func limits(of name: String) -> KeyLimits? {
-    state.withLock { state in
+    look()
+    return state.withLock { state in
       guard case .ring(let ring) = state.access.keys else { return nil }
       return ring.keys.first { $0.name == name }?.limits
     }
   }
 
+  /// The names of the keys in force whose runs may train so long a day and no longer.
+  public var namesWithTrainingLimit: [String] {
+    look()
+    return state.withLock { state in
+      guard case .ring(let ring) = state.access.keys else { return [] }
+      return ring.keys.filter { $0.limits.trainingHoursPerDay != nil }.map(\.name)
+    }
+  }
+
+  /// Whether the key of a name is in force and lets its holder do what needs `role`; without keys everybody may.
+  public func mayCaller(_ name: String?, _ role: AccessRole) -> Bool {
+    state.withLock { state in
+      switch state.access.keys {
+      case .open: true
+      case .ring(let ring): ring.keys.contains { $0.name == name && $0.includes(role) }
+      case .damaged: false
+      }
+    }
+  }
+
   fileprivate func leave(_ key: AccessKey) { state.withLock { $0.access.leave(key) } }
 
-  fileprivate func holds(_ key: AccessKey?, needs role: AccessRole) -> Bool {
+  fileprivate func holds(_ key: AccessKey?, until end: Timestamp?, needs role: AccessRole) -> Bool {
     look()
     let time = clock.timeOfDay()
-    return state.withLock { $0.access.holds(key, needs: role, at: time) }
+    return state.withLock { $0.access.holds(key, until: end, needs: role, at: time) }
   }
 }
 
@@ -224,11 +248,15 @@ extension AccessControl {
 public final class AccessPass: Sendable {
   private let control: AccessControl
   private let key: AccessKey?
+  private let end: Timestamp?
   private let role: AccessRole
 
-  fileprivate init(_ control: AccessControl, key: AccessKey?, role: AccessRole) {
+  fileprivate init(
+    _ control: AccessControl, key: AccessKey?, until end: Timestamp?, role: AccessRole
+  ) {
     self.control = control
     self.key = key
+    self.end = end
     self.role = role
   }
 
@@ -238,5 +266,5 @@ public final class AccessPass: Sendable {
   public var caller: String? { key?.name }
 
   /// Whether the request would still be answered: its key may have been revoked since, or have expired.
-  public var holds: Bool { control.holds(key, needs: role) }
+  public var holds: Bool { control.holds(key, until: end, needs: role) }
 }

@@ -4,8 +4,10 @@ public import Identifiers
 public struct AccessKey: Hashable, Sendable, Codable {
   /// A name for people, logs and metrics; no two keys of a file share one.
   public let name: String
-  /// The secret's digest.
+  /// The digest of the secret, or of the certificate.
   public let digest: KeyDigest
+  /// What the digest is of; nil where it is of a secret.
+  public let kind: Kind?
   /// What it lets its holder do.
   public let roles: [AccessRole]
   /// When it was made.
@@ -15,13 +17,20 @@ public struct AccessKey: Hashable, Sendable, Codable {
   /// How much its holder may ask for.
   public let limits: KeyLimits
 
+  /// What a key is besides a secret.
+  public enum Kind: String, Hashable, Sendable, Codable {
+    /// A client's certificate.
+    case certificate
+  }
+
   /// A key.
   public init(
-    name: String, digest: KeyDigest, roles: [AccessRole], createdAt: Timestamp,
+    name: String, digest: KeyDigest, kind: Kind? = nil, roles: [AccessRole], createdAt: Timestamp,
     expiresAt: Timestamp? = nil, limits: KeyLimits = KeyLimits()
   ) {
     self.name = name
     self.digest = digest
+    self.kind = kind
     self.roles = roles
     self.createdAt = createdAt
     self.expiresAt = expiresAt
@@ -66,14 +75,18 @@ public struct KeyLimits: Hashable, Sendable, Codable {
   public var requestsInFlight: Int?
   /// Bytes on disk of all datasets and runs that it made.
   public var diskBytes: Int?
+  /// Hours per day of UTC that the runs that it made may train, all together.
+  public var trainingHoursPerDay: Double?
 
   /// Limits.
   public init(
-    requestsPerSecond: Double? = nil, requestsInFlight: Int? = nil, diskBytes: Int? = nil
+    requestsPerSecond: Double? = nil, requestsInFlight: Int? = nil, diskBytes: Int? = nil,
+    trainingHoursPerDay: Double? = nil
   ) {
     self.requestsPerSecond = requestsPerSecond
     self.requestsInFlight = requestsInFlight
     self.diskBytes = diskBytes
+    self.trainingHoursPerDay = trainingHoursPerDay
   }
 
   /// What is out of bounds, as a sentence, or nil.
@@ -89,6 +102,10 @@ public struct KeyLimits: Hashable, Sendable, Codable {
     if let diskBytes, !AccessLimits.diskBytes.contains(diskBytes) {
       let range = AccessLimits.diskBytes
       return "A limit of bytes on disk is \(range.lowerBound)…\(range.upperBound)."
+    }
+    if let trainingHoursPerDay, !AccessLimits.trainingHoursPerDay.contains(trainingHoursPerDay) {
+      let range = AccessLimits.trainingHoursPerDay
+      return "A limit of hours of training per day is \(range.lowerBound)…\(range.upperBound)."
     }
     return nil
   }

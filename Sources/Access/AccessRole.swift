@@ -32,6 +32,8 @@ public enum AccessLimits {
   public static let requestsInFlight = 1...100_000
   /// Bytes on disk that a key may be limited to.
   public static let diskBytes = 1...9_007_199_254_740_991
+  /// Hours of training per day that a key may be limited to; several runs at once train more than 24 hours a day.
+  public static let trainingHoursPerDay = 0.01...1_000
   /// Days that a key may be good for.
   public static let expiryDays = 1...3_650
 }

@@ -76,6 +76,11 @@ struct AccessState {
     case .none: throw .missing
     case .ambiguous: throw .ambiguous
     case .malformed: throw .unknown
+    case .certificate(let certificate):
+      guard let key = ring.key(of: certificate) else { throw .unknownCertificate }
+      if key.isExpired(at: latest) { throw .expired(key: key.name) }
+      if certificate.endsAt <= latest { throw .certificateEnded(key: key.name) }
+      return key
     case .secret(let secret):
       guard let key = ring.key(of: secret) else { throw .unknown }
       if key.isExpired(at: latest) { throw .expired(key: key.name) }
@@ -118,9 +123,12 @@ struct AccessState {
     }
   }
 
-  /// Whether what was admitted under a key, or without one, would still be.
-  mutating func holds(_ key: AccessKey?, needs role: AccessRole, at time: Timestamp) -> Bool {
+  /// Whether what was admitted under a key, or without one, would still be; a certificate may end before its key.
+  mutating func holds(
+    _ key: AccessKey?, until end: Timestamp? = nil, needs role: AccessRole, at time: Timestamp
+  ) -> Bool {
     latest = max(latest, time)
+    if let end, end <= latest { return false }
     switch (keys, key) {
     case (.open, nil): return true
     case (.ring(let ring), let key?):

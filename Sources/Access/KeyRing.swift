@@ -12,7 +12,17 @@ public struct KeyRing: Hashable, Sendable {
   ///
   /// All keys are looked at, each as long as the others, so that the time of a refusal tells nothing of any digest.
   public func key(of secret: KeySecret) -> AccessKey? {
-    place(of: secret.digest).place.map { keys[$0] }
+    key(of: secret.digest, kind: nil)
+  }
+
+  /// The key of a certificate; nil where there is none.
+  public func key(of certificate: ShownCertificate) -> AccessKey? {
+    key(of: certificate.fingerprint, kind: .certificate)
+  }
+
+  /// No secret stands for a certificate and none the other way round.
+  private func key(of digest: KeyDigest, kind: AccessKey.Kind?) -> AccessKey? {
+    place(of: digest).place.map { keys[$0] }.flatMap { $0.kind == kind ? $0 : nil }
   }
 
   /// Where a digest stands, and how many keys were compared with it.
@@ -31,6 +41,9 @@ public struct KeyRing: Hashable, Sendable {
   /// - Throws: `KeyRingError`; nothing is changed then.
   public mutating func add(_ key: AccessKey) throws(KeyRingError) {
     if let fault = key.fault { throw .invalid(fault) }
+    if key.kind == .certificate, let other = keys.first(where: { $0.digest == key.digest }) {
+      throw .invalid("The certificate is the key \(other.name) already; revoke that first.")
+    }
     guard !keys.contains(where: { $0.name == key.name || $0.digest == key.digest }) else {
       throw .nameTaken(key.name)
     }

@@ -67,8 +67,16 @@ public struct KeyDigest: Hashable, Sendable, Codable {
     guard self.hex == hex else { return nil }
   }
 
+  /// The fingerprint of a certificate from its hexadecimal digits, with colons between pairs or without, as OpenSSL prints it.
+  public init?(fingerprint text: String) {
+    guard text.utf8.count <= 95 else { return nil }
+    let pairs = text.split(separator: ":", omittingEmptySubsequences: false)
+    guard pairs.count == 1 || pairs.allSatisfy({ $0.utf8.count == 2 }) else { return nil }
+    self.init(hex: pairs.joined().lowercased())
+  }
+
   /// The 64 lower-case hexadecimal digits.
-  var hex: String {
+  public var hex: String {
     (0..<4).map { index in
       let digits = String(words[index], radix: 16)
       return String(repeating: "0", count: 16 - digits.count) + digits

@@ -43,11 +43,12 @@ static inline SSL_CTX *byol_tls_server_context(void) {
   return context;
 }
 
-// Asks every client for a certificate signed by one of the authorities in a PEM file. Returns 1 on success.
-static inline int byol_tls_require_clients(SSL_CTX *context, const char *authorities) {
+// Asks every client for a certificate signed by one of the authorities in a PEM file, and serves none without where it is
+// required. One that is shown and not good ends the handshake in either case. Returns 1 on success.
+static inline int byol_tls_ask_clients(SSL_CTX *context, const char *authorities, int is_required) {
   if (SSL_CTX_load_verify_locations(context, authorities, NULL) != 1) return 0;
   SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(authorities));
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (is_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
   return 1;
 }
 
@@ -81,6 +82,24 @@ static inline int byol_tls_result(SSL *session, int result) {
 static inline int byol_tls_handshake(SSL *session) {
   ERR_clear_error();
   return byol_tls_result(session, SSL_do_handshake(session));
+}
+
+// The SHA-256 of the certificate that the client has shown and that was verified, and the second since 1970 in which it
+// ends. Returns 1; 0 where there is none.
+static inline int byol_tls_client_certificate(SSL *session, unsigned char digest[32], long long *end) {
+  X509 *certificate = SSL_get1_peer_certificate(session);
+  if (!certificate) return 0;
+  ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+  unsigned int length = 0;
+  int days = 0, seconds = 0;
+  int ok = epoch && SSL_get_verify_result(session) == X509_V_OK &&
+           X509_digest(certificate, EVP_sha256(), digest, &length) == 1 && length == 32 &&
+           ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(certificate)) == 1;
+  *end = (long long)days * 86400 + seconds;
+  ASN1_TIME_free(epoch);
+  X509_free(certificate);
+  ERR_clear_error();
+  return ok;
 }
 
 static inline int byol_tls_read(SSL *session, void *buffer, int capacity) {

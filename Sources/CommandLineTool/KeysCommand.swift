@@ -61,6 +61,14 @@ struct KeysAdd: ParsableCommand {
       """, transform: AccessRole.init(argument:))
   var roles: [AccessRole] = []
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Make a client's certificate the key, instead of a secret: its SHA-256 fingerprint, as `openssl x509 -noout \
+      -fingerprint -sha256 -in client.pem` prints it. The service needs --tls-client-ca.
+      """))
+  var certificate: Fingerprint?
+
   @Option(help: "How long it is good for, such as 90d, 12h or 30m; default: until it is revoked.")
   var expires: Expiry?
 
@@ -74,6 +82,11 @@ struct KeysAdd: ParsableCommand {
     help: "Bytes on disk of all datasets and runs that it makes, such as 20GB; default: no bound.")
   var disk: ByteCount?
 
+  @Option(
+    help:
+      "Hours per day of UTC that its runs may train, all together, such as 8; default: no bound.")
+  var trainingHoursPerDay: Double?
+
   @OptionGroup var options: KeysOptions
 
   mutating func validate() throws {
@@ -85,21 +98,23 @@ struct KeysAdd: ParsableCommand {
     let secret = KeySecret(using: &generator)
     let now = Timestamp.now()
     let key = AccessKey(
-      name: name, digest: secret.digest,
+      name: name, digest: certificate?.digest ?? secret.digest,
+      kind: certificate == nil ? nil : .certificate,
       roles: AccessRole.allCases.filter(roles.contains), createdAt: now,
       expiresAt: expires.map { now.adding(seconds: $0.seconds) },
       limits: KeyLimits(
         requestsPerSecond: requestsPerSecond, requestsInFlight: requestsInFlight,
-        diskBytes: disk?.bytes))
+        diskBytes: disk?.bytes, trainingHoursPerDay: trainingHoursPerDay))
     // A service with `--data` on a new folder makes it the same way.
     try? FileManager.default.createDirectory(
       atPath: options.data, withIntermediateDirectories: true)
     try options.change { (ring) throws(KeyRingError) in try ring.add(key) }
     if options.json {
       var object = key.shown(lastUse: nil)
-      object["key"] = .string(secret.text)
+      if certificate == nil { object["key"] = .string(secret.text) }
       return print(JSONValue.object(object))
     }
+    guard certificate == nil else { return say("The certificate is the key \(name).") }
     say("The key \(name), printed this once; it cannot be shown again:")
     print(secret.text)
   }
@@ -167,6 +182,16 @@ struct ByteCount: ExpressibleByArgument {
   }
 }
 
+/// The SHA-256 of a certificate's DER form.
+struct Fingerprint: ExpressibleByArgument {
+  let digest: KeyDigest
+
+  init?(argument: String) {
+    guard let digest = KeyDigest(fingerprint: argument) else { return nil }
+    self.digest = digest
+  }
+}
+
 /// A number of minutes, hours or days.
 struct Expiry: ExpressibleByArgument {
   let seconds: Double
@@ -204,24 +229,30 @@ extension AccessKey {
   fileprivate func shown(lastUse: Timestamp?) -> JSONObject {
     [
       "name": .string(name), "roles": .array(roles.map { .string($0.rawValue) }),
+      "certificate_sha256": kind == .certificate ? .string(digest.hex) : .null,
       "created_at": .string(createdAt.description),
       "expires_at": expiresAt.map { .string($0.description) } ?? .null,
       "last_used_at": lastUse.map { .string($0.description) } ?? .null,
       "requests_per_second": limits.requestsPerSecond.map { .number($0) } ?? .null,
       "requests_in_flight": limits.requestsInFlight.map { .integer(Int64($0)) } ?? .null,
       "disk_bytes": limits.diskBytes.map { .integer(Int64($0)) } ?? .null,
+      "training_hours_per_day": limits.trainingHoursPerDay.map { .number($0) } ?? .null,
     ]
   }
 
   /// The key in one line for people.
   fileprivate func line(lastUse: Timestamp?, at time: Timestamp) -> String {
     var parts = ["\(name): \(roles.map(\.rawValue).joined(separator: ", "))"]
+    if kind == .certificate { parts.append("the certificate \(digest.hex)") }
     if let expiresAt {
       parts.append("\(isExpired(at: time) ? "expired" : "expires") \(expiresAt)")
     }
     if let rate = limits.requestsPerSecond { parts.append("\(rate) requests per second") }
     if let count = limits.requestsInFlight { parts.append("\(count) requests at a time") }
     if let bytes = limits.diskBytes { parts.append("\(bytes) bytes on disk") }
+    if let hours = limits.trainingHoursPerDay {
+      parts.append("\(hours) hours of training per day")
+    }
     parts.append("made \(createdAt)")
     parts.append(lastUse.map { "last used \($0)" } ?? "never used")
     return parts.joined(separator: "; ")

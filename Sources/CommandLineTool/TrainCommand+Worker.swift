@@ -12,14 +12,11 @@ import Training
 extension TrainCommand {
   /// The worker's side of the protocol; see `WorkerReport`. Returns the exit code.
   func work(runDirectory: String, pack: String) -> Int32 {
+    confinement.confine(reads: [pack], writes: [runDirectory])
     if let niceness { giveNiceness(niceness) }
-    if let failure = WorkerConfinement.enter() {
-      let reason = unsafe String(cString: strerror(failure))
-      say(
-        "The kernel does not confine this worker: \(reason). Its user's rights are what holds it.")
-    }
     let stop = StopRequest(watchingInput: true)
     let output = ReportOutput()
+    output.write(.confined(WorkerConfinement.measured))
     do {
       let bytes = try DiskFileSystem().read(runDirectory + "/recipe.json")
       let recipe = try Recipe(decoding: bytes)
@@ -46,9 +43,6 @@ extension TrainCommand {
       return WorkerReport.exitFailed
     }
   }
-
-  /// A line of `worker.log`.
-  private func say(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
 
   private func failureCode(_ error: any Error) -> String {
     switch error {

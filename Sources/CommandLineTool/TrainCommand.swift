@@ -73,6 +73,8 @@ struct TrainCommand: ParsableCommand {
       "As a worker behind a launcher: bytes of memory that it may hold.", visibility: .hidden))
   var memoryBytes: Int?
 
+  @OptionGroup var confinement: ConfinedWorker
+
   mutating func validate() throws {
     if let niceness, !RunResourceLimits.niceness.contains(niceness) {
       throw ValidationError("--niceness must be \(RunResourceLimits.niceness).")

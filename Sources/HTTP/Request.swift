@@ -20,6 +20,8 @@ public struct Request: Sendable {
   public var remoteAddress: String
   /// `X-Request-Id` of the client if it is acceptable, else a fresh one.
   public var id: String
+  /// The certificate that the client has shown by TLS; a proxy's own where the proxy has shown one.
+  public var clientCertificate: ClientCertificate?
   /// Who asks, by the name under which a handler knows them; nil where none has looked. Nothing that the client sends
   /// sets it.
   public var caller: String?

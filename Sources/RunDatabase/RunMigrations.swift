@@ -37,6 +37,14 @@ enum RunMigrations {
           """)
     }
     migrator.registerMigration("3 metrics by declaration", migrate: declareMetrics)
+    migrator.registerMigration("4 training by owner and day") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE training (
+            owner TEXT NOT NULL, day INTEGER NOT NULL, seconds REAL NOT NULL,
+            PRIMARY KEY (owner, day)) WITHOUT ROWID;
+          """)
+    }
     return migrator
   }
 

@@ -17,6 +17,7 @@ import Synchronization
 //   together on disk in the order in which it is drawn. Its values are packed in the order of `run.metrics`: a row per
 //   value is five times as large and as slow to write (docs/decisions/0019). `sample_peak`: where the peaks are.
 // - `idempotency`: the first use of each key.
+// - `training`: seconds by owner and day of UTC. It is apart from runs, since a run that is removed has trained all the same.
 //
 // The journal is a write-ahead log, and `synchronous` is FULL: a call that has returned is on disk.
 

@@ -75,6 +75,8 @@ import Yams
         let name = "\(method.uppercased()) \(path)"
         let security = try #require(operation["security"] as? [[String: [String]]], "\(name)")
         roles[name] = security.compactMap { $0["bearer"]?.first }.first ?? ""
+        let byCertificate = security.compactMap { $0["certificate"]?.first }.first ?? ""
+        #expect(byCertificate == roles[name], "\(name)")
         let responses = try #require(operation["responses"] as? [String: Any])
         for status in ["401", "403", "429"] where !security.isEmpty {
           #expect(responses[status] != nil, "\(name) \(status)")
@@ -268,6 +270,42 @@ import Yams
     try file.truncate(atOffset: 1 << 40)
     #expect(try await create().status == 403)
     #expect(try await door.call("POST", "/v1/datasets", .train, body: tar()).status == 403)
+  }
+
+  @Test func `a key that has trained its hours is refused, and an admin sees what is used`()
+    async throws
+  {
+    let door = try Door(limits: KeyLimits(trainingHoursPerDay: 8))
+    let allowance = TrainingAllowance(
+      owner: "train", usedSeconds: 28_801.2, allowedSeconds: 28_800,
+      renewsAt: Timestamp(milliseconds: 86_400_000))
+    let dataset = try await door.call("POST", "/v1/datasets", .train, body: tar()).object()
+    let body: JSONValue = ["dataset": try #require(dataset["id"]), "epochs": 1]
+    func create() async throws -> Response {
+      try await door.call(
+        "POST", "/v1/runs", .train, headers: ["Content-Type": "application/json"],
+        body: body.encoded)
+    }
+    #expect(try await create().status == 201)
+    door.world.runs.state.withLock {
+      $0.allowances["train"] = allowance
+      $0.refusal = .trainingTimeUsedUp(allowance)
+    }
+    let refused = try await create()
+    #expect(refused.status == 403)
+    #expect(try refused.problemCode() == "quota_exceeded")
+    #expect(try refused.object()["detail"]?.stringValue?.contains("8.0 hours") == true)
+    let shown = try await door.call("GET", "/v1/status", .admin).object()["training_time"]
+    #expect(
+      shown == [
+        [
+          "key": "train", "used_seconds": 28_801, "allowed_seconds": 28_800,
+          "renews_at": "1970-01-02T00:00:00.000Z",
+        ]
+      ])
+    for role in [AccessRole.read, .embed, .train] {
+      #expect(try await door.call("GET", "/v1/status", role).object()["training_time"] == .null)
+    }
   }
 
   @Test func `an idempotency key of one caller says nothing of another's`() async throws {

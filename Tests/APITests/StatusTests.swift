@@ -6,6 +6,7 @@ import JSONTree
 import Runs
 import Synchronization
 import Testing
+import Training
 
 @testable import API
 
@@ -34,6 +35,27 @@ import Testing
     #expect(status["models"] == [])
     #expect(status["errors"] == [])
     #expect(member(status, "sandbox", "seccomp_filter") != nil)
+  }
+
+  @Test func `what the latest worker is held to is told as it measured it, and nothing before`()
+    async throws
+  {
+    let world = try World()
+    #expect(member(try await status(world), "workers", "confinement") == .null)
+    for landlock in [7, 0] {
+      let confinement = ProcessConfinement(
+        seccomp: landlock > 0, noNewPrivileges: true, landlock: landlock)
+      world.runs.state.withLock {
+        $0.confinement = ReportedConfinement(
+          confinement: confinement, at: Timestamp(milliseconds: 1_000))
+      }
+      let told = member(try await status(world), "workers", "confinement")
+      #expect(
+        told == [
+          "seccomp": .bool(landlock > 0), "no_new_privileges": true,
+          "landlock": .integer(Int64(landlock)), "reported_at": "1970-01-01T00:00:01.000Z",
+        ])
+    }
   }
 
   @Test func `the disk is told by dataset, run and index, with names`() async throws {

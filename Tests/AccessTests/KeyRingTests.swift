@@ -78,6 +78,11 @@ import Testing
         try ring.add(key("b", seed: 2, limits: KeyLimits(requestsInFlight: count)))
       }
     }
+    for hours in [0, -1, 0.001, 1_001, .infinity, .nan] {
+      #expect(throws: KeyRingError.self) {
+        try ring.add(key("b", seed: 2, limits: KeyLimits(trainingHoursPerDay: hours)))
+      }
+    }
     #expect(throws: KeyRingError.self) { try ring.add(key("b", [], seed: 2)) }
     #expect(throws: KeyRingError.nameTaken("a")) { try ring.add(key("a", seed: 2)) }
     #expect(throws: KeyRingError.unknown("b")) { try ring.remove("b") }
@@ -104,7 +109,10 @@ import Testing
   private func ring() throws -> KeyRing {
     var ring = KeyRing()
     try ring.add(key("a", [.embed], expiresAt: Timestamp(milliseconds: 2_000_000_000_000)))
-    try ring.add(key("b", [.admin], seed: 2, limits: KeyLimits(requestsPerSecond: 2.5)))
+    try ring.add(
+      key(
+        "b", [.admin], seed: 2, limits: KeyLimits(requestsPerSecond: 2.5, trainingHoursPerDay: 7.5))
+    )
     return ring
   }
 

@@ -25,7 +25,8 @@ struct RunHarness {
   func coordinator(
     _ behaviour: FakeWorker.Behaviour, fileSystem: any FileSystem = DiskFileSystem(),
     adjust: (inout RunSettings) -> Void = { _ in },
-    now: @escaping @Sendable () -> Timestamp = { .now() }
+    now: @escaping @Sendable () -> Timestamp = { .now() },
+    instant: @escaping @Sendable () -> ContinuousClock.Instant = { ContinuousClock().now }
   ) throws -> RunCoordinator {
     var settings = RunSettings(workerCommand: ["/bin/sh", scriptPath, behaviour.rawValue])
     // By default a worker takes what nobody else wants, which on a busy machine is nothing at all.
@@ -35,7 +36,7 @@ struct RunHarness {
       dataDirectory: folder.path, store: store, settings: settings,
       packDirectory: { $0 == "missing" ? nil : "/packs/\($0)" }, fileSystem: fileSystem,
       clock: RunClock(
-        timeOfDay: now,
+        timeOfDay: now, instant: instant,
         pause: { length in
           // What is polled for is polled for; no other pause is waited for.
           if length < .milliseconds(100) { try await Task.sleep(for: length) }

@@ -50,6 +50,15 @@ private final class FaultyStore: RunStore {
     try memory.removeMetrics(of: id, after: step)
   }
 
+  func addTraining(_ seconds: Double, of owner: String, on day: Int64) throws {
+    try count()
+    try memory.addTraining(seconds, of: owner, on: day)
+  }
+
+  func trainingSeconds(of owner: String, on day: Int64) throws -> Double {
+    try memory.trainingSeconds(of: owner, on: day)
+  }
+
   func record(_ id: Identifier) throws -> RunRecord? { try memory.record(id) }
   func page(state: RunState?, limit: Int, after: Identifier?) throws -> RunPage {
     try memory.page(state: state, limit: limit, after: after)

@@ -52,7 +52,11 @@ import Testing
   @Test func `a list shows names, roles and times, and no secret`() async throws {
     let folder = try FreshFolder()
     let secret = try add(
-      "camera-7", ["--role", "train", "--role", "embed", "--requests-per-second", "2.5"], folder)
+      "camera-7",
+      [
+        "--role", "train", "--role", "embed", "--requests-per-second", "2.5",
+        "--training-hours-per-day", "8",
+      ], folder)
     let service = try await ServiceProcess(data: folder.path)
     #expect(try await status(service, "/v1/runs", secret) == 200)
     #expect(service.end(SIGTERM) == 0)
@@ -62,9 +66,11 @@ import Testing
     let key = try #require(list.first?.objectValue)
     #expect(list.count == 1 && key["name"] == "camera-7" && key["roles"] == ["embed", "train"])
     #expect(key["requests_per_second"] == 2.5 && key["expires_at"] == .null)
-    #expect(key["last_used_at"]?.stringValue != nil)
+    #expect(key["last_used_at"]?.stringValue != nil && key["training_hours_per_day"] == 8.0)
     let lines = try ServiceProcess.run(["keys", "list", "--data", folder.path]).text
-    #expect(lines.contains("camera-7: embed, train; 2.5 requests per second; made "))
+    #expect(
+      lines.contains(
+        "camera-7: embed, train; 2.5 requests per second; 8.0 hours of training per day; made "))
   }
 
   @Test func `an address that others reach is refused without keys and served with one`()

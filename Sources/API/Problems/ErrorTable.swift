@@ -44,6 +44,7 @@ private func runProblem(_ error: RunControlError) -> APIError {
     APIError(.tooManyRequests, "\(limit) runs are waiting already.", retryAfter: 120)
   case .diskFull: APIError(.diskFull, "The disk of the data folder is full; nothing was changed.")
   case .shuttingDown: APIError(.draining, "The service is shutting down.", retryAfter: 10)
+  case .trainingTimeUsedUp(let allowance): APIError(.quotaExceeded, allowance.sentence)
   case .folderInUse: APIError(.internalError, "Another service uses the same data folder.")
   }
 }

@@ -1,5 +1,6 @@
 import Access
 import HTTP
+import Identifiers
 
 /// Who may call a route.
 enum Audience: Sendable {
@@ -22,7 +23,12 @@ extension Service {
   /// - Throws: `AccessRefusal`.
   func pass(_ request: Request, _ audience: Audience) throws(AccessRefusal) -> AccessPass? {
     guard let access, case .holders(let role) = audience else { return nil }
-    return try access.admit(authorization: request.headers.all("Authorization"), needs: role)
+    let certificate = request.clientCertificate.flatMap {
+      ShownCertificate(
+        fingerprint: $0.fingerprint, endsAt: Timestamp(milliseconds: $0.endSecond * 1000))
+    }
+    return try access.admit(
+      authorization: request.headers.all("Authorization"), certificate: certificate, needs: role)
   }
 }
 
@@ -41,7 +47,8 @@ extension AccessRefusal {
     switch self {
     case .missing: #"Bearer realm="byol""#
     case .ambiguous: #"Bearer realm="byol", error="invalid_request""#
-    case .unknown: #"Bearer realm="byol", error="invalid_token""#
+    case .unknownCertificate: #"Bearer realm="byol""#
+    case .unknown, .certificateEnded: #"Bearer realm="byol", error="invalid_token""#
     case .expired:
       #"Bearer realm="byol", error="invalid_token", error_description="The key has expired.""#
     case .forbidden(_, let role, _):
@@ -62,6 +69,13 @@ extension AccessRefusal {
       APIError(
         .invalidKey, "That is not a key of this service, or not any more; ask its operator for one."
       )
+    case .unknownCertificate:
+      APIError(
+        .invalidKey,
+        "The client's certificate is not a key of this service: its operator makes it one with `byol keys add --certificate`."
+      )
+    case .certificateEnded(let key):
+      APIError(.invalidKey, "The certificate of the key \(key) has ended; show a newer one.")
     case .expired(let key):
       APIError(.invalidKey, "The key \(key) has expired; ask the operator for another.")
     case .forbidden(let key, let role, let has):

@@ -195,7 +195,7 @@ extension Service {
       disk: disk, contract: contract, files: files, access: access)
     let status = StatusHandlers(
       runs: runs, library: library, embeddings: embeddings, evaluations: evaluations,
-      indexes: indexes, facts: facts, disk: disk, errors: errors)
+      indexes: indexes, facts: facts, disk: disk, errors: errors, access: access)
     return [
       // Whoever watches over the service and whoever opens the dashboard has no key yet: these four and the dashboard's
       // files, which the router serves, are for everybody. None tells of pictures, runs or models.

@@ -1,3 +1,4 @@
+import Access
 import DatasetLibrary
 import Durability
 import EmbeddingService
@@ -7,6 +8,7 @@ import Identifiers
 import JSONTree
 import Retrieval
 import Runs
+import Training
 
 /// How the service is: what an operator looks at.
 struct StatusHandlers: Sendable {
@@ -18,6 +20,7 @@ struct StatusHandlers: Sendable {
   let facts: ServiceFacts
   let disk: DiskUsage
   let errors: RecentErrors
+  let access: AccessControl?
 
   func get(_ request: Request) async throws -> Response {
     let process = ProcessStatus.current
@@ -38,6 +41,8 @@ struct StatusHandlers: Sendable {
         "no_new_privileges": .bool(process.hasNoNewPrivileges),
         "seccomp_filter": .bool(process.hasFilter),
       ],
+      "workers": ["confinement": await workerConfinement()],
+      "training_time": try await trainingTime(for: request.caller),
     ])
   }
 
@@ -62,6 +67,33 @@ struct StatusHandlers: Sendable {
       "features": .array(processor.features.map(JSONValue.string)),
       "engine": .string(processor.engine), "precision": .string(processor.precision),
     ]
+  }
+
+  /// What the worker that started last measured; `null` before the first one.
+  private func workerConfinement() async -> JSONValue {
+    guard let latest = await runs.latestConfinement else { return .null }
+    let confinement = latest.confinement
+    return [
+      "seccomp": .bool(confinement.seccomp),
+      "no_new_privileges": .bool(confinement.noNewPrivileges),
+      "landlock": whole(confinement.landlock), "reported_at": .string(latest.at.description),
+    ]
+  }
+
+  /// What keys with a limit have trained today, for who may do everything; `null` for others.
+  private func trainingTime(for caller: String?) async throws -> JSONValue {
+    guard let access else { return [] }
+    guard access.mayCaller(caller, .admin) else { return .null }
+    var keys: [JSONValue] = []
+    for name in access.namesWithTrainingLimit {
+      guard let allowance = try await runs.trainingAllowance(of: name) else { continue }
+      keys.append([
+        "key": .string(name), "used_seconds": whole(Int(allowance.usedSeconds)),
+        "allowed_seconds": whole(Int(allowance.allowedSeconds)),
+        "renews_at": .string(allowance.renewsAt.description),
+      ])
+    }
+    return .array(keys)
   }
 
   private func queues() async throws -> JSONValue {

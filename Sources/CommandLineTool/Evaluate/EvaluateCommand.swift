@@ -73,6 +73,8 @@ struct EvaluateCommand: ParsableCommand {
     help: ArgumentHelp("As a worker: the process's niceness, 0…19.", visibility: .hidden))
   var niceness: Int?
 
+  @OptionGroup var confinement: ConfinedWorker
+
   mutating func validate() throws {
     if let niceness, !RunResourceLimits.niceness.contains(niceness) {
       throw ValidationError("--niceness must be \(RunResourceLimits.niceness).")
@@ -99,6 +101,7 @@ struct EvaluateCommand: ParsableCommand {
     guard worker else {
       return try show(try report(progress: shownProgress(), isAskedToStop: { false }))
     }
+    confinement.confine(reads: [dataset, model, recipePath], writes: [])
     if let niceness { giveNiceness(niceness) }
     let stop = StopRequest(watchingInput: true)
     do {
@@ -144,14 +147,17 @@ struct EvaluateCommand: ParsableCommand {
     let description: String
   }
 
-  /// The seed of the run that the model is a checkpoint of: `recipe.json` stands beside its `checkpoints`.
+  /// The seed of the run that the model is a checkpoint of.
   private var recipeSeed: UInt64? {
-    let run = URL(filePath: model).standardizedFileURL
-      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    guard let bytes = try? DiskFileSystem().read(run.appending(path: "recipe.json").path) else {
-      return nil
-    }
+    guard let bytes = try? DiskFileSystem().read(recipePath) else { return nil }
     return try? Recipe(decoding: bytes).seed
+  }
+
+  /// The recipe of that run: `recipe.json` stands beside its `checkpoints`.
+  private var recipePath: String {
+    URL(filePath: model).standardizedFileURL
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "recipe.json").path
   }
 }
 

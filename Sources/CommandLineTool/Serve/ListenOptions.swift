@@ -15,8 +15,17 @@ struct ListenOptions: ParsableArguments {
 
   @Option(
     name: .customLong("tls-client-ca"),
-    help: "Serve only clients with a certificate signed by one of these authorities, PEM.")
+    help:
+      "Ask clients for a certificate signed by one of these authorities, PEM, and serve no others; SIGHUP reads it again."
+  )
   var clientAuthorities: String?
+
+  @Flag(
+    name: .customLong("tls-client-optional"),
+    help:
+      "Serve clients without a certificate too, by their keys. A certificate that is shown must be good all the same."
+  )
+  var clientCertificateIsOptional = false
 
   @Option(help: "Listen on a Unix socket at this path instead of an address and a port.")
   var unixSocket: String?
@@ -72,6 +81,9 @@ struct ListenOptions: ParsableArguments {
     guard clientAuthorities == nil || certificate != nil else {
       throw ValidationError("--tls-client-ca needs --tls-cert and --tls-key.")
     }
+    guard !clientCertificateIsOptional || clientAuthorities != nil else {
+      throw ValidationError("--tls-client-optional needs --tls-client-ca.")
+    }
     guard unixSocket == nil || !socketActivation else {
       throw ValidationError("--unix-socket and --socket-activation exclude each other.")
     }
@@ -104,7 +116,8 @@ struct ListenOptions: ParsableArguments {
   func apply(to configuration: inout ServerConfiguration) throws {
     if let certificate, let key {
       configuration.tls = TLSConfiguration(
-        certificatePath: certificate, keyPath: key, clientAuthoritiesPath: clientAuthorities)
+        certificatePath: certificate, keyPath: key, clientAuthoritiesPath: clientAuthorities,
+        requiresClientCertificate: !clientCertificateIsOptional)
     }
     if let unixSocket { configuration.address = .unix(path: unixSocket) }
     if socketActivation { configuration.address = .inherited(descriptor: try passedSocket()) }

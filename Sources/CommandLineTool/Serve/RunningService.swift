@@ -45,8 +45,11 @@ final class RunningService: Sendable {
     let engine = command.engine.engine
     machine = Machine.size(Machine.threads(command.threads), on: engine)
     let folder = try DataFolder(path: command.data)
-    coordinator = try folder.coordinator(
-      try command.runSettings(threads: threads), log: ServiceLog(logger))
+    var settings = try command.runSettings(threads: threads)
+    settings.trainingSecondsPerDay = {
+      access.limits(of: $0)?.trainingHoursPerDay.map { $0 * 3600 }
+    }
+    coordinator = try folder.coordinator(settings, log: ServiceLog(logger))
     library = try folder.library(roots: command.datasetRoots, threads: threads)
     evaluations = try folder.evaluations(
       [

@@ -15,6 +15,7 @@ extension Connection {
         servedHost = head.authority
       }
       var request = try site.request(head, id: arrival.id, address: arrival.client)
+      request.clientCertificate = clientCertificate
       arrival.path = request.path
       let match = try site.route(head, &request)
       if case .route(let index, _) = match { arrival.route = index }

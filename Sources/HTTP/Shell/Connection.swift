@@ -31,6 +31,8 @@ actor Connection {
 
   private let expectsProxyHeader: Bool
   private(set) var tls: TLSSession?
+  /// Who the client is by its certificate.
+  private(set) var clientCertificate: ClientCertificate?
   /// Bytes ready to be sent that the kernel has not taken yet.
   var outgoing: [UInt8] = []
 
@@ -81,7 +83,7 @@ actor Connection {
     }
     if let tls {
       switch await doHandshake(tls) {
-      case .done: break
+      case .done: clientCertificate = tls.clientCertificate
       case .failed: return end()
       case .plain:
         // The refusal goes out in plain HTTP, which is what the client understands.

@@ -6,14 +6,34 @@ public struct TLSConfiguration: Sendable {
   public var certificatePath: String
   /// The certificate's private key.
   public var keyPath: String
-  /// Authorities of which every client must show a certificate; nil asks for none.
+  /// Authorities of which clients are asked for a certificate; nil asks for none.
   public var clientAuthoritiesPath: String?
+  /// Whether clients without such a certificate are refused. One that is shown is verified in either case.
+  public var requiresClientCertificate: Bool
 
   /// Names the files; nothing is read yet.
-  public init(certificatePath: String, keyPath: String, clientAuthoritiesPath: String? = nil) {
+  public init(
+    certificatePath: String, keyPath: String, clientAuthoritiesPath: String? = nil,
+    requiresClientCertificate: Bool = true
+  ) {
     self.certificatePath = certificatePath
     self.keyPath = keyPath
     self.clientAuthoritiesPath = clientAuthoritiesPath
+    self.requiresClientCertificate = requiresClientCertificate
+  }
+}
+
+/// The certificate by which a client has shown who it is, verified against the authorities that the server names.
+public struct ClientCertificate: Hashable, Sendable {
+  /// The SHA-256 of the certificate's DER form, 64 lower-case hexadecimal digits.
+  public var fingerprint: String
+  /// The second since 1970 from which on it is not good any more; a connection may last longer.
+  public var endSecond: Int64
+
+  /// A certificate of a fingerprint.
+  public init(fingerprint: String, endSecond: Int64) {
+    self.fingerprint = fingerprint
+    self.endSecond = endSecond
   }
 }
 
@@ -38,7 +58,8 @@ public struct TLSConfiguration: Sendable {
       throw TLSContext.fault("The private key cannot be read or does not fit the certificate.")
     }
     if let authorities = configuration.clientAuthoritiesPath,
-      unsafe byol_tls_require_clients(context, authorities) != 1
+      unsafe byol_tls_ask_clients(
+        context, authorities, configuration.requiresClientCertificate ? 1 : 0) != 1
     {
       throw TLSContext.fault("The client authorities cannot be read.")
     }
@@ -77,6 +98,15 @@ public struct TLSConfiguration: Sendable {
 
   /// Goes on with the handshake; `.count` when it is done.
   func handshake() -> Outcome { outcome(unsafe byol_tls_handshake(session)) }
+
+  /// The certificate that the client has shown; nil before the handshake is done, and where it showed none.
+  var clientCertificate: ClientCertificate? {
+    var digest = [UInt8](repeating: 0, count: 32)
+    var end: Int64 = 0
+    guard unsafe byol_tls_client_certificate(session, &digest, &end) == 1 else { return nil }
+    let digits = digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }
+    return ClientCertificate(fingerprint: digits.joined(), endSecond: end)
+  }
 
   /// Takes bytes as they came from the client.
   func takeIn(_ bytes: UnsafeRawBufferPointer) {

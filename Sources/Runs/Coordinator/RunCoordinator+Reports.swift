@@ -9,6 +9,8 @@ extension RunCoordinator {
   private static let flushInterval: Duration = .seconds(1)
 
   func receive(_ report: WorkerReport, _ turn: RunTurn) {
+    noteConfinement(report)
+    countTraining(of: turn)
     guard turn.take(report, at: clock.timeOfDay()) else { return }
     if report.kind == .started {
       // Where the old samples cannot be removed now, the new ones replace them step by step.
@@ -23,6 +25,12 @@ extension RunCoordinator {
     }
     countChange()
     saveIfDue(turn)
+  }
+
+  /// Keeps what a worker of a run or of a measurement says that it is held to.
+  func noteConfinement(_ report: WorkerReport) {
+    guard let confinement = report.confinement else { return }
+    latestConfinement = ReportedConfinement(confinement: confinement, at: clock.timeOfDay())
   }
 
   /// Writes at once where there is an event, and otherwise where the last writing is long enough ago.

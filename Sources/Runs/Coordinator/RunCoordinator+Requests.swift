@@ -18,6 +18,7 @@ extension RunCoordinator {
     {
       return (earlier, false)
     }
+    try requireTrainingTime(of: submission.owner)
     guard queue.count < settings.queueLimit else {
       throw RunControlError.queueFull(limit: settings.queueLimit)
     }
@@ -130,6 +131,7 @@ extension RunCoordinator {
     switch before.status.state.transition(on: .startRequest) {
     case .move(let state):
       guard !isEnding else { throw RunControlError.shuttingDown }
+      try requireTrainingTime(of: before.run.owner)
       guard queue.count < settings.queueLimit else {
         throw RunControlError.queueFull(limit: settings.queueLimit)
       }

@@ -25,6 +25,7 @@ extension RunCoordinator {
       queue.remove(id)
       return
     }
+    if try stopsInQueue(before) { return }
     var (after, event) = before.moved(to: state, reason: nil, at: clock.timeOfDay())
     (after.status.queuePosition, after.status.estimatedStart) = (nil, nil)
     try save(after, [event])
@@ -59,7 +60,7 @@ extension RunCoordinator {
     case .succeeded: return (.workerSucceeded, nil)
     case .gaveUp(let reason): return (.workerGaveUp, reason)
     case .stopped where isEnding && !turn.isStopping: return (.serviceEnding, .serviceEnding)
-    case .stopped where turn.isStopping: return (.workerStopped, .stopRequested)
+    case .stopped where turn.isStopping: return (.workerStopped, turn.stopReason)
     case .stopped: return (.workerStopped, .stoppedFromOutside)
     case .crashed where isEnding && !turn.isStopping: return (.serviceEnding, .serviceEnding)
     case .crashed(let reason) where turn.isStopping: return (.workerCrashed, reason)
@@ -77,7 +78,7 @@ extension RunCoordinator {
     let length = settings.backoff(restart: turn.record.status.restarts)
     let pause = Task { [clock] in _ = try? await clock.pause(length) }
     await turn.wait(for: pause, isCutShort: isEnding || turn.isStopping)
-    if turn.isStopping { return (.workerStopped, .stopRequested) }
+    if turn.isStopping { return (.workerStopped, turn.stopReason) }
     return isEnding ? (.serviceEnding, .serviceEnding) : nil
   }
 
@@ -117,7 +118,7 @@ extension RunCoordinator {
         launch(run.resources, directory: directory(of: id), pack: pack, lock: lock),
         logPath: directory(of: id) + "/worker.log", limits: limits(run.resources),
         instant: clock.instant)
-      turn.begin(worker)
+      turn.begin(worker, at: clock.instant())
       return await follow(worker, turn)
     } catch let error as FileSystemError where error.operation == "start" {
       return .gaveUp(RunReason(code: "launch_failed", detail: "\(error)"))
@@ -179,6 +180,7 @@ extension RunCoordinator {
       case .exited(let ended): exit = ended
       }
     }
+    countTraining(of: turn, isLast: true)
     turn.endWorker()
     guard let exit else { preconditionFailure("A worker's outputs ended without its exit.") }
     return WorkerEnding(exit, lastWord: turn.lastWord)

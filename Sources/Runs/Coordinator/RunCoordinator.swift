@@ -43,6 +43,10 @@ public actor RunCoordinator: RunControl {
   private nonisolated let changeCount = Atomic(0)
   /// The process of the present measurement; a newer one takes its place.
   var measuring: WorkerProcess?
+  /// What the worker that started last said that the kernel holds it to.
+  public internal(set) var latestConfinement: ReportedConfinement?
+  /// What the runs of each owner have trained today.
+  var ledger = TrainingLedger()
   var isEnding = false
   var listeners: [Identifier: [UUID: AsyncStream<Void>.Continuation]] = [:]
 

@@ -79,6 +79,7 @@ extension RunCoordinator {
       worker.consumedOutput()
       switch output {
       case .report(let report):
+        noteConfinement(report)
         let speed = report.metrics?[RunFigures.imagesPerSecond]
         measurement.imagesPerSecond = speed ?? measurement.imagesPerSecond
         measurement.memoryBytes = report.memoryBytes ?? measurement.memoryBytes

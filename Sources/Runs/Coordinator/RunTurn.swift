@@ -20,7 +20,11 @@ final class RunTurn {
   private(set) var lastWord: WorkerReport?
   /// What starts worker after worker; ends with the turn.
   var task: Task<Void, Never>?
+  /// Why it is asked to stop.
+  var stopReason = RunReason.stopRequested
   private var worker: WorkerProcess?
+  /// Until when the present worker's time is counted.
+  private var countedUntil: ContinuousClock.Instant?
   /// The pause before a replacement.
   private var backoff: Task<Void, Never>?
   /// Whether an event has said that the present worker reports metrics that it did not declare.
@@ -57,14 +61,22 @@ final class RunTurn {
   // MARK: The worker
 
   /// A worker begins.
-  func begin(_ worker: WorkerProcess) {
+  func begin(_ worker: WorkerProcess, at instant: ContinuousClock.Instant) {
     self.worker = worker
+    countedUntil = instant
     lastWord = nil
     hasToldUndeclared = false
   }
 
   /// The worker has left.
-  func endWorker() { worker = nil }
+  func endWorker() { (worker, countedUntil) = (nil, nil) }
+
+  /// Seconds that the worker has worked and that nobody has taken yet.
+  func takeWorkedSeconds(until instant: ContinuousClock.Instant) -> Double {
+    guard let countedUntil, instant > countedUntil else { return 0 }
+    self.countedUntil = instant
+    return (instant - countedUntil) / .seconds(1)
+  }
 
   func kill() { worker?.kill(for: .request) }
 

@@ -1,11 +1,12 @@
 public import Identifiers
 public import Recipes
+public import Training
 
 /// What may be asked of runs; `RunCoordinator` answers. Every change is durable before the call returns.
 public protocol RunControl: Sendable {
   /// Accepts a run and queues it.
   ///
-  /// - Throws: `RunControlError.idempotencyConflict`, `.shuttingDown`; whatever the store throws.
+  /// - Throws: `RunControlError.idempotencyConflict`, `.shuttingDown`, `.trainingTimeUsedUp`; whatever the store throws.
   /// - Returns: the run as it was queued; where the idempotency key named an earlier one, what was returned then,
   ///   and `isNew` is false.
   func create(_ submission: RunSubmission) async throws -> (record: RunRecord, isNew: Bool)
@@ -29,7 +30,7 @@ public protocol RunControl: Sendable {
   func stop(_ id: Identifier, now: Bool) async throws -> (record: RunRecord, changed: Bool)
   /// Starts a run again from its newest checkpoint.
   ///
-  /// - Throws: `RunControlError.notFound`, or `.conflict` while it is stopping or after success.
+  /// - Throws: `RunControlError.notFound`, `.trainingTimeUsedUp`, or `.conflict` while it is stopping or after success.
   /// - Returns: the record, and whether anything changed (202) or it ran already (200).
   func start(_ id: Identifier) async throws -> (record: RunRecord, changed: Bool)
   /// Changes name and metadata; nil leaves one as it is.
@@ -63,6 +64,12 @@ public protocol RunControl: Sendable {
   /// - Throws: `RunControlError.shuttingDown`.
   func measure(_ recipe: Recipe, dataset: String, resources: RunResources) async throws
     -> RunMeasurement
+  /// What the runs of an owner have trained today and may train; nil where they may train as long as they like.
+  ///
+  /// - Throws: whatever the store throws.
+  func trainingAllowance(of owner: String) async throws -> TrainingAllowance?
+  /// What the worker that started last is held to by its kernel; nil where none has started since the service did.
+  var latestConfinement: ReportedConfinement? { get async }
   /// Whether a run that is not over learns from a dataset.
   func isInUse(dataset: String) async throws -> Bool
   /// Differs between any two starts of a service, for logs.
@@ -71,6 +78,20 @@ public protocol RunControl: Sendable {
   nonisolated var revision: Int { get }
   /// The run's directory: `recipe.json`, `checkpoints/`, `worker.log`.
   nonisolated func directory(of id: Identifier) -> String
+}
+
+/// What a worker said at its start that the kernel holds it to.
+public struct ReportedConfinement: Hashable, Sendable {
+  /// What it measured.
+  public var confinement: ProcessConfinement
+  /// When.
+  public var at: Timestamp
+
+  /// What a worker measured at a moment.
+  public init(confinement: ProcessConfinement, at: Timestamp) {
+    self.confinement = confinement
+    self.at = at
+  }
 }
 
 /// A model whose encoder a run begins with.
@@ -141,6 +162,8 @@ public enum RunControlError: Error, Hashable, Sendable {
   case idempotencyConflict(key: String)
   /// Too many runs are waiting.
   case queueFull(limit: Int)
+  /// The runs of the key have trained as long today as they may.
+  case trainingTimeUsedUp(TrainingAllowance)
   /// The service is about to end.
   case shuttingDown
   /// The disk is full: nothing was changed.

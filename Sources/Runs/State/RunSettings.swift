@@ -16,6 +16,8 @@ public struct RunSettings: Sendable {
   public var threads: Int?
   /// Runs that have a worker at once.
   public var runsAtOnce = 1
+  /// Seconds per day of UTC that the runs of an owner may train, all together; nil for as long as they like.
+  public var trainingSecondsPerDay: @Sendable (_ owner: String) -> Double? = { _ in nil }
   /// Runs that may wait.
   public var queueLimit = 1000
   /// Times a crashed worker is replaced before the run fails.

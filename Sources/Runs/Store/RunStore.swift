@@ -106,6 +106,11 @@ public protocol RunStore: Sendable {
   /// smaller ones, newest first; from the end of the log where `sequence` is nil.
   func events(of id: Identifier, after sequence: Int64?, order: EventOrder, limit: Int) throws
     -> [RunEvent]
+  /// Adds to the seconds that the runs of an owner have trained on a day, counted from 1 January 1970 in UTC. Days that are
+  /// more than a month older are forgotten.
+  func addTraining(_ seconds: Double, of owner: String, on day: Int64) throws
+  /// Seconds that the runs of an owner have trained on a day; runs that were removed count too.
+  func trainingSeconds(of owner: String, on day: Int64) throws -> Double
   /// What was remembered for an idempotency key.
   func idempotencyEntry(_ key: String) throws -> IdempotencyEntry?
 }

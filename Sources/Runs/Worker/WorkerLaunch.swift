@@ -45,7 +45,7 @@ extension WorkerLaunch {
 }
 
 /// Calls `body` with a null-terminated array of C strings.
-private func withCStrings(
+func withCStrings(
   _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Int32
 ) -> Int32 {
   let copies: [UnsafeMutablePointer<CChar>?] = unsafe strings.map { unsafe strdup($0) }

@@ -25,7 +25,7 @@ public import Metrics
 /// - `checkpoint` after a checkpoint is published and durable, with the step of the `best` so far where checkpoints are
 ///   judged;
 /// - `heartbeat` from the thread that does the work, where some seconds pass without another report (loading,
-///   compiling, long updates);
+///   compiling, long updates); the first one says in `confinement` what the kernel holds the worker to;
 /// - `finished` as the last line, with the `outcome` `succeeded` (all steps are done) or `stopped` (the worker was
 ///   asked to stop); a checkpoint of that step is published before, unless no update was done at all;
 /// - `failed` as the last line, for a failure that would occur again (dataset unreadable, loss not finite, recipe of
@@ -88,6 +88,8 @@ public struct WorkerReport: Hashable, Sendable, Codable {
   public var metrics: MetricValues?
   /// The verdict, where it was computed anew (`progress`).
   public var health: RunHealth?
+  /// What the kernel holds the worker to, measured by itself (the first `heartbeat`).
+  public var confinement: ProcessConfinement?
   /// How it ended (`finished`).
   public var outcome: Outcome?
   /// Why it failed (`failed`).
@@ -126,6 +128,13 @@ extension WorkerReport {
 
   /// `heartbeat`.
   public static var heartbeat: WorkerReport { WorkerReport(kind: .heartbeat) }
+
+  /// `heartbeat` with what the kernel holds the worker to.
+  public static func confined(_ confinement: ProcessConfinement) -> WorkerReport {
+    var report = WorkerReport(kind: .heartbeat)
+    report.confinement = confinement
+    return report
+  }
 
   /// `progress` after the update that made `step` updates done.
   public static func progress(

@@ -25,6 +25,10 @@ final class FakeRuns: RunControl {
     var queueLimit = 100
     /// What `create` refuses with.
     var refusal: RunControlError?
+    /// What owners may train.
+    var allowances: [String: TrainingAllowance] = [:]
+    /// What the last worker said.
+    var confinement: ReportedConfinement?
     /// How often a page of runs was asked for.
     var pages = 0
   }
@@ -35,6 +39,12 @@ final class FakeRuns: RunControl {
   private let folder: String
 
   init(folder: String) { self.folder = folder }
+
+  func trainingAllowance(of owner: String) async throws -> TrainingAllowance? {
+    state.withLock { $0.allowances[owner] }
+  }
+
+  var latestConfinement: ReportedConfinement? { state.withLock { $0.confinement } }
 
   func create(_ submission: RunSubmission) async throws -> (record: RunRecord, isNew: Bool) {
     try state.withLock { state in

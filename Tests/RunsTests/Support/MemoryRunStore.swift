@@ -12,6 +12,7 @@ final class MemoryRunStore: RunStore {
     var events: [RunEvent] = []
     var lastSequence: Int64 = 0
     var idempotency: [String: IdempotencyEntry] = [:]
+    var training: [String: [Int64: Double]] = [:]
 
     mutating func add(_ events: [RunEvent]) -> [RunEvent] {
       let numbered = events.enumerated().map { index, event in
@@ -130,6 +131,21 @@ final class MemoryRunStore: RunStore {
           return order == .oldestFirst ? event.sequence > sequence : event.sequence < sequence
         }.prefix(limit))
     }
+  }
+
+  /// Adds to what an owner has trained on a day.
+  func addTraining(_ seconds: Double, of owner: String, on day: Int64) throws {
+    contents.withLock { contents in
+      contents.training[owner, default: [:]][day, default: 0] += seconds
+      for name in contents.training.keys {
+        contents.training[name] = contents.training[name]?.filter { $0.key >= day - 31 }
+      }
+    }
+  }
+
+  /// What an owner has trained on a day.
+  func trainingSeconds(of owner: String, on day: Int64) throws -> Double {
+    contents.withLock { $0.training[owner]?[day] ?? 0 }
   }
 
   /// What was remembered for an idempotency key.

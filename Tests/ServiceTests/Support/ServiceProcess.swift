@@ -92,7 +92,7 @@ private final class Output: Sendable {
 
   func address() async throws -> String {
     try await eventually("the address") { [self] in
-      text.firstMatch(of: #/byol serves on (http://\S+) /#).map { String($0.1) }
+      text.firstMatch(of: #/byol serves on (https?://\S+) /#).map { String($0.1) }
     }
   }
 }
