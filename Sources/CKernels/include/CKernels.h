@@ -336,6 +336,16 @@ int64_t ck_find_above(
   const int32_t *products, int64_t rows, const float *scales, const float *errors, ck_query query,
   float threshold, int32_t *found);
 
+// Numbers in float16 (IEEE 754 binary16), for vectors that take half the room. These functions run on the calling thread alone.
+
+/// The float32 of each float16: exact. A signalling NaN becomes a quiet one.
+void ck_float32_from_float16(const uint16_t *from, int64_t count, float *to);
+/// The float16 nearest to each float32, ties to even; infinity from 65,520 on.
+void ck_float16_from_float32(const float *from, int64_t count, uint16_t *to);
+/// The naive twins of both.
+void ck_naive_float32_from_float16(const uint16_t *from, int64_t count, float *to);
+void ck_naive_float16_from_float32(const float *from, int64_t count, uint16_t *to);
+
 #ifdef __cplusplus
 }
 #endif
