@@ -127,6 +127,17 @@ void compareFloat16(Report &report) {
   std::vector<uint16_t> narrow(numbers.size()), naiveNarrow(numbers.size());
   ck_float16_from_float32(numbers.data(), (int64_t)numbers.size(), narrow.data());
   ck_naive_float16_from_float32(numbers.data(), (int64_t)numbers.size(), naiveNarrow.data());
+  Array products(5);
+  Twin naiveProducts;
+  int64_t place = 0;
+  for (const int64_t count : {0, 1, 7, 512, 1030}) {
+    const Array vector = Array::random(count), query = Array::random(count);
+    std::vector<uint16_t> stored((size_t)count);
+    ck_naive_float16_from_float32(vector.floats(), count, stored.data());
+    products.set(place++, ck_product_float16(stored.data(), query.floats(), count));
+    naiveProducts.push_back(ck_naive_product_float16(stored.data(), query.floats(), count));
+  }
+  report.compare("ck_product_float16", "0 to 1,030 components", products, naiveProducts, tolerance);
   const std::vector<int32_t> found(narrow.begin(), narrow.end());
   report.compare(
     "ck_float16_from_float32", "around all", asArray(found), Twin(naiveNarrow.begin(), naiveNarrow.end()), exactly);

@@ -2,6 +2,7 @@
 // there rounds to nearest, ties to even, as F16C, AVX-512 and NEON do.
 #include "../Processor.hpp"
 
+#include <math.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -128,4 +129,41 @@ void ck_float16_from_float32(const float *from, int64_t count, uint16_t *to) {
   }
 #endif
   ck_naive_float16_from_float32(from + done, count - done, to + done);
+}
+
+double ck_naive_product_float16(const uint16_t *vector, const float *query, int64_t count) {
+  double product = 0, square = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const double x = widened(vector[i]);
+    product += x * query[i];
+    square += x * x;
+  }
+  return square > 0 ? product / sqrt(square) : 0;
+}
+
+double ck_product_float16(const uint16_t *vector, const float *query, int64_t count) {
+  // Eight sums side by side, which any processor's registers can hold. A product of two float32 has 48 bits and is exact, so
+  // that it makes no difference whether the compiler multiplies and adds in one instruction.
+  const int lanes = 8, piece = 256;
+  double products[lanes] = {}, squares[lanes] = {};
+  float wide[piece];
+  const auto add = [&](int lane, float value, float asked) {
+    const double x = value;
+    products[lane] += x * asked;
+    squares[lane] += x * x;
+  };
+  for (int64_t first = 0; first < count; first += piece) {
+    const int64_t length = count - first < piece ? count - first : piece;
+    ck_float32_from_float16(vector + first, length, wide);
+    int64_t i = 0;
+    for (; i + lanes <= length; i += lanes)
+      for (int lane = 0; lane < lanes; lane++) add(lane, wide[i + lane], query[first + i + lane]);
+    for (int lane = 0; i < length; i++, lane++) add(lane, wide[i], query[first + i]);
+  }
+  double product = 0, square = 0;
+  for (int lane = 0; lane < lanes; lane++) {
+    product += products[lane];
+    square += squares[lane];
+  }
+  return square > 0 ? product / sqrt(square) : 0;
 }

@@ -51,7 +51,16 @@ struct VectorFile: Sendable {
   /// The inner product of a row with a vector, summed in double precision in a fixed order, so that its bits depend on the
   /// two alone.
   func product(_ row: Int, _ query: [Float]) -> Float {
-    unsafe withRows(row..<row + 1) { components in
+    guard storage == .float32 else {
+      precondition((0..<rows).contains(row), "Row \(row) of \(rows).")
+      return unsafe file.withBytes(
+        at: NPY.headerByteCount + 2 * row * dimension, count: 2 * dimension
+      ) { bytes in
+        let stored = unsafe bytes.assumingMemoryBound(to: UInt16.self)
+        return unsafe Float(ck_product_float16(stored.baseAddress, query, Int64(dimension)))
+      }
+    }
+    return unsafe withRows(row..<row + 1) { components in
       var sums = (0.0, 0.0, 0.0, 0.0)
       let whole = dimension / 4 * 4
       for i in stride(from: 0, to: whole, by: 4) {
