@@ -5,8 +5,7 @@ import Retrieval
 
 /// The vectors of all pictures of a folder or an archive, in a file of NumPy's or of comma-separated values.
 ///
-/// They are computed as an index, in a folder beside the file, so that an interrupted command goes on; the folder is removed
-/// when the file is whole.
+/// They are computed into a folder beside the file, so that an interrupted command goes on; it is gone when the file is whole.
 struct BulkEmbedding {
   let pictures: String
   let output: String
@@ -31,24 +30,30 @@ struct BulkEmbedding {
   /// - Throws: an exit code, after a sentence: 2 where some pictures could not be embedded.
   func run(model: String, _ engine: EngineOptions) throws {
     guard let form = Self.form(of: output) else { return }
-    let working = output + ".index"
-    let manifest = try IndexTarget(working).build(pictures: pictures, model: model, engine)
-    let stem = (output as NSString).deletingPathExtension
-    do {
-      let index = try VectorIndex(directory: working)
-      try index.write(form, to: output)
-      if form == .npy { try index.write(.items, to: stem + ".items.csv") }
-      if manifest.rejected > 0 {
-        try fileSystem.replaceFile(
-          stem + ".rejected.ndjson",
-          with: try fileSystem.read(working + "/" + IndexFile.rejected))
-      }
-      try fileSystem.removeAll(working)
-      try fileSystem.remove(working + ".lock")
-    } catch let error as FileSystemError {
-      throw refusal("\(output) cannot be written: \(error.reason).", code: .failure)
+    guard !fileSystem.isDirectory(output) else {
+      throw refusal("--output \(output) is a folder; give the name of a file.")
     }
-    say("\(output): \(manifest.items) vectors of \(manifest.dimension) components.")
-    if manifest.rejected > 0 { throw ExitCode(2) }
+    let work = VectorWork(path: output, pictures: pictures, model: model, engine: engine)
+    let found = try work.run { (build, source, loader) throws(IndexError) in
+      try build.vectors(of: source, loader: loader) { (found) throws(FileSystemError) in
+        try write(found, form)
+      }
+    }
+    tellRejections(found.rejected)
+    say("\(output): \(found.listing.count) vectors of \(found.listing.dimension) components.")
+    if !found.rejected.isEmpty { throw ExitCode(2) }
+  }
+
+  /// Writes the lists first: where the vectors are, all is.
+  private func write(_ found: EmbeddedPictures, _ form: IndexExport) throws(FileSystemError) {
+    let stem = (output as NSString).deletingPathExtension
+    if !found.rejected.isEmpty {
+      try fileSystem.replaceFile(stem + ".rejected.ndjson", with: found.rejectedLines)
+    }
+    guard form == .npy else { return try found.listing.write(form, to: output) }
+    try found.listing.write(.items, to: stem + ".items.csv")
+    // The file is as NumPy reads it already, on the same disk.
+    try fileSystem.rename(found.vectorFile, to: output)
+    try fileSystem.synchronizeDirectory(ofEntry: output)
   }
 }

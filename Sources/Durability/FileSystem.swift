@@ -156,6 +156,13 @@ extension FileSystem {
       try? remove(beside)
       throw error
     }
+    try synchronizeDirectory(ofEntry: path)
+  }
+
+  /// Flushes the entries of the folder that a path is in.
+  ///
+  /// - Throws: `FileSystemError`.
+  public func synchronizeDirectory(ofEntry path: String) throws(FileSystemError) {
     try synchronizeDirectory(parent(of: path))
   }
 

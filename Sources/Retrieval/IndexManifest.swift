@@ -5,10 +5,10 @@ import JSONTree
 /// What an index is of: `index.json` in its folder, published with the rest.
 public struct IndexManifest: Codable, Hashable, Sendable {
   /// The version of the files that this program writes, and the newest that it reads.
-  public static let newestFormat = 1
+  public static let newestFormat = 2
 
-  /// The version of the files.
-  public var format = IndexManifest.newestFormat
+  /// The version of the files: 2 where vectors are stored in float16, else 1, which earlier programs read.
+  public let format: Int
   /// Pictures that have a vector.
   public var items: Int
   /// Pictures that could not be embedded; `rejected.ndjson` lists them.
@@ -21,15 +21,33 @@ public struct IndexManifest: Codable, Hashable, Sendable {
   public var fingerprint: String
   /// What was computed in.
   public var precision: String
+  /// How the vectors are stored; nil in format 1, which has float32.
+  public let storage: VectorStorage?
   /// The model under the name by which it was asked for.
   public var model: String
   /// Where the pictures came from: a path, or a dataset's id.
   public var source: String
   /// When the index was whole.
   public var completedAt: Timestamp
+
+  /// How the vectors are stored.
+  public var vectorStorage: VectorStorage { storage ?? .float32 }
 }
 
 extension IndexManifest {
+  init(
+    items: Int, rejected: Int, reused: Int, dimension: Int, fingerprint: String, precision: String,
+    storage: VectorStorage, model: String, source: String, completedAt: Timestamp
+  ) {
+    (self.items, self.rejected, self.reused, self.dimension) = (items, rejected, reused, dimension)
+    (self.fingerprint, self.precision, self.model) = (fingerprint, precision, model)
+    (self.source, self.completedAt) = (source, completedAt)
+    (format, self.storage) = storage == .float32 ? (1, nil) : (2, storage)
+  }
+
+  /// What every format has.
+  private struct Version: Decodable { var format: Int }
+
   /// The manifest of the index in a folder.
   ///
   /// - Throws: `IndexError.files`, `.damaged` or `.newerVersion`.
@@ -38,11 +56,14 @@ extension IndexManifest {
     do throws(FileSystemError) {
       bytes = try DiskFileSystem().read(directory + "/" + IndexFile.manifest)
     } catch { throw .files(error) }
+    // First of all: nobody knows what else a newer one says, and how.
+    if let found = try? JSONCoding.decode(Version.self, from: bytes).format,
+      found > IndexManifest.newestFormat
+    {
+      throw .newerVersion(found: found, supported: IndexManifest.newestFormat)
+    }
     guard let manifest = try? JSONCoding.decode(IndexManifest.self, from: bytes) else {
       throw .damaged("\(IndexFile.manifest) does not read back")
-    }
-    guard manifest.format <= IndexManifest.newestFormat else {
-      throw .newerVersion(found: manifest.format, supported: IndexManifest.newestFormat)
     }
     self = manifest
   }
@@ -69,7 +90,7 @@ public struct RejectedPicture: Codable, Hashable, Sendable {
 public enum IndexFile {
   /// What the index is of.
   public static let manifest = "index.json"
-  /// The vectors, `[items, dimension]` float32 of length 1, as NumPy reads them.
+  /// The vectors, `[items, dimension]` of length 1 in float32 or float16, as NumPy reads them.
   public static let vectors = "vectors.npy"
   /// The same in eight bits, with scales and errors: what a search reads.
   public static let codes = "codes"

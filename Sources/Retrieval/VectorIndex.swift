@@ -17,8 +17,8 @@ public struct Neighbour: Hashable, Sendable {
 /// An index in memory's page cache: finds the vectors nearest to a vector, exactly.
 ///
 /// Rows are scanned as codes of eight bits, which bound each cosine; only rows whose bound reaches the best ones found so far
-/// are looked at in float32. So a search reads a quarter of the bytes and leaves out nothing. Safe to use from any number of
-/// threads.
+/// are looked at as they are stored, in float32 or float16. So a search reads a quarter of the bytes and leaves out nothing that is
+/// nearer than what it gives. Safe to use from any number of threads.
 public final class VectorIndex: Sendable {
   /// What the index is of.
   public let manifest: IndexManifest
@@ -39,7 +39,8 @@ public final class VectorIndex: Sendable {
       throw .damaged("\(IndexFile.manifest) does not make sense")
     }
     vectors = try VectorFile(
-      path: directory + "/" + IndexFile.vectors, rows: rows, dimension: dimension)
+      path: directory + "/" + IndexFile.vectors, rows: rows, dimension: dimension,
+      storage: manifest.vectorStorage)
     codes = try CodeFile(path: directory + "/" + IndexFile.codes, rows: rows, dimension: dimension)
     items = try ItemTable(path: directory + "/" + IndexFile.items)
     guard items.count == rows else { throw .damaged("its files are not of one index") }

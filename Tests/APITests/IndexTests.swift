@@ -66,6 +66,36 @@ import Testing
     } ?? []
   }
 
+  @Test func `vectors are stored in float16 where that is asked for, and searched as others are`()
+    async throws
+  {
+    var found: [Set<String>] = []
+    for (storage, byteCount) in [("float32", 4), ("float16", 2)] {
+      let id = try await made([
+        "dataset": .string(dataset), "model": .string("\(run)"), "storage": .string(storage),
+      ])
+      let object = try await world.call("GET", "/v1/indexes/\(id)").object()
+      #expect(object["storage"] == .string(storage) && object["items"] == 60)
+      let answer = try await world.call(
+        "POST", "/v1/indexes/\(id)/search", json: ["item": 30, "k": 5])
+      found.append(Set(try names(answer)))
+      let npy = try await world.call(
+        "GET", "/v1/indexes/\(id)/export", query: [("format", "npy")])
+      #expect(npy.status == 200)
+      let path = "\(world.folder)/indexes/\(id)/vectors.npy"
+      let stored = FileManager.default.contents(atPath: path)?.count
+      #expect(stored == 128 + 60 * 4 * byteCount)
+    }
+    #expect(found[0].count == 5 && found[0] == found[1])
+    let unknown: [JSONValue] = ["float8", 16]
+    for wrong in unknown {
+      let refused = try await world.call(
+        "POST", "/v1/indexes", json: ["dataset": .string(dataset), "storage": wrong])
+      #expect(refused.status == 422)
+      #expect(try refused.problemFields() == ["storage"])
+    }
+  }
+
   @Test func `an index is made, told, listed, searched and removed`() async throws {
     let id = try await made()
     let object = try await world.call("GET", "/v1/indexes/\(id)").object()

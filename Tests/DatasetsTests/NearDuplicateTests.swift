@@ -53,4 +53,36 @@ import Testing
     #expect(report.advice.contains { $0.contains("nearly equal") })
     #expect(report.advice.contains { $0.hasPrefix("1 pictures are gray") })
   }
+
+  @Test(arguments: [1, 3])
+  func `pictures that are among others are counted, equal or nearly so`(threads: Int) throws {
+    let directory = try TemporaryDirectory()
+    let even = Raster(width: 9, height: 9, pixels: Array(repeating: 100, count: 243))
+    // As many bytes, and another picture.
+    let other = Raster(width: 3, height: 27, pixels: even.pixels)
+    var entries = try (0..<12).map {
+      ArchiveEntry(name: "train/a/\($0).png", bytes: try shapes($0).png())
+    }
+    entries += [
+      ArchiveEntry(name: "train/a/even.png", bytes: try even.png()),
+      ArchiveEntry(name: "test/a/copy.jpg", bytes: try shapes(4).jpeg(quality: 80)),
+      ArchiveEntry(name: "test/a/equal.png", bytes: try even.png()),
+      ArchiveEntry(name: "test/a/new.png", bytes: try shapes(40).png()),
+      ArchiveEntry(name: "test/a/tall.png", bytes: try other.png()),
+    ]
+    let path = try directory.write(tar(entries), to: "source.tar")
+    _ = try admit(source: .archive(path: path), into: directory.path + "/d", threads: 2)
+    let pack = try Pack(directory: directory.path + "/d")
+    let (test, train) = (pack.pictures(in: .test), pack.pictures(in: .train))
+    var looked = 0
+    #expect(
+      try pack.repeatedCount(of: test, among: train, threads: threads) { looked += $0 } == 2)
+    #expect(looked == 17)
+    #expect(try pack.repeatedCount(of: test, among: [], threads: threads) == 0)
+    #expect(try pack.repeatedCount(of: train, among: train, threads: threads) == train.count)
+    struct Enough: Error {}
+    #expect(throws: Enough.self) {
+      try pack.repeatedCount(of: test, among: train, threads: threads) { _ in throw Enough() }
+    }
+  }
 }

@@ -114,6 +114,27 @@ struct EvaluationReportTests {
     #expect(few.sentences.contains("Where k is greater than 8, all reference pictures vote."))
   }
 
+  @Test(arguments: [
+    (0, nil), (1, "1 of the 4 judged pictures has an equal"), (3, "up to 75.0 percentage"),
+  ])
+  func `pictures that are on both sides are told, with what they may add to an accuracy`(
+    repeated: Int, part: String?
+  ) throws {
+    let split = try #require(
+      EvaluationSplit(train: Array(0..<10), validation: [], test: Array(10..<14), seed: 9))
+    let pictures = EvaluationReport.Pictures(
+      split, available: 14, classes: 2, repeated: repeated, viewed: 2, viewsPerPicture: 4,
+      isQuick: false, seed: 9)
+    let report = EvaluationReport(
+      pictures: pictures, rows: [row(.model, [0.9]), row(.randomNetwork, [0.5])], networkSeed: 0,
+      seconds: 1)
+    let found = report.sentences.filter { $0.contains("nearly equal") }
+    #expect(found.count == (part == nil ? 0 : 1))
+    if let part { #expect(found.first?.contains(part) == true, "\(found)") }
+    let data = try JSONEncoder().encode(report)
+    #expect(try JSONDecoder().decode(EvaluationReport.self, from: data) == report)
+  }
+
   @Test func `a part of too many pictures is told`() throws {
     let sentences = try report(
       model: [0.9, 0.9], statistics: [0, 0], random: [0, 0], available: 401

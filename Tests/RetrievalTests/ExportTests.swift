@@ -40,16 +40,17 @@ private final class Exports {
   let index: VectorIndex
   let named: [(name: String, label: String?)]
 
-  init(count: Int) throws {
+  init(count: Int, storage: VectorStorage = .float32) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     named = (0..<count).map { number in
       let text = texts[number % texts.count]
       return ("\(text)/\(number)", number % 5 == 0 ? nil : text)
     }
     try Data("weights".utf8).write(to: URL(filePath: folder + "/model"))
-    let build = IndexBuild(
+    var build = IndexBuild(
       directory: folder + "/index", modelFile: folder + "/model", modelName: "run@5",
       sourceName: "named")
+    build.storage = storage
     let loader = EncoderLoader { _ in
       OpenedModel(
         dimension: PaintEncoder.dimension, inputSize: 1, fingerprint: "f00d", precision: .float32
@@ -84,8 +85,11 @@ struct `Exports in other programs` {
     .deletingLastPathComponent().deletingLastPathComponent()
     .appending(path: "Scripts/read_exports.py").path
 
-  @Test func `every export is read back as it was written, and an altered one is noticed`() throws {
-    let exports = try Exports(count: 300)
+  @Test(arguments: VectorStorage.allCases)
+  func `every export is read back as it was written, and an altered one is noticed`(
+    storage: VectorStorage
+  ) throws {
+    let exports = try Exports(count: 300, storage: storage)
     let expected = try exports.writeExpected()
     for arguments in [[], ["--selftest"]] {
       let (status, text) = try run([script, exports.folder, "--expected", expected] + arguments)
@@ -108,6 +112,22 @@ struct `Exports in other programs` {
 }
 
 @Suite struct `Export texts` {
+  @Test func `vectors that are stored in float16 are given in float32, as a search has them`()
+    throws
+  {
+    let exports = try Exports(count: 30, storage: .float16)
+    let index = exports.index
+    let numbers = (0..<30).flatMap { index.vector($0) }
+    #expect(numbers.count == 30 * PaintEncoder.dimension && Set(numbers).count > 100)
+    let bytes = try #require(FileManager.default.contents(atPath: exports.folder + "/vectors.npy"))
+    #expect(bytes.prefix(128) == Data(NPY.header(rows: 30, columns: PaintEncoder.dimension)))
+    let expected = unsafe numbers.withUnsafeBytes { unsafe Data($0) }
+    #expect(bytes.dropFirst(128) == expected)
+    let text = try String(contentsOfFile: exports.folder + "/vectors.tsv", encoding: .utf8)
+    let read = text.split { $0 == "\n" || $0 == "\t" }.compactMap { Float($0) }
+    #expect(read == numbers)
+  }
+
   @Test func `a quote is doubled in comma-separated values, with an accent on it too`() throws {
     let exports = try Exports(count: texts.count)
     let items = try String(contentsOfFile: exports.folder + "/items.csv", encoding: .utf8)

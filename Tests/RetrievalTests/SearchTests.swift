@@ -83,6 +83,36 @@ import Testing
     codes.free()
   }
 
+  /// Whether numbers become float16 and float32 again as Swift's own types have it, which is independent of the kernels.
+  private static func convertsAsSwift() -> Bool {
+    let all = (0...UInt16.max).map { Float16(bitPattern: $0) }
+    var wide = [Float](repeating: 1, count: all.count)
+    unsafe ck_float32_from_float16(all.map(\.bitPattern), Int64(all.count), &wide)
+    let isWidened = zip(wide, all).allSatisfy { wide, half in
+      half.isNaN ? wide.isNaN : wide.bitPattern == Float(half).bitPattern
+    }
+    var stream = RandomStream(seed: 9, purpose: .weights, index: 0)
+    let numbers =
+      all.filter(\.isFinite).flatMap { half in
+        [Float(half), (Float(half) + Float(half.nextUp)) / 2, Float(half).nextUp]
+      } + (0..<5000).map { _ in Float(stream.normal()) * 1e-4 } + [1e30, -65520, 65519.99]
+    var narrow = [UInt16](repeating: 0, count: numbers.count)
+    unsafe ck_float16_from_float32(numbers, Int64(numbers.count), &narrow)
+    return isWidened && narrow == numbers.map { Float16($0).bitPattern }
+  }
+
+  @Test func `float16 is rounded and read as Swift does it`() async {
+    #expect(Self.convertsAsSwift())
+    await #expect(processExitsWith: .success) {
+      ck_limit_processor(ck_avx2)
+      precondition(Self.convertsAsSwift())
+    }
+    await #expect(processExitsWith: .success) {
+      ck_limit_processor(ck_any_processor)
+      precondition(Self.convertsAsSwift())
+    }
+  }
+
   @Test func `the nearest rows are kept in order, the lower row first among equals`() {
     var stream = RandomStream(seed: 5, purpose: .weights, index: 0)
     for capacity in [1, 3, 10] {

@@ -50,6 +50,24 @@ private func makeBackup(of source: String, at target: String) throws {
     #expect(restored.step == 400 && restored.state == original.state)
   }
 
+  @Test func `models are copied with their evaluations, without what is being written`() throws {
+    let folder = try TemporaryFolder()
+    let copy = folder.path + "/copy"
+    do { _ = try SQLiteRunStore(path: folder.path + "/byol.sqlite") }
+    for name in ["m/model.json", "m/evaluations/e.json", "m/evaluations/f.json.writing", ".in/x"] {
+      let url = URL(filePath: "\(folder.path)/models/\(name)")
+      try FileManager.default.createDirectory(
+        at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try Data("{}".utf8).write(to: url)
+    }
+    try Data("[]".utf8).write(to: URL(filePath: folder.path + "/models/aliases.json"))
+    try makeBackup(of: folder.path, at: copy)
+    let disk = DiskFileSystem()
+    #expect(try disk.names(in: copy + "/models") == ["aliases.json", "m"])
+    #expect(try disk.names(in: copy + "/models/m") == ["evaluations", "model.json"])
+    #expect(try disk.names(in: copy + "/models/m/evaluations") == ["e.json"])
+  }
+
   private func runDirectory(in path: String) throws -> String? {
     try DiskFileSystem().names(in: path + "/runs").first.map { "\(path)/runs/\($0)" }
   }

@@ -57,6 +57,8 @@ import Testing
     try make("datasets/f/dataset.json", "no JSON")
     try make("runs/.removing-2/worker.log")
     try make("models/.incoming-3/model.safetensors")
+    try make("models/m/evaluations/e.json.writing")
+    try make("models/aliases.json", "[]")
     try make("runs/other/recipe.json")
     try make(
       "runs/\(run)/recipe.json", String(decoding: try RunHarness.recipe().encoded, as: UTF8.self))
@@ -71,7 +73,8 @@ import Testing
       try garbage([run]) == [
         "byol.sqlite.writing": .temporary, "datasets/.incoming-1": .temporary,
         "datasets/e": .orphanDataset, "datasets/f": .orphanDataset,
-        "models/.incoming-3": .temporary, "runs/.removing-2": .temporary, "runs/other": .orphanRun,
+        "models/.incoming-3": .temporary, "models/m/evaluations/e.json.writing": .temporary,
+        "runs/.removing-2": .temporary, "runs/other": .orphanRun,
         "runs/\(run)/checkpoints/2": .checkpoint, "runs/\(run)/checkpoints/3": .checkpoint,
         "runs/\(run)/checkpoints/.writing-6": .temporary,
         "runs/\(run)/evaluations/e.json.writing": .temporary, "indexes/k": .orphanIndex,

@@ -74,7 +74,7 @@ final class EvaluationQueueTests {
   }
 
   @Test func `a program that is not there is a failure, and the next one starts`() async throws {
-    let queue = EvaluationQueue(runDirectory: folder) { _ in
+    let queue = EvaluationQueue(runDirectory: folder, modelDirectory: folder + "/models") { _ in
       try EvaluationCommandProcess(["/nowhere/byol"])
     }
     for _ in 0..<2 {
@@ -85,34 +85,62 @@ final class EvaluationQueueTests {
 
   @Test func `what cannot be stored is not queued`() async throws {
     let queue = EvaluationQueue(
-      runDirectory: folder, fileSystem: FaultyFileSystem(failing: 2)
+      runDirectory: folder, modelDirectory: folder + "/models",
+      fileSystem: FaultyFileSystem(failing: 2)
     ) { _ in
       try EvaluationCommandProcess(["/bin/sh", "-c", "exit 0"])
     }
     await #expect(throws: FileSystemError.self) { try await queue.create(self.submission) }
-    #expect(await queue.page(run: nil, limit: 10, after: nil).records.isEmpty)
+    #expect(await queue.page(run: nil, model: nil, limit: 10, after: nil).records.isEmpty)
   }
 
   @Test func `a run keeps its newest evaluations`() async throws {
     var limits = EvaluationQueueLimits()
-    limits.keptPerRun = 2
-    let queue = EvaluationQueue(runDirectory: folder, limits: limits) { _ in
+    limits.kept = 2
+    let queue = EvaluationQueue(
+      runDirectory: folder, modelDirectory: folder + "/models", limits: limits
+    ) { _ in
       try EvaluationCommandProcess(["/nowhere/byol"])
     }
     var ids: [Identifier] = []
     for _ in 0..<4 { ids.append(try await queue.create(submission).id) }
-    let page = await queue.page(run: run, limit: 10, after: nil)
+    let page = await queue.page(run: run, model: nil, limit: 10, after: nil)
     #expect(page.records.map(\.id) == ids.suffix(2).reversed() && !page.hasMore)
     let names = try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(run)/evaluations")
     #expect(names.count == 2)
   }
 
+  @Test func `an evaluation of a model of the library is there after a restart, and goes with it`()
+    async throws
+  {
+    let model = IdentifierSource().next(at: .now())
+    let stored = "\(folder)/models/\(model)"
+    try FileManager.default.createDirectory(atPath: stored, withIntermediateDirectories: true)
+    let submission = EvaluationSubmission(
+      model: .stored(model), modelFile: "model", dataset: "pictures")
+    let queue = queue(script: #"echo '{"kind":"failed","detail":"No."}'"#)
+    let record = try await queue.create(submission)
+    let ended = try await reached(record.id, queue) { $0.state == .failed }
+    let again = self.queue(script: "exit 0")
+    #expect(try await again.record(record.id) == ended)
+    #expect(await again.page(run: nil, model: "\(model)", limit: 9, after: nil).records == [ended])
+
+    // Between look-up and request: the folder must not come back without its model.
+    try FileManager.default.removeItem(atPath: stored)
+    await #expect(throws: EvaluationControlError.modelRemoved) {
+      try await again.create(submission)
+    }
+    #expect(await again.page(run: nil, model: nil, limit: 9, after: nil).records.isEmpty)
+    #expect(!FileManager.default.fileExists(atPath: stored))
+  }
+
   private var submission: EvaluationSubmission {
-    EvaluationSubmission(run: run, step: 1, modelFile: "model", dataset: "pictures")
+    EvaluationSubmission(
+      model: .checkpoint(run: run, step: 1), modelFile: "model", dataset: "pictures")
   }
 
   private func queue(script: String) -> EvaluationQueue {
-    EvaluationQueue(runDirectory: folder) { _ in
+    EvaluationQueue(runDirectory: folder, modelDirectory: folder + "/models") { _ in
       try EvaluationCommandProcess(["/bin/sh", "-c", script], patience: .milliseconds(50))
     }
   }

@@ -74,6 +74,9 @@ import Testing
     for name in ["vectors.npy", "vectors.csv", "model.onnx", "run/best/model.safetensors"] {
       #expect(FileManager.default.fileExists(atPath: folder.path + "/" + name), "\(name)")
     }
+    // What a command needs while it computes is gone when it is done.
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    #expect(!names.contains { $0.hasSuffix(".lock") || $0.hasSuffix(".partial") }, "\(names)")
   }
 
   @Test func `the commands for a service do what the page says`() async throws {

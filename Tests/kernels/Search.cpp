@@ -89,9 +89,64 @@ void compareSearch(Report &report, int64_t rows, int64_t dimension, int64_t quer
   report.compare("ck_find_above", what, asArray({products, leftOut, kept}), {(double)(rows * queries), 0, 0}, exactly);
 }
 
+/// The halves of numbers' bits, which an array of float32 holds exactly.
+Array halves(const std::vector<float> &values) {
+  std::vector<int32_t> parts;
+  for (const float value : values) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    parts.push_back((int32_t)(bits >> 16));
+    parts.push_back((int32_t)(bits & 0xFFFF));
+  }
+  return asArray(parts);
+}
+
+Twin twin(const Array &values) {
+  Twin result;
+  for (int64_t i = 0; i < values.count(); i++) result.push_back(values[i]);
+  return result;
+}
+
+/// Every float16 there is, and each float32 that is one, the middle between two, or next to either.
+void compareFloat16(Report &report) {
+  std::vector<uint16_t> all(65536);
+  for (size_t i = 0; i < all.size(); i++) all[i] = (uint16_t)i;
+  std::vector<float> wide(all.size()), naiveWide(all.size());
+  ck_float32_from_float16(all.data(), (int64_t)all.size(), wide.data());
+  ck_naive_float32_from_float16(all.data(), (int64_t)all.size(), naiveWide.data());
+  report.compare("ck_float32_from_float16", "all", halves(wide), twin(halves(naiveWide)), exactly);
+  std::vector<float> numbers;
+  for (size_t i = 0; i + 1 < all.size(); i++) {
+    const float one = naiveWide[i], next = naiveWide[i + 1];
+    const float middle = (float)(((double)one + (double)next) / 2);
+    for (const float value : {one, middle, nextafterf(middle, -1e30f), nextafterf(middle, 1e30f)})
+      numbers.push_back(value);
+  }
+  for (const float value : {65519.0f, 65520.0f, -65520.0f, 1e30f, -1e-30f, (float)INFINITY, 0x1p-25f, 0x1.8p-25f})
+    numbers.push_back(value);
+  std::vector<uint16_t> narrow(numbers.size()), naiveNarrow(numbers.size());
+  ck_float16_from_float32(numbers.data(), (int64_t)numbers.size(), narrow.data());
+  ck_naive_float16_from_float32(numbers.data(), (int64_t)numbers.size(), naiveNarrow.data());
+  Array products(5);
+  Twin naiveProducts;
+  int64_t place = 0;
+  for (const int64_t count : {0, 1, 7, 512, 1030}) {
+    const Array vector = Array::random(count), query = Array::random(count);
+    std::vector<uint16_t> stored((size_t)count);
+    ck_naive_float16_from_float32(vector.floats(), count, stored.data());
+    products.set(place++, ck_product_float16(stored.data(), query.floats(), count));
+    naiveProducts.push_back(ck_naive_product_float16(stored.data(), query.floats(), count));
+  }
+  report.compare("ck_product_float16", "0 to 1,030 components", products, naiveProducts, tolerance);
+  const std::vector<int32_t> found(narrow.begin(), narrow.end());
+  report.compare(
+    "ck_float16_from_float32", "around all", asArray(found), Twin(naiveNarrow.begin(), naiveNarrow.end()), exactly);
+}
+
 }  // namespace
 
 void compareSearches(Report &report) {
+  compareFloat16(report);
   compareSearch(report, 1, 1, 1);
   compareSearch(report, 17, 3, 2);
   compareSearch(report, 200, 512, 7);

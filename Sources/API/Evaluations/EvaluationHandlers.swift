@@ -4,6 +4,7 @@ import Evaluation
 import HTTP
 import Identifiers
 import JSONTree
+import ModelLibrary
 import Runs
 
 /// `/v1/evaluations`
@@ -25,34 +26,37 @@ struct EvaluationHandlers: Sendable {
     }
     try fields.finish()
     let model = try await catalog.model(name ?? "")
-    let (record, step) = try await evaluated(model)
-    let chosen = dataset ?? record.run.dataset
+    let (judged, own) = await evaluated(model)
+    guard let chosen = dataset ?? own else {
+      throw APIError.invalid([
+        .field(
+          "dataset", "missing",
+          "It must be a dataset's id: the model belongs to no run that is there, whose dataset would be taken."
+        )
+      ])
+    }
     // 404 for a dataset that is none, 409 for one that is still being admitted.
     _ = try library.record(chosen)
     let evaluation = try await evaluations.create(
       EvaluationSubmission(
-        run: record.run.id, step: step, modelFile: model.file.path, dataset: chosen,
-        protocols: protocols, isQuick: isQuick))
+        model: judged, modelFile: model.file.path, dataset: chosen, protocols: protocols,
+        isQuick: isQuick))
     return API.json(
       evaluation.json, status: 201, location: "/v1/evaluations/\(evaluation.id)")
   }
 
-  /// The run with which the result will be stored.
+  /// With what the result will be stored, and the dataset of its run where it has one.
   ///
-  /// - Throws: `APIError` 422 for a model that belongs to no run.
-  private func evaluated(
-    _ model: ModelCatalog.Entry
-  ) async throws -> (record: RunRecord, step: Int) {
-    if case .run(let record, let step) = model.origin { return (record, step) }
-    if let checkpoint = model.checkpoint, let record = try? await runs.record(checkpoint.run) {
-      return (record, checkpoint.step)
+  /// The copy of a checkpoint that an alias keeps is the run's as long as the run is there.
+  private func evaluated(_ model: ModelCatalog.Entry) async -> (EvaluatedModel, dataset: String?) {
+    switch model.origin {
+    case .run(let record, let step):
+      return (.checkpoint(run: record.run.id, step: step), record.run.dataset)
+    case .library(let stored, _):
+      guard let checkpoint = model.checkpoint, let record = try? await runs.record(checkpoint.run)
+      else { return (.stored(stored.id), nil) }
+      return (.checkpoint(run: checkpoint.run, step: checkpoint.step), record.run.dataset)
     }
-    throw APIError.invalid([
-      .field(
-        "model", "unknown_value",
-        "It belongs to no run that is there. An uploaded model is evaluated by byol evaluate --model FILE --dataset FOLDER."
-      )
-    ])
   }
 
   private func protocols(_ fields: inout FieldReader) -> [EvaluationProtocol] {
@@ -77,15 +81,20 @@ struct EvaluationHandlers: Sendable {
   }
 
   func list(_ request: Request) async throws -> Response {
-    try request.allowQuery("run", "limit", "after")
+    try request.allowQuery("run", "model", "limit", "after")
     let run = try request.query("run").map { (text) throws(APIError) in
       guard let id = Identifier(text) else {
         throw APIError.parameter("run", "\(clipped(text)) is no run's id.")
       }
       return id
     }
+    let model = request.query("model")
+    guard model?.count ?? 0 <= EmbeddingLimits.modelNameLength else {
+      throw APIError.parameter(
+        "model", "It must have at most \(EmbeddingLimits.modelNameLength) characters.")
+    }
     let page = await evaluations.page(
-      run: run, limit: try request.pageLimit(), after: try request.cursor())
+      run: run, model: model, limit: try request.pageLimit(), after: try request.cursor())
     return request.conditionalJSON(
       API.list(page.records, hasMore: page.hasMore))
   }
@@ -111,8 +120,9 @@ extension EvaluationRecord: ListedRecord {
   var json: JSONValue {
     func time(_ time: Timestamp?) -> JSONValue { time.map { .string($0.description) } ?? .null }
     return [
-      "object": "evaluation", "id": .string(id.description), "run": .string(run.description),
-      "model": .string("\(run)@\(step)"), "dataset": .string(dataset),
+      "object": "evaluation", "id": .string(id.description),
+      "run": run.map { .string($0.description) } ?? .null,
+      "model": .string(modelName), "dataset": .string(dataset),
       "protocols": .array(protocols.map { .string($0.name) }), "quick": .bool(isQuick),
       "created_at": time(createdAt), "started_at": time(startedAt), "ended_at": time(endedAt),
       "state": .string(state.rawValue), "reason": reason.map(JSONValue.string) ?? .null,

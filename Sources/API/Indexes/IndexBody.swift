@@ -11,7 +11,8 @@ extension IndexRecord: ListedRecord {
     func number(_ value: Int?) -> JSONValue { value.map { .integer(Int64($0)) } ?? .null }
     return [
       "object": "index", "id": .string(id.description), "name": .string(name),
-      "dataset": .string(dataset), "model": .string(model), "created_at": time(createdAt),
+      "dataset": .string(dataset), "model": .string(model),
+      "storage": .string((storage ?? .float32).rawValue), "created_at": time(createdAt),
       "started_at": time(startedAt), "ended_at": time(endedAt), "state": .string(state.rawValue),
       "reason": reason.map(JSONValue.string) ?? .null,
       "progress": progress.map {

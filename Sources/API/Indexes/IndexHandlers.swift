@@ -23,6 +23,7 @@ struct IndexHandlers: Sendable {
     let dataset = fields.string("dataset", limit: 64)
     let model = fields.string("model", limit: EmbeddingLimits.modelNameLength)
     let name = fields.string("name", limit: 200)
+    let storage = storage(&fields)
     if dataset == nil, fields.faults.isEmpty {
       fields.fault("dataset", "missing", "It must be the id of a dataset.")
     }
@@ -33,8 +34,18 @@ struct IndexHandlers: Sendable {
     let record = try await indexes.create(
       IndexSubmission(
         dataset: pictures.id, model: entry.file.name, modelFile: entry.file.path,
-        name: name ?? pictures.name))
+        name: name ?? pictures.name, storage: storage))
     return API.json(record.json, status: 201, location: "/v1/indexes/\(record.id)")
+  }
+
+  private func storage(_ fields: inout FieldReader) -> VectorStorage {
+    guard let value = fields.take("storage") else { return .float32 }
+    guard let known = value.stringValue.flatMap(VectorStorage.init(rawValue:)) else {
+      let names = VectorStorage.allCases.map(\.rawValue).joined(separator: ", ")
+      fields.fault("storage", "unknown_value", "\(clippedJSON(value)) is none of \(names).")
+      return .float32
+    }
+    return known
   }
 
   func list(_ request: Request) async throws -> Response {

@@ -51,6 +51,7 @@ private func runProblem(_ error: RunControlError) -> APIError {
 
 private func evaluationProblem(_ error: EvaluationControlError) -> APIError {
   switch error {
+  case .modelRemoved: APIError(.notFound, "The model, or its run, has been removed meanwhile.")
   case .notFound(let id): .notFound("evaluation", id.description)
   case .queueFull(let limit):
     APIError(.tooManyRequests, "\(limit) evaluations are waiting already.", retryAfter: 120)

@@ -336,6 +336,20 @@ int64_t ck_find_above(
   const int32_t *products, int64_t rows, const float *scales, const float *errors, ck_query query,
   float threshold, int32_t *found);
 
+// Numbers in float16 (IEEE 754 binary16), for vectors that take half the room. These functions run on the calling thread alone.
+
+/// The float32 of each float16: exact. A signalling NaN becomes a quiet one.
+void ck_float32_from_float16(const uint16_t *from, int64_t count, float *to);
+/// The float16 nearest to each float32, ties to even; infinity from 65,520 on.
+void ck_float16_from_float32(const float *from, int64_t count, uint16_t *to);
+/// The inner product of a query with a vector in float16 that is scaled to length 1; 0 for a vector of zeros. Sums are in double
+/// precision and in a fixed order, and products are exact in it, so that the bits are the same on every processor.
+double ck_product_float16(const uint16_t *vector, const float *query, int64_t count);
+/// The naive twins of the three.
+void ck_naive_float32_from_float16(const uint16_t *from, int64_t count, float *to);
+void ck_naive_float16_from_float32(const float *from, int64_t count, uint16_t *to);
+double ck_naive_product_float16(const uint16_t *vector, const float *query, int64_t count);
+
 #ifdef __cplusplus
 }
 #endif

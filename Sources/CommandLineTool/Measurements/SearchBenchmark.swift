@@ -25,6 +25,9 @@ struct SearchBenchmark: ParsableCommand {
   @Option(help: "Make the index first: rows x components, such as 1000000x512.")
   var make: String?
 
+  @Option(help: "How --make stores vectors: float32 or float16.")
+  var storage = VectorStorage.float32
+
   @Option(help: "Queries that are answered together, 1…64.")
   var batch = 1
 
@@ -82,7 +85,7 @@ struct SearchBenchmark: ParsableCommand {
           + String(format: "%.1f ms; reading the codes once %.1f ms", seconds * 1e3, floor * 1e3))
     }
     print(
-      "{\"items\":\(opened.count),\"dimension\":\(opened.dimension),\"batch\":\(batch),\"seconds\":\(seconds),"
+      "{\"items\":\(opened.count),\"storage\":\"\(opened.manifest.vectorStorage.rawValue)\",\"dimension\":\(opened.dimension),\"batch\":\(batch),\"seconds\":\(seconds),"
         + "\"floor_seconds\":\(floor),\"peak_memory_bytes\":\(peakMemoryByteCount())}")
   }
 
@@ -93,7 +96,8 @@ struct SearchBenchmark: ParsableCommand {
     var stream = RandomStream(seed: 1, purpose: .weights, index: 0)
     do throws(IndexError) {
       try IndexBuild.importVectors(
-        into: index, rows: rows, dimension: dimension, fingerprint: "random", now: .now()
+        into: index, rows: rows, dimension: dimension, fingerprint: "random", storage: storage,
+        now: .now()
       ) { _ in (0..<dimension).map { _ in Float(stream.normal()) } }
     } catch {
       throw refusal("--index \(index): \(error)", code: .failure)

@@ -191,11 +191,13 @@ private struct DataFolder {
     }
   }
 
-  /// Evaluations of checkpoints, each by this program in a process of its own.
+  /// Evaluations of models, each by this program in a process of its own.
   func evaluations(_ arguments: [String]) throws -> EvaluationQueue {
     let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let datasets = path + "/datasets"
-    return EvaluationQueue(runDirectory: path + "/runs") { submission in
+    return EvaluationQueue(
+      runDirectory: path + "/runs", modelDirectory: path + "/models"
+    ) { submission in
       var words = [program, "evaluate", "--worker", "--model", submission.modelFile]
       words += ["--dataset", datasets + "/" + submission.dataset]
       words += ["--protocols", submission.protocols.map(\.name).joined(separator: ",")]

@@ -65,17 +65,37 @@ struct ThumbnailIndex {
 
   /// Adds a picture's thumbnail; returns the number of an earlier picture that is nearly equal.
   mutating func add(_ thumbnail: PictureThumbnail, of picture: Int) -> Int? {
-    var near: Int?
-    for quarter in 0..<4 {
-      let bits = UInt32(truncatingIfNeeded: thumbnail.signs >> UInt64(16 * quarter)) & 0xFFFF
-      let key = UInt32(quarter) << 16 | bits
-      near = near ?? places[key]?.first { thumbnails[$0]?.isNear(thumbnail) == true }
+    let near = nearest(to: thumbnail)
+    insert(thumbnail, of: picture)
+    return near
+  }
+
+  /// The number of a picture that is nearly equal.
+  func nearest(to thumbnail: PictureThumbnail) -> Int? {
+    for key in Self.keys(thumbnail) {
+      if let near = places[key]?.first(where: { thumbnails[$0]?.isNear(thumbnail) == true }) {
+        return near
+      }
+    }
+    return nil
+  }
+
+  /// Adds a picture's thumbnail.
+  mutating func insert(_ thumbnail: PictureThumbnail, of picture: Int) {
+    for key in Self.keys(thumbnail) {
       var list = places[key] ?? []
       if list.count == Self.candidates { list.removeFirst() }
       list.append(picture)
       places[key] = list
     }
     thumbnails[picture] = thumbnail
-    return near
+  }
+
+  /// A key for each quarter of the signs.
+  private static func keys(_ thumbnail: PictureThumbnail) -> [UInt32] {
+    (0..<4).map { quarter in
+      UInt32(quarter) << 16
+        | UInt32(truncatingIfNeeded: thumbnail.signs >> UInt64(16 * quarter)) & 0xFFFF
+    }
   }
 }

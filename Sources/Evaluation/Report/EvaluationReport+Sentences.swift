@@ -50,9 +50,11 @@ extension EvaluationReport {
       sentences.append(
         """
         There is no test or val split: \(pictures.judged) pictures of train, drawn with seed \(pictures.seed), are held out \
-        and judged. A model trained on this set has seen them, without labels.
+        and judged. A model trained on this set has seen them, without labels. Where pictures have neighbours in place or time, as \
+        tiles of a map and frames of a film do, a random part of them is easier than new places and times.
         """)
     }
+    sentences += repetitions
     if !rows.contains(where: { $0.subject == .randomNetwork }) {
       sentences.append(
         "What costs nothing was left out: whether the model is above it is not known.")
@@ -83,6 +85,21 @@ extension EvaluationReport {
         "Where k is greater than \(pictures.reference), all reference pictures vote.")
     }
     return sentences + fewerCrops
+  }
+
+  /// Where judged pictures are among those that they are compared with. Without any of them an accuracy a would be b with
+  /// a − b ≤ (1 − b) · share ≤ share, where share is their part of all.
+  private var repetitions: [String] {
+    guard let repeated = pictures.repeated, repeated > 0 else { return [] }
+    let share = figure(100 * Double(repeated) / Double(pictures.judged), 1)
+    let has = repeated == 1 ? "has an equal or nearly equal one" : "have equal or nearly equal ones"
+    return [
+      """
+      \(repeated) of the \(pictures.judged) judged pictures \(has) among the \(pictures.reference) that they are compared \
+      with: accuracies are too high by up to \(share) percentage points. Put pictures that belong together, such as those of one place, \
+      person or film, into one part of the set.
+      """
+    ]
   }
 
   /// Where there was no memory for all crops.

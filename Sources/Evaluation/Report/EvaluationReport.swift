@@ -99,6 +99,9 @@ public struct EvaluationReport: Sendable, Hashable, Codable {
     public var available: Int
     /// Classes among the reference pictures; nil without labels.
     public var classes: Int?
+    /// Judged pictures that have an equal or a nearly equal one among the reference pictures; nil without labels, and in reports of
+    /// earlier versions.
+    public var repeated: Int?
     /// Judged pictures of which views were made, and views of each.
     public var viewed: Int
     /// Views of each of those.
@@ -110,12 +113,11 @@ public struct EvaluationReport: Sendable, Hashable, Codable {
 
     /// Pictures.
     public init(
-      _ split: EvaluationSplit, available: Int, classes: Int?, viewed: Int, viewsPerPicture: Int,
-      isQuick: Bool,
-      seed: UInt64
+      _ split: EvaluationSplit, available: Int, classes: Int?, repeated: Int? = nil, viewed: Int,
+      viewsPerPicture: Int, isQuick: Bool, seed: UInt64
     ) {
       (self.split, judged, reference) = (split.source, split.judged.count, split.reference.count)
-      self.available = available
+      (self.available, self.repeated) = (available, repeated)
       (self.classes, self.viewed, self.viewsPerPicture) = (classes, viewed, viewsPerPicture)
       (self.isQuick, self.seed) = (isQuick, seed)
     }

@@ -9,6 +9,15 @@ struct BuildNote: Codable, Hashable {
   var precision: String
   var dimension: Int
   var source: String
+  /// How vectors are stored; nil for float32, as before there was anything else.
+  var storage: VectorStorage?
+
+  var vectorStorage: VectorStorage { storage ?? .float32 }
+
+  /// The head of the file of vectors.
+  func header(rows: Int) -> [UInt8] {
+    NPY.header(rows: rows, columns: dimension, storage: vectorStorage)
+  }
 }
 
 /// One picture that a build has dealt with, in the source's order.
@@ -32,7 +41,7 @@ struct BuildEntry: Codable, Hashable {
 /// Vectors are flushed before the lines that tell of them, so that after a crash each line has its vector.
 final class BuildJournal {
   let directory: String
-  private let dimension: Int
+  private let note: BuildNote
   private let fileSystem: any FileSystem
   private(set) var entries: [BuildEntry] = []
   /// Of the entries, those that have a vector, and those whose vector was taken over.
@@ -54,7 +63,7 @@ final class BuildJournal {
   init(directory: String, note: BuildNote, fileSystem: any FileSystem) throws(IndexError) {
     self.directory = directory
     self.fileSystem = fileSystem
-    dimension = note.dimension
+    self.note = note
     do throws(FileSystemError) {
       let vectorsPath = directory + "/" + IndexFile.vectors
       let before = (try? fileSystem.read(directory + Self.notePath)).flatMap {
@@ -63,11 +72,11 @@ final class BuildJournal {
       // The vectors are cut off only, never made longer: bytes that were not written would be vectors of zeros.
       if before == note, let written = try? fileSystem.read(directory + Self.linesPath),
         case let (found, byteCount) = Self.entries(in: written),
-        Self.holds(found, dimension, vectorsPath)
+        Self.holds(found, note, vectorsPath)
       {
         lines = try fileSystem.openFile(directory + Self.linesPath, keeping: byteCount)
         vectors = try fileSystem.openFile(
-          vectorsPath, keeping: Self.vectorBytes(found, dimension))
+          vectorsPath, keeping: Self.vectorBytes(found, note))
         entries = found
         (rows, reused) = Self.counts(found)
         return
@@ -76,7 +85,7 @@ final class BuildJournal {
       try fileSystem.createDirectory(directory)
       lines = try fileSystem.createFile(directory + Self.linesPath)
       vectors = try fileSystem.createFile(vectorsPath)
-      try vectors.append(NPY.header(rows: 0, columns: dimension))
+      try vectors.append(note.header(rows: 0))
       try vectors.synchronize()
       try fileSystem.writeFile(directory + Self.notePath, (try? JSONCoding.encode(note)) ?? [])
       try fileSystem.synchronizeDirectory(directory)
@@ -84,13 +93,13 @@ final class BuildJournal {
   }
 
   /// Whether a file has the vectors of all entries.
-  private static func holds(_ entries: [BuildEntry], _ dimension: Int, _ path: String) -> Bool {
-    ((try? MappedFile(path: path))?.byteCount ?? 0) >= vectorBytes(entries, dimension)
+  private static func holds(_ entries: [BuildEntry], _ note: BuildNote, _ path: String) -> Bool {
+    ((try? MappedFile(path: path))?.byteCount ?? 0) >= vectorBytes(entries, note)
   }
 
   /// The bytes of the vectors of entries, with the head before them.
-  private static func vectorBytes(_ entries: [BuildEntry], _ dimension: Int) -> Int {
-    NPY.headerByteCount + 4 * dimension * counts(entries).rows
+  private static func vectorBytes(_ entries: [BuildEntry], _ note: BuildNote) -> Int {
+    NPY.headerByteCount + note.vectorStorage.byteCount * note.dimension * counts(entries).rows
   }
 
   private static func counts(_ entries: [BuildEntry]) -> (rows: Int, reused: Int) {
@@ -134,7 +143,7 @@ final class BuildJournal {
   func flush() throws(IndexError) {
     guard unflushed > 0 else { return }
     do throws(FileSystemError) {
-      try vectors.append(elements: pendingVectors)
+      try Retrieval.append(pendingVectors, as: note.vectorStorage, to: vectors)
       try vectors.synchronize()
       try lines.append(pendingLines)
       try lines.synchronize()
@@ -154,7 +163,7 @@ final class BuildJournal {
       lines = try fileSystem.createFile(directory + Self.linesPath)
       try lines.append(entries.flatMap(jsonLine))
       vectors = try fileSystem.openFile(
-        directory + "/" + IndexFile.vectors, keeping: Self.vectorBytes(entries, dimension))
+        directory + "/" + IndexFile.vectors, keeping: Self.vectorBytes(entries, note))
     } catch { throw .files(error) }
   }
 
@@ -163,7 +172,7 @@ final class BuildJournal {
   /// - Throws: `IndexError.files`.
   func finishVectors() throws(IndexError) {
     do throws(FileSystemError) {
-      try vectors.overwriteStart(NPY.header(rows: rows, columns: dimension))
+      try vectors.overwriteStart(note.header(rows: rows))
       try vectors.synchronize()
       try vectors.close()
     } catch { throw .files(error) }

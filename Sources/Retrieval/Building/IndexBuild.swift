@@ -36,6 +36,8 @@ public struct IndexBuild {
   public var modelName: String
   /// Where the pictures come from, for people and programs.
   public var sourceName: String
+  /// How vectors are stored.
+  public var storage = VectorStorage.float32
   /// Threads that decode and compute, each with an encoder of its own.
   public var workers = 1
   /// The folders of indexes whose vectors may be taken over; those that cannot be used, or are of another model, are passed over.
@@ -62,7 +64,7 @@ public struct IndexBuild {
     self.sourceName = sourceName
   }
 
-  /// The folder in which an index is written until it is whole.
+  /// The folder in which an index, or what else is made of vectors, is written until it is whole.
   public static func partial(of directory: String) -> String { directory + ".partial" }
 
   /// Embeds the pictures of a source and publishes the index.
@@ -73,18 +75,32 @@ public struct IndexBuild {
   public func run(
     _ source: any PictureSource, loader: EncoderLoader
   ) throws(IndexError) -> IndexManifest {
+    let (journal, model) = try embed(source, loader: loader)
+    return try publish(journal, model, source)
+  }
+
+  /// Embeds the pictures of a source, or what an interrupted build has left of them.
+  func embed(
+    _ source: any PictureSource, loader: EncoderLoader
+  ) throws(IndexError) -> (BuildJournal, OpenedModel) {
     let model = try opened(loader)
     let journal = try BuildJournal(
       directory: Self.partial(of: directory),
       note: BuildNote(
         fingerprint: model.fingerprint, precision: model.precision.rawValue,
-        dimension: model.dimension, source: source.identity),
+        dimension: model.dimension, source: source.identity,
+        storage: storage == .float32 ? nil : storage),
       fileSystem: fileSystem)
     let vectorsTakenOver = VectorsByPicture(
       earlier, fingerprint: model.fingerprint, precision: model.precision.rawValue,
-      limit: Self.rowsLookedAt)
+      storage: storage, limit: Self.rowsLookedAt)
     try embed(source, with: model, vectorsTakenOver, into: journal)
-    return try publish(journal, model, source)
+    guard journal.rows > 0 else {
+      // The first error is the one to tell.
+      try? fileSystem.removeAll(journal.directory)
+      throw .nothingToIndex(rejected: journal.rejected)
+    }
+    return (journal, model)
   }
 
   private func opened(_ loader: EncoderLoader) throws(IndexError) -> OpenedModel {
@@ -157,19 +173,15 @@ public struct IndexBuild {
   private func publish(
     _ journal: BuildJournal, _ model: OpenedModel, _ source: any PictureSource
   ) throws(IndexError) -> IndexManifest {
-    guard journal.rows > 0 else {
-      discard(journal)
-      throw .nothingToIndex(rejected: journal.rejected)
-    }
     let manifest = IndexManifest(
       items: journal.rows, rejected: journal.rejected, reused: journal.reused,
       dimension: model.dimension, fingerprint: model.fingerprint,
-      precision: model.precision.rawValue, model: modelName, source: sourceName,
+      precision: model.precision.rawValue, storage: storage, model: modelName, source: sourceName,
       completedAt: now())
     try journal.finishVectors()
     let files = IndexFiles(directory: journal.directory, fileSystem: fileSystem)
     let (items, contents) = Self.items(of: journal.entries, source)
-    try files.write(manifest, items, contents: contents, rejected: rejected(journal.entries))
+    try files.write(manifest, items, contents: contents, rejected: Self.rejected(journal.entries))
     do throws(FileSystemError) {
       try fileSystem.writeFile(
         journal.directory + "/" + IndexFile.model, try fileSystem.read(modelFile))
@@ -181,7 +193,7 @@ public struct IndexBuild {
   }
 
   /// The items of the entries that have a vector, and the hashes of their pictures' bytes.
-  private static func items(
+  static func items(
     of entries: [BuildEntry], _ source: any PictureSource
   ) -> ([IndexItem], [ContentHash]) {
     let kept = entries.enumerated().filter { $0.element.rejection == nil }
@@ -194,7 +206,7 @@ public struct IndexBuild {
     return (items, kept.map { $0.element.content })
   }
 
-  private func rejected(_ entries: [BuildEntry]) -> [RejectedPicture] {
+  static func rejected(_ entries: [BuildEntry]) -> [RejectedPicture] {
     entries.compactMap { entry in
       entry.rejection.map {
         RejectedPicture(name: entry.name, code: $0.code, detail: $0.detail)
@@ -210,15 +222,7 @@ public struct IndexBuild {
     } else {
       try fileSystem.rename(partial, to: directory)
     }
-    let parent = directory.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-    let folder = parent.joined(separator: "/")
-    try fileSystem.synchronizeDirectory(
-      folder.isEmpty ? (directory.hasPrefix("/") ? "/" : ".") : folder)
-  }
-
-  private func discard(_ journal: BuildJournal) {
-    // The first error is the one to tell.
-    try? fileSystem.removeAll(journal.directory)
+    try fileSystem.synchronizeDirectory(ofEntry: directory)
   }
 }
 
@@ -227,11 +231,16 @@ struct VectorsByPicture: Sendable {
   private var places: [ContentHash: (index: Int, row: Int)] = [:]
   private let indexes: [VectorIndex]
 
-  init(_ directories: [String], fingerprint: String, precision: String, limit: Int) {
+  init(
+    _ directories: [String], fingerprint: String, precision: String, storage: VectorStorage,
+    limit: Int
+  ) {
     indexes = directories.compactMap { directory in
       // The manifest tells whether the index is worth being opened.
       guard let manifest = try? IndexManifest(directory: directory),
-        manifest.fingerprint == fingerprint, manifest.precision == precision
+        manifest.fingerprint == fingerprint, manifest.precision == precision,
+        // What was rounded is not what the model gives.
+        manifest.vectorStorage == .float32 || manifest.vectorStorage == storage
       else { return nil }
       return try? VectorIndex(directory: directory)
     }

@@ -4,7 +4,7 @@ import JSONTree
 
 /// A form in which other programs take an index's vectors.
 public enum IndexExport: String, CaseIterable, Sendable {
-  /// NumPy: `[items, dimension]` float32, as `vectors.npy` in the index's folder.
+  /// NumPy: `[items, dimension]` float32.
   case npy
   /// The items alone, a row each, in the order of the vectors: row, name, label, part, picture.
   case items
@@ -44,7 +44,16 @@ public enum IndexExport: String, CaseIterable, Sendable {
   }
 }
 
-extension VectorIndex {
+/// Vectors with their pictures, row by row, as they are given to other programs.
+public struct VectorListing: Sendable {
+  /// Rows.
+  public let count: Int
+  /// Components of a vector.
+  public let dimension: Int
+  let fingerprint: String
+  let vectors: VectorFile
+  let item: @Sendable (_ row: Int) -> IndexItem
+
   /// Rows whose text is made at once.
   private static let rowsPerPiece = 256
 
@@ -85,7 +94,8 @@ extension VectorIndex {
   private func append(_ row: Int, _ form: IndexExport, to text: inout [UInt8]) {
     switch form {
     case .npy:
-      unsafe vectors.withRow(row) { unsafe text += UnsafeRawBufferPointer($0) }
+      // In float32, however it is stored.
+      unsafe vectors.withRows(row..<row + 1) { unsafe text += UnsafeRawBufferPointer($0) }
     case .items:
       let item = item(row)
       let fields = [
@@ -96,25 +106,25 @@ extension VectorIndex {
       let item = item(row)
       let fields = [quoted(item.name), quoted(item.label ?? ""), item.split.name]
       text += Array(fields.joined(separator: ",").utf8) + [UInt8(ascii: ",")]
-      append(vector(row), separator: ",", to: &text)
+      append(vectors[row], separator: ",", to: &text)
       text += [0x0D, 0x0A]
     case .qdrant:
       let item = item(row)
       let payload: JSONValue = [
         "name": .string(item.name), "label": item.label.map(JSONValue.string) ?? .null,
-        "split": .string(item.split.name), "fingerprint": .string(manifest.fingerprint),
+        "split": .string(item.split.name), "fingerprint": .string(fingerprint),
       ]
       text += Array("{\"id\":\(row),\"vector\":[".utf8)
-      append(vector(row), separator: ",", to: &text)
+      append(vectors[row], separator: ",", to: &text)
       text += Array("],\"payload\":".utf8) + payload.encoded + Array("}\n".utf8)
     case .pgvector:
       let item = item(row)
       let fields = ["\(row)", copied(item.name), item.label.map(copied) ?? "\\N", item.split.name]
       text += Array(fields.joined(separator: "\t").utf8) + Array("\t[".utf8)
-      append(vector(row), separator: ",", to: &text)
+      append(vectors[row], separator: ",", to: &text)
       text += Array("]\n".utf8)
     case .projectorVectors:
-      append(vector(row), separator: "\t", to: &text)
+      append(vectors[row], separator: "\t", to: &text)
       text.append(0x0A)
     case .projectorMetadata:
       let item = item(row)
@@ -164,5 +174,26 @@ extension VectorIndex {
     String(
       String.UnicodeScalarView(
         text.unicodeScalars.map { "\t\n\r".unicodeScalars.contains($0) ? " " : $0 }))
+  }
+}
+
+extension VectorIndex {
+  /// What exports are made of.
+  private var listing: VectorListing {
+    VectorListing(
+      count: count, dimension: dimension, fingerprint: manifest.fingerprint, vectors: vectors
+    ) { [items] in items[$0] }
+  }
+
+  /// The pieces of an export, each made when it is asked for, so that no more than one is in memory.
+  public func pieces(_ form: IndexExport) -> some Sequence<[UInt8]> { listing.pieces(form) }
+
+  /// Writes an export to a file, which appears as a whole.
+  ///
+  /// - Throws: `FileSystemError`.
+  public func write(
+    _ form: IndexExport, to path: String, fileSystem: any FileSystem = DiskFileSystem()
+  ) throws(FileSystemError) {
+    try listing.write(form, to: path, fileSystem: fileSystem)
   }
 }

@@ -4,7 +4,7 @@ import Synchronization
 import Threads
 
 /// The codes of an index's vectors, mapped into memory: the codes in blocks of 16 rows, then a scale and an error for each
-/// row, float32. A quarter of the bytes of the vectors, which is what a search has to read.
+/// row, float32. A quarter of the bytes of the vectors in float32, which is what a search has to read.
 struct CodeFile: Sendable {
   /// Rows that are scanned before the next are: their products stay in the second-level cache.
   static let rowsPerPart = 1024
@@ -121,13 +121,9 @@ extension CodeFile {
       var (scale, error) = (
         [Float](repeating: 0, count: count), [Float](repeating: 0, count: count)
       )
-      unsafe vectors.file.withBytes(
-        at: NPY.headerByteCount + 4 * first * dimension, count: 4 * count * dimension
-      ) {
+      unsafe vectors.withRows(first..<first + count) {
         unsafe ck_encode_rows(
-          $0.assumingMemoryBound(to: Float.self).baseAddress, Int64(count), Int64(dimension),
-          &codes,
-          &scale, &error)
+          $0.baseAddress, Int64(count), Int64(dimension), &codes, &scale, &error)
       }
       scales.replaceSubrange(first..<first + count, with: scale)
       errors.replaceSubrange(first..<first + count, with: error)

@@ -15,7 +15,8 @@ struct IndexFiles {
     rejected: [RejectedPicture]
   ) throws(IndexError) {
     let vectors = try VectorFile(
-      path: path(IndexFile.vectors), rows: manifest.items, dimension: manifest.dimension)
+      path: path(IndexFile.vectors), rows: manifest.items, dimension: manifest.dimension,
+      storage: manifest.vectorStorage)
     do throws(FileSystemError) {
       try write(IndexFile.items) { (file) throws(FileSystemError) in
         for bytes in ItemTable.bytes(items, contents: contents) { try file.append(bytes) }

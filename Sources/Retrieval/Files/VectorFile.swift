@@ -1,37 +1,66 @@
+import CKernels
 import Durability
 
-/// The vectors of an index: a NumPy file `[rows, dimension]` of little-endian float32, mapped into memory.
+/// The vectors of an index: a NumPy file `[rows, dimension]` of little-endian numbers, mapped into memory.
 struct VectorFile: Sendable {
   let (rows, dimension): (Int, Int)
-  let file: MappedFile
+  let storage: VectorStorage
+  private let file: MappedFile
 
   /// Maps a file that `IndexBuild` has written.
   ///
   /// - Throws: `IndexError.damaged` where it has another head or size, `.files`.
-  init(path: String, rows: Int, dimension: Int) throws(IndexError) {
+  init(path: String, rows: Int, dimension: Int, storage: VectorStorage) throws(IndexError) {
     do throws(FileSystemError) { file = try MappedFile(path: path) } catch { throw .files(error) }
-    (self.rows, self.dimension) = (rows, dimension)
-    guard file.byteCount == NPY.headerByteCount + 4 * rows * dimension,
+    (self.rows, self.dimension, self.storage) = (rows, dimension, storage)
+    guard file.byteCount == NPY.headerByteCount + storage.byteCount * rows * dimension,
       file.bytes(at: 0, count: NPY.headerByteCount)
-        == NPY.header(rows: rows, columns: dimension)
+        == NPY.header(rows: rows, columns: dimension, storage: storage)
     else { throw .damaged("\(IndexFile.vectors) is cut off or altered") }
   }
 
   /// The vector of a row.
-  subscript(row: Int) -> [Float] { unsafe withRow(row) { unsafe Array($0) } }
+  subscript(row: Int) -> [Float] { unsafe withRows(row..<row + 1) { unsafe Array($0) } }
 
-  /// Calls `body` with the components of a row.
-  func withRow<Result>(_ row: Int, _ body: (UnsafeBufferPointer<Float>) -> Result) -> Result {
-    precondition((0..<rows).contains(row), "Row \(row) of \(rows).")
+  /// Calls `body` with the components of some rows, one row after the other, in float32 and of length 1: in place where they are
+  /// stored so.
+  func withRows<Result>(_ range: Range<Int>, _ body: (UnsafeBufferPointer<Float>) -> Result)
+    -> Result
+  {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows, "Rows \(range) of \(rows).")
+    let (offset, count) = (range.lowerBound * dimension, range.count * dimension)
     return unsafe file.withBytes(
-      at: NPY.headerByteCount + 4 * row * dimension, count: 4 * dimension
-    ) { unsafe body($0.assumingMemoryBound(to: Float.self)) }
+      at: NPY.headerByteCount + storage.byteCount * offset, count: storage.byteCount * count
+    ) { bytes in
+      switch storage {
+      case .float32: return unsafe body(bytes.assumingMemoryBound(to: Float.self))
+      case .float16:
+        let stored = unsafe bytes.assumingMemoryBound(to: UInt16.self)
+        return unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { wide in
+          unsafe ck_float32_from_float16(stored.baseAddress, Int64(count), wide.baseAddress)
+          for row in 0..<range.count {
+            unsafe normalize(
+              UnsafeMutableBufferPointer(rebasing: wide[row * dimension..<(row + 1) * dimension]))
+          }
+          return unsafe body(UnsafeBufferPointer(wide))
+        }
+      }
+    }
   }
 
   /// The inner product of a row with a vector, summed in double precision in a fixed order, so that its bits depend on the
   /// two alone.
   func product(_ row: Int, _ query: [Float]) -> Float {
-    unsafe withRow(row) { components in
+    guard storage == .float32 else {
+      precondition((0..<rows).contains(row), "Row \(row) of \(rows).")
+      return unsafe file.withBytes(
+        at: NPY.headerByteCount + 2 * row * dimension, count: 2 * dimension
+      ) { bytes in
+        let stored = unsafe bytes.assumingMemoryBound(to: UInt16.self)
+        return unsafe Float(ck_product_float16(stored.baseAddress, query, Int64(dimension)))
+      }
+    }
+    return unsafe withRows(row..<row + 1) { components in
       var sums = (0.0, 0.0, 0.0, 0.0)
       let whole = dimension / 4 * 4
       for i in stride(from: 0, to: whole, by: 4) {
@@ -43,5 +72,29 @@ struct VectorFile: Sendable {
       for i in whole..<dimension { unsafe sums.0 += Double(components[i]) * Double(query[i]) }
       return Float((sums.0 + sums.1) + (sums.2 + sums.3))
     }
+  }
+}
+
+/// Scales a vector to length 1; one of zeros stays as it is. Sums are in double precision in a fixed order, as those of products.
+private func normalize(_ vector: UnsafeMutableBufferPointer<Float>) {
+  var square = 0.0
+  for i in 0..<vector.count { unsafe square += Double(vector[i]) * Double(vector[i]) }
+  guard square > 0 else { return }
+  let factor = 1 / square.squareRoot()
+  for i in 0..<vector.count { unsafe vector[i] = Float(Double(vector[i]) * factor) }
+}
+
+/// Appends vectors to a file as they are to be stored.
+///
+/// - Throws: `FileSystemError`.
+func append(
+  _ values: [Float], as storage: VectorStorage, to file: any WritableFile
+) throws(FileSystemError) {
+  switch storage {
+  case .float32: try file.append(elements: values)
+  case .float16:
+    var halves = [UInt16](repeating: 0, count: values.count)
+    unsafe ck_float16_from_float32(values, Int64(values.count), &halves)
+    try file.append(elements: halves)
   }
 }

@@ -84,7 +84,7 @@ extension IndexLibrary {
     let at = now()
     let record = IndexRecord(
       id: identifiers.next(at: at), name: submission.name, dataset: submission.dataset,
-      model: submission.model, createdAt: at, state: .queued)
+      model: submission.model, storage: submission.storage, createdAt: at, state: .queued)
     try fileSystem.keep(submission.modelFile, as: modelPath(record.id))
     do {
       try store(record)
@@ -195,6 +195,7 @@ extension IndexLibrary {
       directory: path(record.id), modelFile: modelPath(record.id), modelName: record.model,
       sourceName: record.dataset)
     (work.workers, work.fileSystem, work.now) = (workers, fileSystem, now)
+    work.storage = record.storage ?? .float32
     // Pictures that an index of the same model has are not computed again.
     work.earlier = records.values.filter { $0.state == .succeeded }.sorted { $0.id > $1.id }
       .prefix(limits.open).map { path($0.id) }

@@ -27,6 +27,8 @@ public struct IndexRecord: Codable, Hashable, Sendable {
   public let dataset: String
   /// The model under the name by which it was asked for, with its step.
   public let model: String
+  /// How vectors are stored; nil in records of earlier versions: float32.
+  public let storage: VectorStorage?
   /// When it was asked for.
   public let createdAt: Timestamp
   /// When the first picture was embedded.
@@ -53,9 +55,15 @@ public struct IndexSubmission: Sendable {
   public var modelFile: String
   /// A name for people.
   public var name: String
+  /// How vectors are stored.
+  public var storage: VectorStorage
 
   /// An index of a dataset by a model.
-  public init(dataset: String, model: String, modelFile: String, name: String) {
+  public init(
+    dataset: String, model: String, modelFile: String, name: String,
+    storage: VectorStorage = .float32
+  ) {
+    self.storage = storage
     self.dataset = dataset
     self.model = model
     self.modelFile = modelFile

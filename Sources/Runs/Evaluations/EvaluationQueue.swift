@@ -6,15 +6,15 @@ import Synchronization
 
 /// Evaluations: one at a time, each in a process of its own, in the order in which they were asked for.
 ///
-/// An evaluation is a file, `evaluations/ID.json` in its run's folder, so that it goes with the run. Where the service
-/// ends, those that are not over are failed at its next start.
+/// An evaluation is a file, `evaluations/ID.json` in the folder of its run, or of its model where that belongs to no run, so that
+/// it goes with it. Where the service ends, those that are not over are failed at its next start.
 public actor EvaluationQueue: EvaluationControl {
   /// Starts a process for an evaluation.
   public typealias Start =
     @Sendable (_ submission: EvaluationSubmission) throws ->
     any EvaluationProcess
 
-  private let runs: String
+  private let (runs, models): (String, String)
   private let fileSystem: any FileSystem
   private let limits: EvaluationQueueLimits
   private let now: @Sendable () -> Timestamp
@@ -25,31 +25,50 @@ public actor EvaluationQueue: EvaluationControl {
   private var running: (id: Identifier, process: any EvaluationProcess, task: Task<Void, Never>)?
   private var isEnding = false
 
-  /// A queue over the folder of the runs, `runDirectory`/RUN, with what is stored there.
+  /// A queue over the folders of the runs, `runDirectory`/RUN, and of the library's models, `modelDirectory`/MODEL, with what is
+  /// stored there.
   ///
   /// A file that does not read back is left alone. Evaluations that were under way have failed.
   public init(
-    runDirectory: String, fileSystem: any FileSystem = DiskFileSystem(),
+    runDirectory: String, modelDirectory: String,
+    fileSystem: any FileSystem = DiskFileSystem(),
     limits: EvaluationQueueLimits = EvaluationQueueLimits(),
     now: @escaping @Sendable () -> Timestamp = { Timestamp.now() }, start: @escaping Start
   ) {
-    (runs, self.fileSystem, self.limits) = (runDirectory, fileSystem, limits)
-    (self.now, self.start) = (now, start)
-    for run in (try? fileSystem.names(in: runDirectory)) ?? [] {
-      let folder = "\(runDirectory)/\(run)/evaluations"
-      for name in (try? fileSystem.names(in: folder)) ?? [] where name.hasSuffix(".json") {
-        guard let bytes = try? fileSystem.read(folder + "/" + name),
-          var record = try? JSONCoding.decode(EvaluationRecord.self, from: bytes),
-          record.run.description == run
-        else { continue }
-        if !record.state.isOver {
-          record.reason = "The service ended meanwhile; ask for the evaluation again."
-          (record.state, record.endedAt) = (.failed, now())
+    (runs, models, self.fileSystem) = (runDirectory, modelDirectory, fileSystem)
+    (self.limits, self.now, self.start) = (limits, now, start)
+    for directory in [runDirectory, modelDirectory] {
+      for owner in (try? fileSystem.names(in: directory)) ?? [] where !owner.hasPrefix(".") {
+        let folder = "\(directory)/\(owner)"
+        for var record in Self.stored(in: folder + "/evaluations", fileSystem)
+        where Self.folder(of: record, runDirectory, modelDirectory) == folder {
+          if !record.state.isOver {
+            record.reason = "The service ended meanwhile; ask for the evaluation again."
+            (record.state, record.endedAt) = (.failed, now())
+          }
+          records[record.id] = record
+          identifiers.continueAfter(record.id)
         }
-        records[record.id] = record
-        identifiers.continueAfter(record.id)
       }
     }
+  }
+
+  private static func stored(
+    in folder: String, _ fileSystem: any FileSystem
+  ) -> [EvaluationRecord] {
+    ((try? fileSystem.names(in: folder)) ?? []).filter { $0.hasSuffix(".json") }.compactMap {
+      name in
+      (try? fileSystem.read(folder + "/" + name)).flatMap {
+        try? JSONCoding.decode(EvaluationRecord.self, from: $0)
+      }
+    }
+  }
+
+  /// The folder of the run or the model that an evaluation is stored with.
+  private static func folder(
+    of record: EvaluationRecord, _ runs: String, _ models: String
+  ) -> String? {
+    record.run.map { "\(runs)/\($0)" } ?? record.model.map { "\(models)/\($0)" }
   }
 
   /// Accepts none any more, and waits until the one under way has left, as it does within seconds.
@@ -64,7 +83,8 @@ public actor EvaluationQueue: EvaluationControl {
 
   /// Puts an evaluation at the end of the queue.
   ///
-  /// - Throws: `EvaluationControlError` where too many wait or the queue has ended, `FileSystemError` where it cannot be stored.
+  /// - Throws: `EvaluationControlError` where too many wait, the queue has ended, or the run or the model is gone; `FileSystemError`
+  ///   where it cannot be stored.
   public func create(_ submission: EvaluationSubmission) async throws -> EvaluationRecord {
     guard !isEnding else { throw EvaluationControlError.shuttingDown }
     guard waiting.count < limits.waiting else {
@@ -72,11 +92,15 @@ public actor EvaluationQueue: EvaluationControl {
     }
     let at = now()
     let record = EvaluationRecord(identifiers.next(at: at), submission, createdAt: at)
-    try fileSystem.createDirectory("\(runs)/\(record.run)/evaluations")
+    // It may have been removed since it was looked up: its folder must not come back.
+    guard fileSystem.isDirectory(folder(of: record)) else {
+      throw EvaluationControlError.modelRemoved
+    }
+    try fileSystem.createDirectory(folder(of: record) + "/evaluations")
     try store(record)
     records[record.id] = record
     waiting.append((record.id, submission))
-    removeOldest(of: record.run)
+    removeOldest(likeOf: record)
     startNext()
     return records[record.id] ?? record
   }
@@ -85,18 +109,20 @@ public actor EvaluationQueue: EvaluationControl {
   ///
   /// - Throws: `EvaluationControlError` where there is none.
   public func record(_ id: Identifier) throws -> EvaluationRecord {
-    forgetRemovedRuns()
+    forgetRemoved()
     guard let record = records[id] else { throw EvaluationControlError.notFound(id) }
     return record
   }
 
-  /// At most `limit` evaluations, of one run where it is given, the newest first, from the one after `after` on.
-  public func page(run: Identifier?, limit: Int, after: Identifier?) -> (
+  /// At most `limit` evaluations, of one run and of one model where they are given, the newest first, from the one after
+  /// `after` on.
+  public func page(run: Identifier?, model: String?, limit: Int, after: Identifier?) -> (
     records: [EvaluationRecord], hasMore: Bool
   ) {
-    forgetRemovedRuns()
+    forgetRemoved()
     let found = records.values.filter { record in
-      (run == nil || record.run == run) && (after.map { record.id < $0 } ?? true)
+      (run == nil || record.run == run) && (model == nil || record.modelName == model)
+        && (after.map { record.id < $0 } ?? true)
     }.sorted { $0.id > $1.id }
     return (Array(found.prefix(limit)), found.count > limit)
   }
@@ -127,7 +153,8 @@ public actor EvaluationQueue: EvaluationControl {
 
   /// Whether an evaluation that waits or is under way reads a dataset.
   public func isInUse(dataset: String) -> Bool {
-    records.values.contains { $0.dataset == dataset && !$0.state.isOver }
+    forgetRemoved()
+    return records.values.contains { $0.dataset == dataset && !$0.state.isOver }
   }
 
   /// How many wait and are under way, and how many may wait.
@@ -160,6 +187,8 @@ public actor EvaluationQueue: EvaluationControl {
         continue
       }
       records[id]?.progress = progress
+      // Nobody need ask for it: what judges a model that is gone computes for nothing.
+      forgetRemoved()
     }
     let lastWords = await process.lastWords()
     if let record = records[id], !record.state.isOver {
@@ -201,8 +230,12 @@ public actor EvaluationQueue: EvaluationControl {
 
   // MARK: Files
 
+  private func folder(of record: EvaluationRecord) -> String {
+    Self.folder(of: record, runs, models) ?? runs
+  }
+
   private func path(_ record: EvaluationRecord) -> String {
-    "\(runs)/\(record.run)/evaluations/\(record.id).json"
+    "\(folder(of: record))/evaluations/\(record.id).json"
   }
 
   private func store(_ record: EvaluationRecord) throws {
@@ -211,24 +244,22 @@ public actor EvaluationQueue: EvaluationControl {
     try fileSystem.replaceFile(path(record), with: try JSONCoding.encode(stored))
   }
 
-  private func removeOldest(of run: Identifier) {
-    let over = records.values.filter { $0.run == run && $0.state.isOver }.sorted { $0.id < $1.id }
-    let count = records.values.count { $0.run == run }
-    for record in over.prefix(max(0, count - limits.keptPerRun)) {
+  private func removeOldest(likeOf newest: EvaluationRecord) {
+    let all = records.values.filter { $0.run == newest.run && $0.model == newest.model }
+    let over = all.filter { $0.state.isOver }.sorted { $0.id < $1.id }
+    for record in over.prefix(max(0, all.count - limits.kept)) {
       try? fileSystem.remove(path(record))
       records[record.id] = nil
     }
   }
 
-  /// A run's evaluations go with its folder; one under way is asked to leave.
-  private func forgetRemovedRuns() {
-    let known = Set(records.values.map(\.run))
-    let gone = known.filter { !fileSystem.isDirectory("\(runs)/\($0)") }
+  /// The evaluations of a run or a model go with its folder; one under way is asked to leave.
+  private func forgetRemoved() {
+    let folders = Set(records.values.map(folder(of:)))
+    let gone = folders.filter { !fileSystem.isDirectory($0) }
     guard !gone.isEmpty else { return }
-    if let running, let record = records[running.id], gone.contains(record.run) {
-      running.process.askToStop()
-    }
-    records = records.filter { !gone.contains($0.value.run) }
-    waiting.removeAll { gone.contains($0.submission.run) }
+    records = records.filter { !gone.contains(folder(of: $0.value)) }
+    waiting.removeAll { records[$0.id] == nil }
+    if let running, records[running.id] == nil { running.process.askToStop() }
   }
 }

@@ -1,12 +1,18 @@
 public import Evaluation
 public import Identifiers
 
+/// Whose model is evaluated: the result is stored with it, and goes with it.
+public enum EvaluatedModel: Sendable, Hashable {
+  /// A run's checkpoint, by its step; 0 for the weights that the run began with.
+  case checkpoint(run: Identifier, step: Int)
+  /// A model of the library: one that was uploaded, or the copy of a checkpoint that an alias keeps.
+  case stored(Identifier)
+}
+
 /// What is to be evaluated.
 public struct EvaluationSubmission: Sendable, Hashable {
-  /// The run whose checkpoint it is.
-  public var run: Identifier
-  /// The checkpoint's step.
-  public var step: Int
+  /// Whose model it is.
+  public var model: EvaluatedModel
   /// The model file.
   public var modelFile: String
   /// The dataset's identifier.
@@ -18,15 +24,15 @@ public struct EvaluationSubmission: Sendable, Hashable {
 
   /// What is to be evaluated.
   public init(
-    run: Identifier, step: Int, modelFile: String, dataset: String,
+    model: EvaluatedModel, modelFile: String, dataset: String,
     protocols: [EvaluationProtocol] = EvaluationProtocol.usual, isQuick: Bool = false
   ) {
-    (self.run, self.step, self.modelFile) = (run, step, modelFile)
+    (self.model, self.modelFile) = (model, modelFile)
     (self.dataset, self.protocols, self.isQuick) = (dataset, protocols, isQuick)
   }
 }
 
-/// An evaluation: what was asked, how far it is, what it found. Stored in its run's folder.
+/// An evaluation: what was asked, how far it is, what it found. Stored in the folder of its run, or of its model.
 public struct EvaluationRecord: Sendable, Hashable, Codable {
   /// Where an evaluation stands: `queued` → `running` → `succeeded` or `failed`, and `stopping` → `cancelled` where somebody
   /// asked.
@@ -50,10 +56,12 @@ public struct EvaluationRecord: Sendable, Hashable, Codable {
 
   /// Its name, ascending with time.
   public let id: Identifier
-  /// The run whose checkpoint it judges.
-  public let run: Identifier
-  /// The checkpoint's step.
-  public let step: Int
+  /// The run whose checkpoint it judges; nil for a model of the library.
+  public let run: Identifier?
+  /// The checkpoint's step; nil for a model of the library.
+  public let step: Int?
+  /// The model of the library that it judges; nil for a run's checkpoint.
+  public let model: Identifier?
   /// The dataset's identifier.
   public let dataset: String
   /// What judges.
@@ -76,14 +84,26 @@ public struct EvaluationRecord: Sendable, Hashable, Codable {
   public internal(set) var reason: String?
 
   init(_ id: Identifier, _ submission: EvaluationSubmission, createdAt: Timestamp) {
-    (self.id, run, step) = (id, submission.run, submission.step)
+    self.id = id
+    switch submission.model {
+    case .checkpoint(let run, let step): (self.run, self.step, model) = (run, step, nil)
+    case .stored(let model): (run, step, self.model) = (nil, nil, model)
+    }
     (dataset, protocols) = (submission.dataset, submission.protocols)
     (isQuick, self.createdAt, state) = (submission.isQuick, createdAt, .queued)
+  }
+
+  /// The name under which the model can be asked for: `RUN@STEP`, or the id of a model of the library.
+  public var modelName: String {
+    if let run, let step { return "\(run)@\(step)" }
+    return model?.description ?? ""
   }
 }
 
 /// Why the queue refused.
 public enum EvaluationControlError: Error, Sendable, Hashable {
+  /// The run or the model has been removed meanwhile.
+  case modelRemoved
   /// There is no such evaluation.
   case notFound(Identifier)
   /// Too many are waiting.
@@ -96,14 +116,15 @@ public enum EvaluationControlError: Error, Sendable, Hashable {
 public protocol EvaluationControl: Sendable {
   /// Queues an evaluation.
   ///
-  /// - Throws: `EvaluationControlError.queueFull` or `.shuttingDown`; `FileSystemError`, and then nothing is queued.
+  /// - Throws: `EvaluationControlError.queueFull`, `.shuttingDown` or `.modelRemoved`; `FileSystemError`. Nothing is queued then.
   func create(_ submission: EvaluationSubmission) async throws -> EvaluationRecord
   /// One evaluation.
   ///
   /// - Throws: `EvaluationControlError.notFound`.
   func record(_ id: Identifier) async throws -> EvaluationRecord
-  /// Evaluations older than `after`, newest first, and whether there are more; of one run where it is given.
-  func page(run: Identifier?, limit: Int, after: Identifier?) async
+  /// Evaluations older than `after`, newest first, and whether there are more; of one run, and of one model by its
+  /// `modelName`, where they are given.
+  func page(run: Identifier?, model: String?, limit: Int, after: Identifier?) async
     -> (records: [EvaluationRecord], hasMore: Bool)
   /// Cancels an evaluation that is not over, and removes one that is.
   ///

@@ -7,7 +7,7 @@ import Training
 /// A copy of a data folder, taken while a service uses it.
 ///
 /// The database is copied as it is at one moment; then, for each run in that copy, its recipe, its log
-/// and its newest checkpoint that reads back; then datasets and models, whose files never change. So
+/// and its newest checkpoint that reads back; then datasets, models and indexes, whose files never change. So
 /// every run in the copy has its files, and what it did after that moment is in them or is done again.
 public struct DataFolderBackup {
   /// Why a backup was not made.
@@ -61,7 +61,8 @@ public struct DataFolderBackup {
 
   private func make() throws {
     try copyRuns(of: copyDatabase(source + "/byol.sqlite", target + "/byol.sqlite"))
-    for name in ["datasets", "models", "indexes"]
+    try copyModels()
+    for name in ["datasets", "indexes"]
     where DiskFileSystem().isDirectory("\(source)/\(name)") {
       try copyFinished(in: "\(source)/\(name)", to: "\(target)/\(name)")
     }
@@ -74,13 +75,34 @@ public struct DataFolderBackup {
     sync()
   }
 
+  /// Copies models with their evaluations, which may be written meanwhile; one that is removed meanwhile is left out.
+  private func copyModels() throws {
+    let (from, to) = (source + "/models", target + "/models")
+    guard DiskFileSystem().isDirectory(from) else { return }
+    try DiskFileSystem().createDirectory(to)
+    for name in try DiskFileSystem().names(in: from)
+    where !name.hasPrefix(".") && DiskFileSystem().isDirectory("\(from)/\(name)") {
+      let (model, copy) = ("\(from)/\(name)", "\(to)/\(name)")
+      try copyFinished(in: model, to: copy, without: DiskFileSystem().isDirectory)
+      if DiskFileSystem().isDirectory(model + "/evaluations") {
+        try copyFinished(in: model + "/evaluations", to: copy + "/evaluations")
+      }
+      if !DiskFileSystem().isDirectory(model) { try DiskFileSystem().removeAll(copy) }
+    }
+    // The file of aliases.
+    try copyFinished(in: from, to: to, without: DiskFileSystem().isDirectory)
+  }
+
   /// Copies what is finished: names that begin with a dot, or end in `.partial`, are on their way in or out. What is removed while it is
-  /// copied is left out of the copy.
-  private func copyFinished(in folder: String, to copy: String) throws {
+  /// copied is left out of the copy, and so are the paths that `isLeftOut` tells.
+  private func copyFinished(
+    in folder: String, to copy: String, without isLeftOut: (String) -> Bool = { _ in false }
+  ) throws {
     try DiskFileSystem().createDirectory(copy)
     for name in try DiskFileSystem().names(in: folder)
     where !name.hasPrefix(".") && !name.hasSuffix(".partial") && !name.hasSuffix(".writing") {
       let (from, to) = ("\(folder)/\(name)", "\(copy)/\(name)")
+      guard !isLeftOut(from) else { continue }
       do {
         try FileManager.default.copyItem(atPath: from, toPath: to)
       } catch {

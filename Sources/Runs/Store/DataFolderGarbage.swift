@@ -76,9 +76,7 @@ public struct DataFolderGarbage: Sendable {
     }
     for name in try fileSystem.names(in: folder + "/datasets") { findDataset(name) }
     for name in try fileSystem.names(in: folder + "/runs") { try findRun(name) }
-    for name in try fileSystem.names(in: folder + "/models") where Self.isTemporary(name) {
-      add("models/" + name, .temporary)
-    }
+    for name in try fileSystem.names(in: folder + "/models") { try findModel(name) }
     let indexes = try fileSystem.names(in: folder + "/indexes")
     for name in indexes { findIndex(name, among: Set(indexes)) }
   }
@@ -98,6 +96,16 @@ public struct DataFolderGarbage: Sendable {
     let record = try? fileSystem.read("\(folder)/\(path)/dataset.json")
     let object = record.flatMap { try? JSONValue(parsing: $0).objectValue }
     if object?["id"]?.stringValue != name { add(path, .orphanDataset) }
+  }
+
+  private mutating func findModel(_ name: String) throws {
+    let path = "models/" + name
+    if Self.isTemporary(name) { return add(path, .temporary) }
+    guard fileSystem.isDirectory("\(folder)/\(path)") else { return }
+    for name in try fileSystem.names(in: "\(folder)/\(path)/evaluations")
+    where Self.isTemporary(name) {
+      add("\(path)/evaluations/\(name)", .temporary)
+    }
   }
 
   private mutating func findRun(_ name: String) throws {

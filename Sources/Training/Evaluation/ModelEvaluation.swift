@@ -67,7 +67,8 @@ public struct ModelEvaluation {
   ///
   /// - Throws: `Stopped` at the end of a batch; `PackError`, `ImageError`, `LoweringError`, `EvaluationError`.
   public func report(seconds: () -> Double) throws -> EvaluationReport {
-    var counter = Counter(total: total)
+    var counter = Counter(total: total + lookTotal)
+    let repeated = try repeatedCount(&counter)
     var rows = [try network(.model, model, &counter)]
     if hasBaselines {
       rows.append(
@@ -77,7 +78,8 @@ public struct ModelEvaluation {
     return EvaluationReport(
       pictures: .init(
         pictures.split, available: pictures.available, classes: pictures.classes,
-        viewed: viewed.count, viewsPerPicture: viewsPerPicture, isQuick: isQuick,
+        repeated: repeated, viewed: viewed.count, viewsPerPicture: viewsPerPicture,
+        isQuick: isQuick,
         seed: PackSplit.seed),
       rows: rows, networkSeed: networkSeed, seconds: seconds())
   }
@@ -88,6 +90,19 @@ public struct ModelEvaluation {
   public func figures() throws -> EvaluationReport.Row {
     var counter = Counter(total: total)
     return try network(.model, model, &counter)
+  }
+
+  /// Pictures that are looked at for equal ones.
+  private var lookTotal: Int {
+    pictures.classes == nil ? 0 : pictures.split.judged.count + pictures.split.reference.count
+  }
+
+  /// Judged pictures that are among those that they are compared with; nil without labels, where nothing is compared.
+  private func repeatedCount(_ counter: inout Counter) throws -> Int? {
+    guard pictures.classes != nil else { return nil }
+    return try pack.repeatedCount(
+      of: pictures.split.judged, among: pictures.split.reference, threads: threads.count
+    ) { try advance($0, .model, &counter) }
   }
 
   /// Pictures, views and crops done, of all.

@@ -6,9 +6,11 @@ import Synchronization
 final class FakeEvaluations: Sendable {
   private let started = Mutex<[FakeEvaluationProcess]>([])
 
-  /// A queue of such processes over a folder of runs.
-  func queue(runDirectory: String) -> EvaluationQueue {
-    EvaluationQueue(runDirectory: runDirectory) { [self] submission in
+  /// A queue of such processes over the runs and the models of a data folder.
+  func queue(dataFolder: String) -> EvaluationQueue {
+    EvaluationQueue(
+      runDirectory: dataFolder + "/runs", modelDirectory: dataFolder + "/models"
+    ) { [self] submission in
       let process = FakeEvaluationProcess(submission)
       started.withLock { $0.append(process) }
       return process

@@ -49,7 +49,7 @@ final class World: Sendable {
       loader: loader, workers: 1)
     var service = Service(
       runs: runs, library: library, models: models, embeddings: embeddings,
-      evaluations: evaluations.queue(runDirectory: folder + "/runs"), indexes: indexes,
+      evaluations: evaluations.queue(dataFolder: folder), indexes: indexes,
       searches: SearchDesk(threads: 2), metrics: ServiceMetrics(),
       readiness: Readiness(),
       facts: ServiceFacts(version: "0", startedAt: .now(), threads: 2, limits: ["pictures": 64]),
