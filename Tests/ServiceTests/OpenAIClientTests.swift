@@ -22,7 +22,7 @@ struct `The OpenAI client` {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path + "/data")
     // Its worker has the priority of others: an idle one waits for minutes where something else computes.
-    let model = try await service.start(epochs: 1, resources: ["niceness": 0])
+    let model = try await service.start(epochs: 1)
     let done = try await service.wait(for: model, state: "succeeded")
     let step = try #require(done["progress"]?.objectValue?["step"]?.integerValue)
     let pictures = try (0..<4).map { index in

@@ -32,7 +32,7 @@ import Testing
   private func page() async throws -> String {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(data: folder.path + "/data")
-    let run = try await service.start(epochs: 1000, resources: ["niceness": 0])
+    let run = try await service.start(epochs: 1000)
     try await service.wait(for: run, step: 8)
     let picture = try DemoPictures(seed: 7, side: 32).picture(at: 0).png()
     _ = try await eventually("an embedding") {

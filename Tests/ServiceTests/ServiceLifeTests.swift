@@ -72,9 +72,7 @@ import Testing
     async throws
   {
     let folder = try FreshFolder()
-    // At the usual niceness a worker beside other tests gets no processor, neither to stop nor, killed, to end.
-    let service = try await ServiceProcess(
-      data: folder.path, arguments: ["--demo", "--niceness", "0"])
+    let service = try await ServiceProcess(data: folder.path, arguments: ["--demo"])
     let id = try await eventually("the demo's run is there") {
       try await service.call("GET", "/v1/runs").object()["data"]?.arrayValue?.first?
         .objectValue?["id"]?.stringValue

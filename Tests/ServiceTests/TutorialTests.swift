@@ -84,7 +84,7 @@ import Testing
     let all = try Self.commands()
     let place = try #require(all.firstIndex { $0.hasPrefix("byol serve") })
     let service = try await ServiceProcess(
-      data: folder.path + "/byol-data", arguments: ["--niceness", "0"])
+      data: folder.path + "/byol-data")
     let host = try #require(URL(string: service.address)?.port).description
     var names: [(word: String, id: String)] = []
     for command in all[(place + 1)...] {

@@ -112,7 +112,7 @@ import Testing
     let folder = try FreshFolder()
     let (copy, restored) = (folder.path + "/copy", folder.path + "/restored")
     let first = try await ServiceProcess(data: folder.path + "/data")
-    let run = try await first.start(epochs: 2, resources: ["niceness": 0])
+    let run = try await first.start(epochs: 2)
     let record = try await first.wait(for: run, state: "succeeded")
     #expect(try ServiceProcess.run(["backup", "--data", folder.path + "/data", copy]).status == 0)
     #expect(first.end(SIGTERM) == 0)

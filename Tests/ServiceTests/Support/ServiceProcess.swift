@@ -18,9 +18,16 @@ final class ServiceProcess: Sendable {
   private let output: Output
 
   /// Starts the service and waits until it has told its address.
+  ///
+  /// Its workers have the usual priority: as polite as they are by default, they would get no processor beside other tests,
+  /// neither to train nor to end.
   init(data: String, arguments: [String] = []) async throws {
     (process, output) = try Self.launch(
-      ["serve", "--data", data, "--port", "0", "--public", repositoryPath("Public")] + arguments)
+      [
+        "serve", "--data", data, "--port", "0", "--public", repositoryPath("Public"), "--niceness",
+        "0",
+      ]
+        + arguments)
     address = try await output.address()
   }
 
