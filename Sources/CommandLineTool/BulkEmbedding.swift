@@ -47,8 +47,12 @@ struct BulkEmbedding {
   /// Writes the lists first: where the vectors are, all is.
   private func write(_ found: EmbeddedPictures, _ form: IndexExport) throws(FileSystemError) {
     let stem = (output as NSString).deletingPathExtension
-    if !found.rejected.isEmpty {
-      try fileSystem.replaceFile(stem + ".rejected.ndjson", with: found.rejectedLines)
+    let list = stem + ".rejected.ndjson"
+    if found.rejected.isEmpty {
+      // One from an earlier time would speak of these vectors.
+      try fileSystem.removeAll(list)
+    } else {
+      try fileSystem.replaceFile(list, with: found.rejectedLines)
     }
     guard form == .npy else { return try found.listing.write(form, to: output) }
     try found.listing.write(.items, to: stem + ".items.csv")

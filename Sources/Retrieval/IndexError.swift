@@ -12,6 +12,8 @@ public enum IndexError: Error, Hashable, Sendable, CustomStringConvertible {
   case noDirection
   /// There was no picture that could be embedded.
   case nothingToIndex(rejected: Int)
+  /// The folder that would be replaced has a file of somebody else's.
+  case occupied(directory: String, by: String)
   /// More pictures than an index can hold.
   case tooManyItems(limit: Int)
   /// The source of the pictures cannot be read.
@@ -32,6 +34,8 @@ public enum IndexError: Error, Hashable, Sendable, CustomStringConvertible {
     case .otherDimension(let given, let expected):
       "The vector has \(given) components; those of the index have \(expected)."
     case .noDirection: "The vector has no direction: it is 0, or not all of it are finite numbers."
+    case .occupied(let directory, let name):
+      "\(directory) would be replaced, and has \(name), which is no part of an index. Give the name of a folder that does not exist, or move that file away."
     case .nothingToIndex(let rejected):
       "No picture could be embedded; \(rejected) were rejected."
     case .tooManyItems(let limit): "An index holds at most \(limit) pictures."

@@ -100,4 +100,21 @@ public enum IndexFile {
   public static let rejected = "rejected.ndjson"
   /// The model, so that pictures can be asked about however long the run's checkpoint lives.
   public static let model = "model.safetensors"
+  /// What a build notes of itself, and a line for each picture that it has dealt with.
+  static let (buildNote, buildLines) = ("build.json", "build.ndjson")
+
+  private static let all = [
+    manifest, vectors, codes, items, rejected, model, buildNote, buildLines,
+  ]
+
+  /// A name in a folder that no index and no build has given; nil where there is none, or no folder. A file that is being written
+  /// has a longer name than it will have.
+  static func foreignName(
+    in directory: String, _ fileSystem: any FileSystem
+  ) throws(FileSystemError) -> String? {
+    guard fileSystem.isDirectory(directory) else { return nil }
+    return try fileSystem.names(in: directory).sorted().first { name in
+      !all.contains { name == $0 || name == $0 + ".writing" }
+    }
+  }
 }

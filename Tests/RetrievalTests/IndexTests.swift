@@ -232,6 +232,21 @@ import Testing
     #expect((0..<40).allSatisfy { index.vector($0).contains { $0 != 0 } })
   }
 
+  @Test(arguments: ["index.partial", "index"])
+  func `a folder with other files than an index's is not replaced`(name: String) throws {
+    let place = folder.appending(path: name)
+    if name == "index" { try build().run(PaintedPictures(40), loader: loader()) }
+    try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+    let letter = place.appending(path: "letter.txt")
+    try Data("Dear all".utf8).write(to: letter)
+    #expect(throws: IndexError.occupied(directory: place.path, by: "letter.txt")) {
+      try build().run(PaintedPictures(40), loader: loader())
+    }
+    #expect(try String(contentsOf: letter, encoding: .utf8) == "Dear all")
+    try FileManager.default.removeItem(at: letter)
+    #expect(try build().run(PaintedPictures(40), loader: loader()).items == 40)
+  }
+
   @Test func `what changed meanwhile is computed anew`() throws {
     var interrupted = build()
     interrupted.isAskedToStop = { true }

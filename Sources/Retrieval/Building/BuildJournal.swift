@@ -55,7 +55,8 @@ final class BuildJournal {
   /// Entries that have no vector.
   var rejected: Int { entries.count - rows }
 
-  private static let (notePath, linesPath) = ("/build.json", "/build.ndjson")
+  private static let notePath = "/" + IndexFile.buildNote
+  private static let linesPath = "/" + IndexFile.buildLines
 
   /// Goes on with what is in a folder, where its note is the same; else makes the folder anew.
   ///

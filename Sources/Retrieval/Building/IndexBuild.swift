@@ -83,6 +83,7 @@ public struct IndexBuild {
   func embed(
     _ source: any PictureSource, loader: EncoderLoader
   ) throws(IndexError) -> (BuildJournal, OpenedModel) {
+    for folder in [Self.partial(of: directory), directory] { try requireOwn(folder) }
     let model = try opened(loader)
     let journal = try BuildJournal(
       directory: Self.partial(of: directory),
@@ -101,6 +102,13 @@ public struct IndexBuild {
       throw .nothingToIndex(rejected: journal.rejected)
     }
     return (journal, model)
+  }
+
+  /// Whatever is in these folders is replaced in the end.
+  private func requireOwn(_ folder: String) throws(IndexError) {
+    let name: String?
+    do { name = try IndexFile.foreignName(in: folder, fileSystem) } catch { throw .files(error) }
+    if let name { throw .occupied(directory: folder, by: name) }
   }
 
   private func opened(_ loader: EncoderLoader) throws(IndexError) -> OpenedModel {
