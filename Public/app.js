@@ -12,6 +12,7 @@
 //   api, state             the calls, and the lists polled last: runs, datasets, models, indexes, each newest first
 //   navigate(hash), toast(text, isBad), confirm({heading, text, yes, no}), ask({heading, label, value, isLong})
 //   act(work)              runs an async action: its error becomes a toast, and the lists are polled again
+//   remove(work)           the same for what deletes the thing that the page is about; it must give a value
 //   signal                 aborted when the page is left
 
 import * as api from "./api.js";
@@ -89,7 +90,7 @@ async function show() {
   leave();
   const controller = new AbortController();
   const context = {
-    parameters: found.parameters, query: found.query, api, state, navigate, toast, confirm, ask, act,
+    parameters: found.parameters, query: found.query, api, state, navigate, toast, confirm, ask, act, remove,
     signal: controller.signal,
   };
   shown = { ...found, controller, page: module.page(context) };
@@ -164,7 +165,7 @@ async function poll() {
     areAllRunsThere: runs.isWhole, isLoaded: true,
   });
   const now = shown;
-  if (!now) return;
+  if (!now || now.isOver) return;
   await now.page.refresh?.(now.controller.signal);
   if (now === shown) setTitle();
 }
@@ -212,6 +213,16 @@ async function act(work) {
   } finally {
     tick();
   }
+}
+
+// Does what removes the thing that the page is about: meanwhile nobody asks for it, since it may be gone already. Where it
+// fails, the page begins anew.
+async function remove(work) {
+  shown.controller.abort();
+  shown.isOver = true;
+  const result = await act(work);
+  if (result === undefined) show();
+  return result;
 }
 
 // MARK: dialogs

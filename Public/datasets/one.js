@@ -45,10 +45,11 @@ export function page(context) {
           ? ` ${plural(searched, "index", "indexes")} of it ${searched === 1 ? "loses" : "lose"} the pictures.` : ""),
     });
     if (!isSure) return;
-    await context.act(async () => {
+    await context.remove(async () => {
       await api.send("DELETE", path);
       context.toast(`“${dataset.name}” was deleted.`);
       context.navigate("#/datasets");
+      return true;
     });
   }
 

@@ -23,15 +23,15 @@ export function runActions(context) {
       const { notes: _, ...others } = run.metadata;
       act(() => api.send("PATCH", address(run), { metadata: notes ? { ...others, notes } : others }));
     },
-    // Returns whether all are gone.
-    async remove(runs) {
+    // Returns whether all are gone. `doing` is the context's `remove` on the page of a run.
+    async remove(runs, doing = act) {
       const [first] = runs;
       const isSure = await confirm({
         heading: runs.length === 1 ? `Delete “${first.name}”?` : `Delete ${runs.length} runs?`,
         text: "Checkpoints and curves are removed from the disk.",
       });
       if (!isSure) return false;
-      return (await act(async () => {
+      return (await doing(async () => {
         for (const run of runs) await api.send("DELETE", address(run));
         return true;
       })) === true;

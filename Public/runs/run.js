@@ -21,7 +21,7 @@ export function page(context) {
   const parts = {
     head: new RunHead({
       ...actions,
-      remove: async (one) => { if (await actions.remove([one])) context.navigate("#/runs"); },
+      remove: async (one) => { if (await actions.remove([one], context.remove)) context.navigate("#/runs"); },
     }),
     charts: new RunCharts(context, id), events: new Events(context, id),
     checkpoints: new Checkpoints(context, id, (model) => embed.choose(model)),

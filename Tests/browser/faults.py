@@ -196,6 +196,9 @@ class Faults:
         browser.see("updates the representation has collapsed", "#main")
         browser.see("Collapsed", "#main")
         browser.see("Stop the run and start a new one with", "#main")
+        browser.click("Delete", "main button")
+        browser.click("Delete", "dialog button")
+        browser.until("The run is gone", lambda: len(self.service.get("/v1/runs")["data"]) == 1)
 
     def throttle(self, bytes_per_second: int):
         self.browser.driver.execute_cdp_cmd("Network.emulateNetworkConditions", {
