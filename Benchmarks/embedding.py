@@ -138,7 +138,9 @@ def make_model(address, jpeg):
     dataset = call(f"{address}/v1/datasets", tar.getvalue(), "application/x-tar")["id"]
     run = call(f"{address}/v1/runs", json.dumps({
         "dataset": dataset, "epochs": 1, "batch_size": 2, "image_size": 224,
-        "architecture": "resnet18", "stem": "imagenet"}).encode())["id"]
+        "architecture": "resnet18", "stem": "imagenet", "width": 1,
+        # Both sides compute the same: the plain encoder on pictures of 224 px.
+        "embedding": "representation", "embedding_size": 224}).encode())["id"]
     for _ in range(600):
         state = call(f"{address}/v1/runs/{run}")["state"]
         if state == "succeeded":
