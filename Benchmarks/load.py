@@ -2,8 +2,11 @@
 """Posts one picture again and again from several clients and prints requests per second.
 
     python Benchmarks/load.py http://127.0.0.1:8080/v1/embeddings cat.jpg --clients 16 --seconds 10
+    python Benchmarks/load.py http://127.0.0.1:8080/v1/embeddings cat.jpg --rate 100 --seconds 10
 
-Each client keeps its connection and sends its next request when it has read the answer to the last one. One
+Each client keeps its connection and sends its next request when it has read the answer to the last one. With --rate requests
+come at random times instead (exponential gaps, so many per second on average), whether or not earlier ones have been answered,
+and their time counts from then, on at most as many connections as --clients says. One
 thread serves them all, so that the load takes little of the processors that it is there to load. Prints one line
 of JSON; ends with 1 if any answer was not 200. Only the standard library is needed.
 """
@@ -11,6 +14,7 @@ of JSON; ends with 1 if any answer was not 200. Only the standard library is nee
 import argparse
 import json
 import pathlib
+import random
 import selectors
 import socket
 import statistics
@@ -49,11 +53,49 @@ class Client:
         return None
 
 
+def posting(url, body):
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    return (f"POST {target} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: image/jpeg\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
+def arrivals(url, body, clients, seconds, rate):
+    """As `load`, of requests that come at random times."""
+    request, chance = posting(url, body), random.Random(1)
+    selector, idle, waiting, opened = selectors.DefaultSelector(), [], [], 0
+    times, failures, under_way = [], [], 0
+    begin = time.perf_counter()
+    coming = begin + chance.expovariate(rate)
+    while coming < begin + seconds or waiting or under_way:
+        now = time.perf_counter()
+        while coming <= now and coming < begin + seconds:
+            waiting.append(coming)
+            coming += chance.expovariate(rate)
+        while waiting and (idle or opened < clients):
+            if not idle:
+                client = Client((url.hostname, url.port), request)
+                selector.register(client.socket, selectors.EVENT_READ, client)
+                idle.append(client)
+                opened += 1
+            client = idle.pop()
+            client.send()
+            client.began = waiting.pop(0)
+            under_way += 1
+        pause = max(0, coming - time.perf_counter()) if coming < begin + seconds else None
+        for key, _ in selector.select(pause if under_way or pause is not None else 0):
+            if (status := key.data.receive()) is None:
+                continue
+            times.append(time.perf_counter() - key.data.began)
+            under_way -= 1
+            idle.append(key.data)
+            if status != 200:
+                failures.append(status)
+    return times, failures
+
+
 def load(url, body, clients, seconds):
     """The seconds of each request, and the statuses that were not 200."""
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    request = (f"POST {target} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: image/jpeg\r\n"
-               f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+    request = posting(url, body)
     selector = selectors.DefaultSelector()
     for _ in range(clients):
         client = Client((url.hostname, url.port), request)
@@ -82,11 +124,12 @@ def main():
     parser.add_argument("url")
     parser.add_argument("picture", type=pathlib.Path)
     parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--rate", type=float, help="requests per second that come at random times")
     parser.add_argument("--seconds", type=float, default=10)
     o = parser.parse_args()
     start = time.perf_counter()
-    times, failures = load(
-        urllib.parse.urlsplit(o.url), o.picture.read_bytes(), o.clients, o.seconds)
+    what = urllib.parse.urlsplit(o.url), o.picture.read_bytes(), o.clients, o.seconds
+    times, failures = arrivals(*what, o.rate) if o.rate else load(*what)
     elapsed = time.perf_counter() - start
     times.sort()
     print(json.dumps({

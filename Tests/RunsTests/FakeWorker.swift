@@ -3,6 +3,8 @@ enum FakeWorker {
   enum Behaviour: String, CaseIterable {
     /// Does its eight steps and finishes.
     case finishes
+    /// Tells its priority when it has got another one than the usual, which the service gives it after it was started; then finishes.
+    case tellsItsShare
     /// Does steps, one in 20 ms, and waits before the last until it is asked to stop.
     case goesOn
     /// Does nothing the first time, and finishes from the second on.
@@ -44,8 +46,10 @@ enum FakeWorker {
     step=$(cat "$directory/fake-step" 2>/dev/null || echo 0)
     test -s "$directory/recipe.json" || exit 9
     echo "worker $behaviour of $pack from step $step" >&2
-    policy=$(cut -d' ' -f41 /proc/$$/stat)
-    echo "arguments $* niceness $(nice) policy $policy spins ${GOMP_SPINCOUNT:-long}" >&2
+    arguments=$*
+    policy() { cut -d' ' -f41 /proc/$$/stat; }
+    tell() { echo "arguments $arguments niceness $(nice) policy $(policy) spins ${GOMP_SPINCOUNT:-long}" >&2; }
+    tell
 
     started() { echo "{\"kind\":\"started\",\"step\":$step,\"declared\":[${1:-}]}"; }
     progress() {
@@ -75,6 +79,12 @@ enum FakeWorker {
     esac
     case $behaviour in
     finishes) started; all ;;
+    tellsItsShare)
+      tries=0
+      while [ "$(policy) $(nice)" = "0 0" ] && [ "$tries" -lt 100 ]; do tries=$((tries + 1)); sleep 0.05; done
+      tell
+      started
+      all ;;
     goesOn)
       trap stop TERM
       until_input_ends

@@ -132,7 +132,7 @@ import Training
 
   @Test func `a run's share of the machine reaches its worker`() async throws {
     let harness = try RunHarness()
-    let coordinator = try harness.coordinator(.finishes) {
+    let coordinator = try harness.coordinator(.tellsItsShare) {
       $0.threads = 4
       $0.niceness = nil
     }
