@@ -12,6 +12,7 @@ of JSON; ends with 1 if any answer was not 200. Only the standard library is nee
 """
 
 import argparse
+import collections
 import json
 import pathlib
 import random
@@ -62,27 +63,26 @@ def posting(url, body):
 def arrivals(url, body, clients, seconds, rate):
     """As `load`, of requests that come at random times."""
     request, chance = posting(url, body), random.Random(1)
-    selector, idle, waiting, opened = selectors.DefaultSelector(), [], [], 0
-    times, failures, under_way = [], [], 0
-    begin = time.perf_counter()
+    selector, idle, opened, under_way = selectors.DefaultSelector(), [], 0, 0
+    times, failures, due, begin = [], [], collections.deque(), time.perf_counter()
     coming = begin + chance.expovariate(rate)
-    while coming < begin + seconds or waiting or under_way:
-        now = time.perf_counter()
-        while coming <= now and coming < begin + seconds:
-            waiting.append(coming)
-            coming += chance.expovariate(rate)
-        while waiting and (idle or opened < clients):
+    while coming < begin + seconds:
+        due.append(coming)
+        coming += chance.expovariate(rate)
+    while due or under_way:
+        can_send = idle or opened < clients
+        if due and can_send and due[0] <= time.perf_counter():
             if not idle:
-                client = Client((url.hostname, url.port), request)
-                selector.register(client.socket, selectors.EVENT_READ, client)
-                idle.append(client)
+                idle.append(Client((url.hostname, url.port), request))
+                selector.register(idle[-1].socket, selectors.EVENT_READ, idle[-1])
                 opened += 1
             client = idle.pop()
             client.send()
-            client.began = waiting.pop(0)
+            client.began = due.popleft()
             under_way += 1
-        pause = max(0, coming - time.perf_counter()) if coming < begin + seconds else None
-        for key, _ in selector.select(pause if under_way or pause is not None else 0):
+            continue
+        # Until the next is due; where nobody can send it, until an answer comes.
+        for key, _ in selector.select(max(0, due[0] - time.perf_counter()) if due and can_send else None):
             if (status := key.data.receive()) is None:
                 continue
             times.append(time.perf_counter() - key.data.began)

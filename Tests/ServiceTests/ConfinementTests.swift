@@ -5,20 +5,13 @@ import Testing
 
 /// Workers as the service starts them, held to their files.
 @Suite(.timeLimit(.minutes(5))) struct ConfinementTests {
-  private static let flags = [
-    "--image-size", "16", "--width", "0.25", "--hidden", "16", "--projector-output", "8",
-    "--threads", "1", "--precision", "float32", "--batch-size", "8", "--epochs", "4",
-    "--checkpoint-every-steps", "7",
-  ]
+  private static let flags = TrainingBench.flags(epochs: 4)
 
-  private let folder: FreshFolder
-  private let pictures: String
+  private let bench: TrainingBench
+  private var folder: FreshFolder { bench.folder }
+  private var pictures: String { bench.pictures }
 
-  init() throws {
-    folder = try FreshFolder()
-    pictures = folder.path + "/pictures.tar"
-    try Data(try pictureArchive(count: 40)).write(to: URL(fileURLWithPath: pictures))
-  }
+  init() throws { bench = try TrainingBench() }
 
   /// A worker's process, with its reports; its input stays open until it has ended.
   private func work(_ arguments: [String]) throws -> (
@@ -46,9 +39,7 @@ import Testing
     let checkpoints = run + "/checkpoints"
     let steps = try FileManager.default.contentsOfDirectory(atPath: checkpoints)
     let last = try #require(steps.compactMap { Int($0) }.max())
-    return try ["state.safetensors", "model.safetensors"].map { name in
-      try Data(contentsOf: URL(fileURLWithPath: "\(checkpoints)/\(last)/\(name)"))
-    }
+    return try TrainingBench.files(run, step: last)
   }
 
   @Test func `a training that is held to its files ends with the same bytes as one that is not`()

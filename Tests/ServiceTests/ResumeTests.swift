@@ -4,20 +4,13 @@ import Testing
 
 /// `byol train` that is killed, and started again with the same line.
 @Suite(.timeLimit(.minutes(5))) struct ResumeTests {
-  private static let flags = [
-    "--image-size", "16", "--width", "0.25", "--hidden", "16", "--projector-output", "8",
-    "--threads", "1", "--precision", "float32", "--batch-size", "8", "--epochs", "40",
-    "--checkpoint-every-steps", "7",
-  ]
+  private static let flags = TrainingBench.flags(epochs: 40)
 
-  private let folder: FreshFolder
-  private let pictures: String
+  private let bench: TrainingBench
+  private var folder: FreshFolder { bench.folder }
+  private var pictures: String { bench.pictures }
 
-  init() throws {
-    folder = try FreshFolder()
-    pictures = folder.path + "/pictures.tar"
-    try Data(try pictureArchive(count: 40)).write(to: URL(fileURLWithPath: pictures))
-  }
+  init() throws { bench = try TrainingBench() }
 
   /// The output of a run; the last part is the run's name, which is in its model.
   private func output(_ place: String) -> String { "\(folder.path)/\(place)/run" }
@@ -42,10 +35,7 @@ import Testing
   }
 
   private func files(_ place: String, step: Int) throws -> [Data] {
-    try ["state.safetensors", "model.safetensors"].map { name in
-      try Data(
-        contentsOf: URL(fileURLWithPath: "\(output(place))/checkpoints/\(step)/\(name)"))
-    }
+    try TrainingBench.files(output(place), step: step)
   }
 
   @Test func `a run killed between checkpoints ends with the same bytes as one never disturbed`()

@@ -181,23 +181,13 @@ class Faults:
     def collapses(self):
         """Without a predictor BYOL collapses (Grill et al. 2020, table 5b)."""
         browser = self.browser
-        browser.open("#/new")
-        browser.choose("Pictures", "Shapes")
-        browser.fill("Name", "Without a predictor")
-        browser.click("The loss", "summary")
-        browser.choose("Method", "mean-teacher")
-        browser.choose("On a collapse", "stop")
-        for label, value in (("How many minutes do you have?", "0"), ("Side of the views", "16"), ("Batch size", "32"),
-            ("Epochs", "60"), ("Negatives", "0")):
-            browser.fill(label, value)
-        browser.click("Start training", seconds=40)
-        browser.see("Without a predictor", "h1")
+        self.journey.start_run("Without a predictor", {"Batch size": "32", "Epochs": "60", "Negatives": "0"},
+            {"Method": "mean-teacher", "On a collapse": "stop"})
         browser.see("Failed", ".badge", 120)
         browser.see("updates the representation has collapsed", "#main")
         browser.see("Collapsed", "#main")
         browser.see("Stop the run and start a new one with", "#main")
-        browser.click("Delete", "main button")
-        browser.click("Delete", "dialog button")
+        self.journey.delete_this()
         browser.until("The run is gone", lambda: len(self.service.get("/v1/runs")["data"]) == 1)
 
     def throttle(self, bytes_per_second: int):

@@ -94,15 +94,8 @@ class Journey:
 
     def trains(self):
         browser = self.browser
-        browser.open("#/new")
-        browser.choose("Pictures", "Shapes")
-        browser.fill("Name", "A short run")
         # Small pictures and many short updates: it learns next to nothing, and does not end before it is stopped.
-        for label, value in (("How many minutes do you have?", "0"), ("Side of the views", "16"), ("Batch size", "16"),
-            ("Epochs", "300")):
-            browser.fill(label, value)
-        browser.click("Start training", seconds=40)
-        browser.see("A short run", "h1")
+        self.start_run("A short run", {"Batch size": "16", "Epochs": "300"})
         self.run = self.service.get("/v1/runs")["data"][0]["id"]
         browser.see("Running", ".badge", SECONDS_TO_TRAIN)
         self.curves_move(SECONDS_TO_TRAIN)
@@ -116,6 +109,25 @@ class Journey:
             lambda: self.service.get(f"/v1/runs/{self.run}")["progress"]["step"] > step, 60)
         browser.click("Stop")
         browser.see("Stopped", ".badge", 40)
+
+    def start_run(self, name: str, fields: dict[str, str], choices: dict[str, str] = {}):
+        """A run of small views on "Shapes", with what is filled in and chosen besides."""
+        browser = self.browser
+        browser.open("#/new")
+        browser.choose("Pictures", "Shapes")
+        browser.fill("Name", name)
+        browser.click("The loss", "summary")
+        for label, value in choices.items():
+            browser.choose(label, value)
+        for label, value in ({"How many minutes do you have?": "0", "Side of the views": "16"} | fields).items():
+            browser.fill(label, value)
+        browser.click("Start training", seconds=40)
+        browser.see(name, "h1")
+
+    def delete_this(self):
+        """Deletes what the page is about."""
+        self.browser.click("Delete", "main button")
+        self.browser.click("Delete", "dialog button")
 
     def curves_move(self, seconds):
         """Charts are canvases: their pixels change when a point comes."""
@@ -237,13 +249,11 @@ class Journey:
             browser.until("It is gone from the page",
                 lambda: browser.count(".index-row") == left)
         browser.go(f"#/runs/{self.run}")
-        browser.click("Delete", "main button")
-        browser.click("Delete", "dialog button")
+        self.delete_this()
         browser.until("The run is gone", lambda: not self.service.get("/v1/runs")["data"])
         browser.see("Ready for a first run")
         browser.go("#/datasets")
         browser.click("Shapes", "a.card")
-        browser.click("Delete", "main button")
-        browser.click("Delete", "dialog button")
+        self.delete_this()
         browser.see("There is no dataset yet")
         assert not self.service.get("/v1/datasets")["data"]

@@ -1,5 +1,6 @@
 import CKernels
 import Durability
+import Tensors
 
 /// The vectors of an index: a NumPy file `[rows, dimension]` of little-endian numbers, mapped into memory.
 struct VectorFile: Sendable {
@@ -27,35 +28,38 @@ struct VectorFile: Sendable {
   func withRows<Result>(_ range: Range<Int>, _ body: (UnsafeBufferPointer<Float>) -> Result)
     -> Result
   {
-    precondition(range.lowerBound >= 0 && range.upperBound <= rows, "Rows \(range) of \(rows).")
-    let (offset, count) = (range.lowerBound * dimension, range.count * dimension)
-    return unsafe file.withBytes(
-      at: NPY.headerByteCount + storage.byteCount * offset, count: storage.byteCount * count
-    ) { bytes in
+    let count = range.count * dimension
+    return unsafe withStored(range) { bytes in
       switch storage {
       case .float32: return unsafe body(bytes.assumingMemoryBound(to: Float.self))
       case .float16:
         let stored = unsafe bytes.assumingMemoryBound(to: UInt16.self)
         return unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { wide in
           unsafe ck_float32_from_float16(stored.baseAddress, Int64(count), wide.baseAddress)
-          for row in 0..<range.count {
-            unsafe normalize(
-              UnsafeMutableBufferPointer(rebasing: wide[row * dimension..<(row + 1) * dimension]))
-          }
+          var span = unsafe wide.mutableSpan
+          l2Normalize(&span, dimension: dimension)
           return unsafe body(UnsafeBufferPointer(wide))
         }
       }
     }
   }
 
+  /// Calls `body` with the bytes of some rows, as they are stored.
+  private func withStored<Result>(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) -> Result)
+    -> Result
+  {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows, "Rows \(range) of \(rows).")
+    let rowByteCount = storage.byteCount * dimension
+    return unsafe file.withBytes(
+      at: NPY.headerByteCount + rowByteCount * range.lowerBound, count: rowByteCount * range.count,
+      body)
+  }
+
   /// The inner product of a row with a vector, summed in double precision in a fixed order, so that its bits depend on the
   /// two alone.
   func product(_ row: Int, _ query: [Float]) -> Float {
     guard storage == .float32 else {
-      precondition((0..<rows).contains(row), "Row \(row) of \(rows).")
-      return unsafe file.withBytes(
-        at: NPY.headerByteCount + 2 * row * dimension, count: 2 * dimension
-      ) { bytes in
+      return unsafe withStored(row..<row + 1) { bytes in
         let stored = unsafe bytes.assumingMemoryBound(to: UInt16.self)
         return unsafe Float(ck_product_float16(stored.baseAddress, query, Int64(dimension)))
       }
@@ -73,15 +77,6 @@ struct VectorFile: Sendable {
       return Float((sums.0 + sums.1) + (sums.2 + sums.3))
     }
   }
-}
-
-/// Scales a vector to length 1; one of zeros stays as it is. Sums are in double precision in a fixed order, as those of products.
-private func normalize(_ vector: UnsafeMutableBufferPointer<Float>) {
-  var square = 0.0
-  for i in 0..<vector.count { unsafe square += Double(vector[i]) * Double(vector[i]) }
-  guard square > 0 else { return }
-  let factor = 1 / square.squareRoot()
-  for i in 0..<vector.count { unsafe vector[i] = Float(Double(vector[i]) * factor) }
 }
 
 /// Appends vectors to a file as they are to be stored.
