@@ -49,6 +49,7 @@ for command in $commands; do
   began=$SECONDS
   case $command in
     run)
+      : >"$work/run.log"
       set -m
       inside 'exec make run PORT=0' >"$work/run.log" 2>&1 &
       service=$!

@@ -2,47 +2,101 @@ import Foundation
 import JSONTree
 import Testing
 
-/// An nginx with the file of `deploy/nginx`, on a port of this machine; ended with the value.
-private final class ProxyProcess {
-  static let program = ["/usr/sbin/nginx", "/usr/local/sbin/nginx"]
-    .first { FileManager.default.isExecutableFile(atPath: $0) }
+/// A program that stands before the service, with the site that is shipped for it.
+private enum Proxy: String {
+  case nginx = "deploy/nginx/byol.conf"
+  case caddy = "deploy/caddy/Caddyfile"
 
+  /// Where Debian's package has it, or others put it.
+  var program: String? {
+    let names =
+      switch self {
+      case .nginx: ["/usr/sbin/nginx", "/usr/local/sbin/nginx"]
+      case .caddy: ["/usr/bin/caddy", "/usr/local/bin/caddy"]
+      }
+    return names.first { FileManager.default.isExecutableFile(atPath: $0) }
+  }
+
+  /// What of the site is another here: the ports, and no TLS.
+  func changes(service: Int, port: Int) -> [(shipped: String, here: String)] {
+    switch self {
+    case .nginx:
+      [
+        ("server 127.0.0.1:8080;", "server 127.0.0.1:\(service);"),
+        ("listen 443 ssl;", "listen 127.0.0.1:\(port);"),
+        ("  ssl_certificate     /etc/ssl/byol/cert.pem;\n", ""),
+        ("  ssl_certificate_key /etc/ssl/byol/key.pem;\n", ""),
+      ]
+    case .caddy:
+      [
+        ("reverse_proxy 127.0.0.1:8080 ", "reverse_proxy 127.0.0.1:\(service) "),
+        ("\npictures.example.org {", "\nhttp://127.0.0.1:\(port), http://localhost:\(port) {"),
+      ]
+    }
+  }
+
+  /// A configuration with the site, all of whose files are in a folder.
+  func configuration(_ site: String, in folder: String) -> String {
+    switch self {
+    case .nginx:
+      let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
+        "\($0)_temp_path \(folder)/\($0);"
+      }.joined(separator: "\n")
+      return """
+        daemon off; master_process off; error_log stderr warn; pid \(folder)/nginx.pid;
+        events { worker_connections 256; }
+        http {
+        access_log off; absolute_redirect on; port_in_redirect on;
+        \(temporary)
+        \(site)
+        }
+        """
+    case .caddy:
+      return """
+        {
+          admin off
+          auto_https off
+          storage file_system \(folder)
+          log {
+            level ERROR
+          }
+        }
+        \(site)
+        """
+    }
+  }
+
+  /// The arguments with which it runs in the foreground.
+  func arguments(_ configuration: String, in folder: String) -> [String] {
+    switch self {
+    case .nginx: ["-p", folder, "-c", configuration]
+    case .caddy: ["run", "--config", configuration, "--adapter", "caddyfile"]
+    }
+  }
+}
+
+/// A proxy with the site that is shipped for it, on a port of this machine; ended with the value.
+private final class ProxyProcess {
   let port: Int
   private let process = Process()
   private let folder: FreshFolder
 
-  /// The shipped configuration with the test's ports, without TLS.
-  init(before service: Int) async throws {
+  init(_ proxy: Proxy, before service: Int) async throws {
     folder = try FreshFolder()
     port = try freePort()
-    var site = try String(contentsOfFile: repositoryPath("deploy/nginx/byol.conf"), encoding: .utf8)
-    for (shipped, here) in [
-      ("server 127.0.0.1:8080;", "server 127.0.0.1:\(service);"),
-      ("listen 443 ssl;", "listen 127.0.0.1:\(port);"),
-      ("  ssl_certificate     /etc/ssl/byol/cert.pem;\n", ""),
-      ("  ssl_certificate_key /etc/ssl/byol/key.pem;\n", ""),
-    ] {
+    var site = try String(contentsOfFile: repositoryPath(proxy.rawValue), encoding: .utf8)
+    for (shipped, here) in proxy.changes(service: service, port: port) {
       #expect(site.contains(shipped), "\(shipped)")
       site = site.replacing(shipped, with: here)
     }
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
-      "\($0)_temp_path \(folder.path)/\($0);"
-    }.joined(separator: "\n")
-    let configuration = """
-      daemon off; master_process off; error_log stderr warn; pid \(folder.path)/nginx.pid;
-      events { worker_connections 256; }
-      http {
-      access_log off; absolute_redirect on; port_in_redirect on;
-      \(temporary)
-      \(site)
-      }
-      """
-    let path = folder.path + "/nginx.conf"
-    try configuration.write(toFile: path, atomically: true, encoding: .utf8)
-    process.executableURL = URL(fileURLWithPath: try #require(Self.program))
-    process.arguments = ["-p", folder.path, "-c", path]
+    let path = folder.path + "/configuration"
+    try proxy.configuration(site, in: folder.path)
+      .write(toFile: path, atomically: true, encoding: .utf8)
+    process.executableURL = URL(fileURLWithPath: try #require(proxy.program))
+    process.arguments = proxy.arguments(path, in: folder.path)
+    process.environment = ["HOME": folder.path]
     try process.run()
-    _ = try await eventually("nginx") { [self] in
+    _ = try await eventually(proxy.rawValue) { [self] in
       (try? Answer.get("/byol/livez", port: port))?.status == 200 ? true : nil
     }
   }
@@ -84,12 +138,22 @@ extension Answer {
   }
 }
 
-/// The service behind nginx, under a path.
+/// The service behind a proxy, under a path.
 @Suite(.timeLimit(.minutes(5))) struct ProxyTests {
-  private static let isThere = ProxyProcess.program != nil
+  private static let hasNginx = Proxy.nginx.program != nil
+  private static let hasCaddy = Proxy.caddy.program != nil
 
-  @Test(.enabled(if: isThere, "needs nginx, of Debian's package"))
+  @Test(.enabled(if: hasNginx, "needs nginx, of Debian's package"))
   func `dashboard, uploads, addresses and event streams go through nginx`() async throws {
+    try await goThrough(.nginx)
+  }
+
+  @Test(.enabled(if: hasCaddy, "needs Caddy, of Debian's package caddy"))
+  func `dashboard, uploads, addresses and event streams go through Caddy`() async throws {
+    try await goThrough(.caddy)
+  }
+
+  private func goThrough(_ kind: Proxy) async throws {
     let folder = try FreshFolder()
     let service = try await ServiceProcess(
       data: folder.path + "/data",
@@ -98,7 +162,7 @@ extension Answer {
       ])
     let own = try #require(URL(string: service.address))
     #expect(own.path == "/byol")
-    let proxy = try await ProxyProcess(before: try #require(own.port))
+    let proxy = try await ProxyProcess(kind, before: try #require(own.port))
     defer { withExtendedLifetime(proxy) {} }
     let port = proxy.port
     try await onOwnThread { try Self.page(port) }
@@ -106,7 +170,7 @@ extension Answer {
     let run = try await onOwnThread { try Self.run(dataset, port) }
     let began = ContinuousClock.now
     let first = try await onOwnThread { try Self.firstBytes(run, port) }
-    // The stream goes on: nginx passes each piece on at once, and does not wait for the end.
+    // The stream goes on: the proxy passes each piece on at once, and does not wait for the end.
     #expect(first.contains("event: created") && first.contains("text/event-stream"))
     #expect(ContinuousClock.now - began < .seconds(30))
     _ = try await onOwnThread {
@@ -114,9 +178,9 @@ extension Answer {
         "DELETE /byol/v1/runs/\(run) HTTP/1.0\r\nHost: localhost\r\n\r\n", port: port)
     }
     #expect(service.end(SIGTERM) == 0)
-    // Through the proxy the client's address is what the proxy says, and the route is the service's own.
+    // The client's address is what the proxy says, not the proxy's own, and the route is the service's own.
     #expect(
-      service.text.contains("route=/v1/datasets ") && service.text.contains("client=127.0.0.1"))
+      service.text.contains("route=/v1/datasets ") && service.text.contains("client=127.0.0.2"))
   }
 
   private static func page(_ port: Int) throws {
@@ -130,14 +194,19 @@ extension Answer {
     #expect(try Answer.get("/v1/info", port: port).status == 404)
   }
 
-  /// Sends an archive of more than nginx would take by default, or keep in memory.
+  /// Sends an archive of more than 1 GiB, from another address than the proxy's.
   private static func upload(_ port: Int) throws -> String {
-    let notes = archive([(name: "notes.txt", bytes: [UInt8](repeating: 0x20, count: 64 << 20))])
-    // Without the mark at the end of the first archive, the two are one.
-    let body = notes.dropLast(1024) + (try pictureArchive(count: 40))
-    let created = try Answer.send(
+    let block = [UInt8](repeating: 0x20, count: 1 << 20)
+    let notes = tarHead("notes.txt", byteCount: 1024 * block.count)
+    let pictures = try pictureArchive(count: 40)
+    let length = notes.count + 1024 * block.count + pictures.count
+    let head =
       "POST /byol/v1/datasets HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/x-tar\r\n"
-        + "Content-Length: \(body.count)\r\n\r\n", body: Array(body), port: port)
+      + "Content-Length: \(length)\r\n\r\n"
+    let created = try Answer(
+      parsing: exchange(
+        [Array(head.utf8), notes] + Array(repeating: block, count: 1024) + [pictures],
+        port: UInt16(port), from: INADDR_LOOPBACK + 1))
     #expect(created.status == 201)
     let address = try #require(created.headers["location"])
     let path = try #require(URL(string: address)?.path)

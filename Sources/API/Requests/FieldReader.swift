@@ -46,10 +46,10 @@ struct FieldReader {
     guard let value = take(name) else { return nil }
     guard let number = value.integerValue.flatMap({ Int(exactly: $0) }), range.contains(number)
     else {
-      let upper = range.upperBound == .max ? "" : "\(range.upperBound)"
       fault(
         name, "out_of_range",
-        "\(clippedJSON(value)) is not a whole number within \(range.lowerBound)…\(upper).")
+        "\(clippedJSON(value)) is not a whole number within \(range.lowerBound)…\(range.upperBound)."
+      )
       return nil
     }
     return number

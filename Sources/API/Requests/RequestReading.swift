@@ -45,9 +45,9 @@ extension Request {
   func integer(_ name: String, in range: ClosedRange<Int>) throws(APIError) -> Int? {
     guard let text = query(name) else { return nil }
     guard let value = Int(text), range.contains(value) else {
-      let upper = range.upperBound == .max ? "" : "\(range.upperBound)"
       throw .parameter(
-        name, "\(clipped(text)) is not a whole number within \(range.lowerBound)…\(upper).")
+        name,
+        "\(clipped(text)) is not a whole number within \(range.lowerBound)…\(range.upperBound).")
     }
     return value
   }

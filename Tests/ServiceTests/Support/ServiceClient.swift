@@ -43,32 +43,42 @@ func onOwnThread<Value: Sendable>(
 
 /// Sends bytes to a port of this machine and receives all that comes back, or as much as has a word in it.
 func exchange(_ request: [UInt8], port: UInt16, until word: String? = nil) throws -> [UInt8] {
+  try exchange(CollectionOfOne(request), port: port, until: word)
+}
+
+/// The same for bytes that need not be in memory together, and from an address of this machine's loopback.
+func exchange(
+  _ request: some Sequence<[UInt8]>, port: UInt16, from client: in_addr_t = INADDR_LOOPBACK,
+  until word: String? = nil
+) throws -> [UInt8] {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }
   var patience = timeval(tv_sec: 120, tv_usec: 0)
   unsafe setsockopt(
     descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-  var address = sockaddr_in()
-  address.sin_family = sa_family_t(AF_INET)
-  address.sin_port = port.bigEndian
-  address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
-  let connected = unsafe withUnsafePointer(to: &address) { pointer in
+  func address(_ host: in_addr_t, _ port: UInt16) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = host.bigEndian
+    return address
+  }
+  var (own, other) = (address(client, 0), address(INADDR_LOOPBACK, port))
+  let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let bound = unsafe withUnsafePointer(to: &own) { pointer in
     unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      unsafe bind(descriptor, $0, size)
+    }
+  }
+  guard bound == 0 else { throw POSIXError(.EADDRNOTAVAIL) }
+  let connected = unsafe withUnsafePointer(to: &other) { pointer in
+    unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      unsafe connect(descriptor, $0, size)
     }
   }
   guard connected == 0 else { throw POSIXError(.ECONNREFUSED) }
-  var sent = 0
   // A server that answers early may close before it has everything.
-  while sent < request.count {
-    let count = unsafe request.withUnsafeBytes { bytes in
-      unsafe send(
-        descriptor, bytes.baseAddress.map { unsafe $0 + sent }, bytes.count - sent,
-        Int32(MSG_NOSIGNAL))
-    }
-    guard count > 0 else { break }
-    sent += count
-  }
+  for piece in request where !sendAll(piece, to: descriptor) { break }
   var answer: [UInt8] = []
   var chunk = [UInt8](repeating: 0, count: 65_536)
   while true {
@@ -77,6 +87,21 @@ func exchange(_ request: [UInt8], port: UInt16, until word: String? = nil) throw
     answer += chunk[..<count]
     if let word, answer.firstRange(of: Array(word.utf8)) != nil { return answer }
   }
+}
+
+/// Whether the other side took all bytes.
+private func sendAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+  var sent = 0
+  while sent < bytes.count {
+    let count = unsafe bytes.withUnsafeBytes { bytes in
+      unsafe send(
+        descriptor, bytes.baseAddress.map { unsafe $0 + sent }, bytes.count - sent,
+        Int32(MSG_NOSIGNAL))
+    }
+    guard count > 0 else { return false }
+    sent += count
+  }
+  return true
 }
 
 extension ServiceProcess {
