@@ -13,6 +13,7 @@ of JSON; ends with 1 if any answer was not 200. Only the standard library is nee
 
 import argparse
 import collections
+import heapq
 import json
 import pathlib
 import random
@@ -60,15 +61,35 @@ def posting(url, body):
             f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
 
+def random_times(rate, seconds):
+    """When requests come that come at random, in seconds; the same ones each time."""
+    chance, coming, times = random.Random(1), 0, []
+    while (coming := coming + chance.expovariate(rate)) < seconds:
+        times.append(coming)
+    return times
+
+
+def percentile(times, share):
+    return sorted(times)[int(share * (len(times) - 1))]
+
+
+def ideal_times(rate, seconds, servers, capacity):
+    """The seconds of requests that come at these times, if nothing but their own work took time: `servers` take them in turn, and
+    together answer `capacity` of them per second."""
+    free, times = [0.0] * servers, []
+    for coming in random_times(rate, seconds):
+        end = max(coming, heapq.heappop(free)) + servers / capacity
+        heapq.heappush(free, end)
+        times.append(end - coming)
+    return times
+
+
 def arrivals(url, body, clients, seconds, rate):
     """As `load`, of requests that come at random times."""
-    request, chance = posting(url, body), random.Random(1)
+    request = posting(url, body)
     selector, idle, opened, under_way = selectors.DefaultSelector(), [], 0, 0
-    times, failures, due, begin = [], [], collections.deque(), time.perf_counter()
-    coming = begin + chance.expovariate(rate)
-    while coming < begin + seconds:
-        due.append(coming)
-        coming += chance.expovariate(rate)
+    times, failures, begin = [], [], time.perf_counter()
+    due = collections.deque(begin + coming for coming in random_times(rate, seconds))
     while due or under_way:
         can_send = idle or opened < clients
         if due and can_send and due[0] <= time.perf_counter():
@@ -131,12 +152,11 @@ def main():
     what = urllib.parse.urlsplit(o.url), o.picture.read_bytes(), o.clients, o.seconds
     times, failures = arrivals(*what, o.rate) if o.rate else load(*what)
     elapsed = time.perf_counter() - start
-    times.sort()
     print(json.dumps({
         "requests_per_second": len(times) / elapsed, "requests": len(times),
         "clients": o.clients, "failures": len(failures),
         "median_seconds": statistics.median(times),
-        "p99_seconds": times[int(0.99 * (len(times) - 1))],
+        "p99_seconds": percentile(times, 0.99),
     }))
     sys.exit(1 if failures else 0)
 
