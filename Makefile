@@ -13,6 +13,8 @@ ONLY ?=
 SCREENSHOTS ?=
 IMAGE ?= byol
 
+# SwiftPM reads the commit once and keeps it; as a variable it is read at each build.
+COMMIT = BYOL_COMMIT=$$(git rev-parse HEAD 2>/dev/null || true)
 SOURCES := Sources Tests Package.swift
 BYOL = $$(swift build -c release --show-bin-path)/byol
 
@@ -26,14 +28,14 @@ packages: ## install the Debian packages that are missing
 
 .PHONY: build
 build: packages ## build the release binary
-	swift build -c release --product byol
+	$(COMMIT) swift build -c release --product byol
 
 .PHONY: run
 run: build ## build and serve the demo (HOST, PORT, DATA)
 	exec $(BYOL) serve --demo --host $(HOST) --port $(PORT) --data $(DATA)
 
 .PHONY: check
-check: lint test ## lint and test: what continuous integration runs
+check: lint test test-browser ## lint, test, test-browser: what continuous integration runs
 
 .PHONY: test
 test: packages ## build and run the tests (FILTER=HTTPTests for some)
@@ -136,7 +138,7 @@ WITH ?= .build-static/release/byol
 
 .PHONY: static
 static: packages ## build the release binary with the Swift runtime inside, in .build-static
-	$(if $(findstring .build-static,$(WITH)),swift build -c release --product byol --static-swift-stdlib --scratch-path .build-static)
+	$(if $(findstring .build-static,$(WITH)),$(COMMIT) swift build -c release --product byol --static-swift-stdlib --scratch-path .build-static)
 
 .PHONY: deb
 deb: static ## the Debian package, in .build/packages (dpkg-dev, debhelper)
