@@ -57,4 +57,7 @@ compare ".build/arm64/$machine-linux-gnu/kernels"
 echo "== arm64, emulated as a Cortex-A53 by $(qemu-aarch64 --version | head -n 1)"
 build aarch64-linux-gnu
 compare qemu-aarch64 -cpu cortex-a53 -L /usr/aarch64-linux-gnu .build/arm64/aarch64-linux-gnu/kernels
+# The greatest processor that the emulator has multiplies bfloat16.
+echo "== arm64 with bfloat16, emulated"
+compare qemu-aarch64 -cpu max -L /usr/aarch64-linux-gnu .build/arm64/aarch64-linux-gnu/kernels --bfloat16
 echo "arm64: passed."

@@ -5,6 +5,13 @@
 
 #include "Team.hpp"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#ifndef HWCAP2_BF16
+#define HWCAP2_BF16 (1 << 14)
+#endif
+#endif
+
 namespace {
 
 ck_processor detected() {
@@ -12,34 +19,45 @@ ck_processor detected() {
   if (!__builtin_cpu_supports("x86-64-v3")) return ck_any_processor;
   if (!__builtin_cpu_supports("x86-64-v4")) return ck_avx2;
   return __builtin_cpu_supports("avx512bf16") ? ck_avx512_bf16 : ck_avx512;
+#elif defined(__aarch64__) && defined(__linux__)
+  return getauxval(AT_HWCAP2) & HWCAP2_BF16 ? ck_neon_bf16 : ck_any_processor;
 #else
   return ck_any_processor;
 #endif
 }
 
 /// The greatest family that kernels are chosen for. It is written before the first kernel runs, or never.
-ck_processor limit = ck_avx512_bf16;
+ck_processor limit = ck_neon_bf16;
 
 const char *const names[] = {
 #if defined(__aarch64__)
-  "an arm64 (NEON)",  // Every arm64 has NEON, so there is one family of them.
+  "an arm64 (NEON)",  // Every arm64 has NEON.
 #else
   "of no family that has kernels of its own",
 #endif
-  "an x86-64-v3 (AVX2)", "an x86-64-v4 (AVX-512)", "an x86-64-v4 with bfloat16"};
+  "an x86-64-v3 (AVX2)", "an x86-64-v4 (AVX-512)", "an x86-64-v4 with bfloat16",
+  "an arm64 (NEON) with bfloat16"};
 
 }  // namespace
 
 ck_processor ck_processor_family(void) {
   static const ck_processor family = detected();
+#if defined(__aarch64__)
+  return family <= limit ? family : ck_any_processor;
+#else
   return family < limit ? family : limit;
+#endif
 }
 
 void ck_limit_processor(ck_processor family) { limit = family; }
 
-bool ck_has_avx512(void) { return ck_processor_family() >= ck_avx512; }
+bool ck_has_avx512(void) {
+  return ck_processor_family() == ck_avx512 || ck_processor_family() == ck_avx512_bf16;
+}
 
-bool ck_has_bfloat16(void) { return ck_processor_family() >= ck_avx512_bf16; }
+bool ck_has_bfloat16(void) {
+  return ck_processor_family() == ck_avx512_bf16 || ck_processor_family() == ck_neon_bf16;
+}
 
 void ck_set_threads(int threads) { omp_set_num_threads(threads); }
 

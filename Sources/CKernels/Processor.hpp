@@ -6,7 +6,7 @@ namespace ck {
 
 /// Ends the process with a message that names the kernel, what it needs and the processor. A kernel that did nothing
 /// instead would leave old bytes of memory where its result belongs.
-[[noreturn]] void trapForLack(const char *kernel, const char *needed = "AVX-512 and bfloat16");
+[[noreturn]] void trapForLack(const char *kernel, const char *needed = "bfloat16 (AVX-512 or NEON)");
 
 }  // namespace ck
 

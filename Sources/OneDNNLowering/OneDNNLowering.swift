@@ -6,7 +6,15 @@ public import Tensors
 /// every buffer planned at compilation.
 public struct OneDNNLowering: Lowering {
   /// bfloat16 where the processor multiplies it, else float32.
-  public static var bestPrecision: Precision { ck_has_bfloat16() ? .bfloat16 : .float32 }
+  public static var bestPrecision: Precision {
+    // The convolutions that no kernel of ours computes are oneDNN's, which for arm64 has none of bfloat16 without ARM's own
+    // library. So there it is float32, though CKernels has bfloat16.
+    #if arch(x86_64)
+      return ck_has_bfloat16() ? .bfloat16 : .float32
+    #else
+      return .float32
+    #endif
+  }
 
   /// The threads that the program uses.
   public var threads: ThreadBudget

@@ -110,13 +110,15 @@ void withTeams(Body body) {
 std::string text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 void compareConvolutions(Report &);
+void compareBFloat16Convolutions(Report &);
 void compareNormalization(Report &);
 void comparePooling(Report &);
 void compareElementwise(Report &);
 void compareRows(Report &);
 void compareUpdates(Report &);
 void compareSearches(Report &);
-/// Asks the processor's family, and calls what this processor lacks, each in a process of its own.
-void compareProcessor(Report &);
+/// Asks the processor's family, and calls what this processor lacks, each in a process of its own. On arm64 it has to be one
+/// with bfloat16 or one without.
+void compareProcessor(Report &, bool withBFloat16);
 
 }  // namespace check

@@ -31,6 +31,8 @@ End endOf(void (*call)(float *memory)) {
     setrlimit(RLIMIT_CORE, &none);
 #if defined(__x86_64__)
     ck_limit_processor(ck_avx512);
+#else
+    ck_limit_processor(ck_any_processor);
 #endif
     static float memory[1 << 14];
     call(memory);
@@ -57,7 +59,7 @@ struct Kernel {
 const ck_convolution none{};
 
 const Kernel lacking[] = {
-  {"ck_pack_weights", [](float *m) { ck_pack_weights(none, false, m, 32, m); }},
+  {"ck_pack_weights", [](float *m) { ck_pack_weights(none, false, m, ck_order_of_onednn, m); }},
   {"ck_small_convolution", [](float *m) { ck_small_convolution(none, false, m, m, m); }},
   {"ck_small_weight_gradient", [](float *m) { ck_small_weight_gradient(none, m, m, m, m); }},
   {"ck_pack_winograd", [](float *m) { ck_pack_winograd(none, false, m, m); }},
@@ -68,15 +70,12 @@ const Kernel lacking[] = {
   {"ck_pack_few_channels", [](float *m) { ck_pack_few_channels(none, m, m); }},
   {"ck_few_channels", [](float *m) { ck_few_channels(none, m, m, true, ck_epilogue{}, m, m); }},
   {"ck_few_channels_gradient", [](float *m) { ck_few_channels_gradient(none, m, m, m, m); }},
-#if !defined(__x86_64__)
-  // On x86-64 these tell bytes on every processor.
   {"ck_winograd_bytes", [](float *) { ck_winograd_bytes(none, 1); }},
   {"ck_winograd_gradient_bytes", [](float *) { ck_winograd_gradient_bytes(none, 1); }},
   {"ck_pointwise_gradient_bytes", [](float *) { ck_pointwise_gradient_bytes(none, 1); }},
   {"ck_few_channels_filter_bytes", [](float *) { ck_few_channels_filter_bytes(none); }},
   {"ck_few_channels_bytes", [](float *) { ck_few_channels_bytes(none, 1); }},
   {"ck_few_channels_gradient_bytes", [](float *) { ck_few_channels_gradient_bytes(none, 1); }},
-#endif
 };
 
 const ck_convolution strided{1, 16, 16, 8, 8, 4, 4, 3, 2, 1}, narrow{1, 16, 24, 8, 8, 8, 8, 3, 1, 1},
@@ -97,21 +96,46 @@ void compareEnds(Report &report, const char *subject, const Kernel &kernel, cons
     end.wasTrap && end.message.find(expected) != std::string::npos);
 }
 
-void compareFamily(Report &report) {
+void compareFamily(Report &report, [[maybe_unused]] bool withBFloat16) {
   const char *subject = "the processor's family";
   const bool hasWinograd = ck_has_winograd(fitting, ck_float32);
   report.expect(subject, "kernels of float32", hasWinograd);
   report.expect(subject, "none of them with stride 2", !ck_has_winograd(strided, ck_float32));
   report.expect(subject, "none of them for 24 channels", !ck_has_winograd(narrow, ck_float32));
   report.expect(subject, "a tile of 2", ck_winograd_tile(fitting, ck_float32) == 2);
+  // The choice in bfloat16 is a function of the geometry, on every processor the same.
+  const struct {
+    ck_convolution_result result;
+    ck_convolution c;
+    ck_kernel expected;
+    const char *what;
+  } choices[] = {
+    {ck_result_y, fitting, ck_kernel_winograd, "3×3"},
+    {ck_result_y_with_bias, {1, 3, 32, 8, 8, 8, 8, 5, 1, 2}, ck_kernel_few_channels, "5×5 of three channels"},
+    {ck_result_y, {1, 3, 32, 8, 8, 8, 8, 5, 1, 2}, ck_kernel_few_channels, "5×5 of three channels"},
+    {ck_result_y, {1, 3, 32, 16, 16, 16, 16, 3, 1, 1}, ck_kernel_none, "3×3 of three channels"},
+    {ck_result_dx, {1, 512, 512, 2, 2, 2, 2, 3, 1, 1}, ck_kernel_small_maps, "four pixels"},
+    {ck_result_y_with_bias, {1, 512, 512, 2, 2, 2, 2, 3, 1, 1}, ck_kernel_none, "four pixels with bias"},
+    {ck_result_dw, {1, 64, 256, 9, 9, 9, 9, 1, 1, 0}, ck_kernel_pointwise, "1×1 on more than 64 pixels"},
+    {ck_result_dw, {1, 64, 256, 8, 8, 8, 8, 1, 1, 0}, ck_kernel_small_maps, "1×1 on 64 pixels"},
+    {ck_result_dw, {1, 256, 288, 16, 16, 16, 16, 3, 1, 1}, ck_kernel_small_maps, "sums of more than 2²⁰"},
+    {ck_result_dw, {1, 256, 256, 16, 16, 16, 16, 3, 1, 1}, ck_kernel_winograd, "sums of 2²⁰"},
+    {ck_result_dw, {1, 64, 64, 60, 60, 30, 30, 3, 2, 1}, ck_kernel_none, "stride 2 on more than 784 pixels"},
+  };
+  for (const auto &choice : choices)
+    report.expect(
+      "ck_bfloat16_kernel", choice.what, ck_bfloat16_kernel(choice.c, choice.result) == choice.expected);
   // Plain products, which every processor tells.
   report.expect(subject, "bytes of packed weights", ck_packed_weights_bytes(fitting) == 2 * 9 * 32 * 32);
   report.expect(subject, "bytes of transformed filters", ck_winograd_filter_bytes(fitting) == 2 * 16 * 32 * 32);
   report.expect(subject, "bytes for a gradient of weights", ck_small_weight_gradient_bytes(fitting) > 0);
 #if defined(__aarch64__)
-  report.expect(subject, "no family of x86-64", ck_processor_family() == ck_any_processor);
+  const ck_processor family = withBFloat16 ? ck_neon_bf16 : ck_any_processor;
+  report.expect(subject, "no family of x86-64", ck_processor_family() == family);
   report.expect(subject, "no AVX-512, so no blocked layout", !ck_has_avx512());
-  report.expect(subject, "no bfloat16", !ck_has_bfloat16() && !ck_has_winograd(fitting, ck_bfloat16));
+  report.expect(
+    subject, withBFloat16 ? "bfloat16" : "no bfloat16",
+    ck_has_bfloat16() == withBFloat16 && ck_has_winograd(fitting, ck_bfloat16) == withBFloat16);
   for (const ck::FilteringTasks *tasks : {&ck::float32ForNEON.of2, &ck::float32ForNEON.of4})
     report.expect(subject, "four lanes", tasks->lanes == 4);
 #endif
@@ -119,16 +143,16 @@ void compareFamily(Report &report) {
 
 }  // namespace
 
-void compareProcessor(Report &report) {
+void compareProcessor(Report &report, bool withBFloat16) {
 #if defined(__aarch64__)
   const std::string family = "an arm64 (NEON)";
 #else
   const std::string family = "";
 #endif
-  if (!report.isSelfTest) compareFamily(report);
+  if (!report.isSelfTest) compareFamily(report, withBFloat16);
   for (const Kernel &kernel : lacking)
     compareEnds(
-      report, "what the processor lacks", kernel, " needs a processor with AVX-512 and bfloat16; this one is " + family);
+      report, "what the processor lacks", kernel, " needs a processor with bfloat16 (AVX-512 or NEON); this one is " + family);
   for (const Kernel &kernel : misused)
     compareEnds(report, "what no kernel computes", kernel, " computes no convolution of size 3");
 }

@@ -147,6 +147,7 @@ inline const Tasks &tasks() {
   case ck_avx2: return tasksForAVX2;
   case ck_avx512: return tasksForAVX512;
   case ck_avx512_bf16: return tasksForAVX512BF16;
+  case ck_neon_bf16: break;
   }
 #endif
   return tasksForAnyProcessor;

@@ -12,8 +12,16 @@ extern "C" {
 
 // MARK: Processor and threads
 
-/// The families of processors that loops are compiled for. Each one includes those before it.
-typedef enum { ck_any_processor = 0, ck_avx2 = 1, ck_avx512 = 2, ck_avx512_bf16 = 3 } ck_processor;
+/// The families of processors that loops are compiled for. On x86-64 each one includes those before it; arm64 has the first
+/// and the last.
+typedef enum {
+  ck_any_processor = 0,
+  ck_avx2 = 1,
+  ck_avx512 = 2,
+  ck_avx512_bf16 = 3,
+  /// arm64 that multiplies bfloat16 (FEAT_BF16). Without it an arm64 is any processor, but has the kernels of float32.
+  ck_neon_bf16 = 4
+} ck_processor;
 
 /// The family that this process chooses kernels for: the processor's own, or the limit if that is lower.
 ck_processor ck_processor_family(void);
@@ -149,9 +157,27 @@ void ck_naive_weight_gradient(
 
 // MARK: Convolutions in bfloat16
 //
-// For processors that multiply bfloat16; on others every function that computes or packs here ends the process with a
-// message. Sums are float32. Weights are float32 in the order [out][row][column][in], and so are their gradients.
+// For processors that multiply bfloat16: x86-64-v4 and arm64 with instructions for it. On others every function here that
+// computes or packs, or tells bytes that depend on the processor, ends the process with a message. Sums are float32. Weights are float32 in the order [out][row][column][in], and so are their gradients.
 // Activations are blocked unless the function says otherwise, with channels in multiples of 16.
+
+/// What a convolution is computed for.
+typedef enum { ck_result_y, ck_result_dx, ck_result_y_with_bias, ck_result_dw } ck_convolution_result;
+/// The kernels, each of which computes some results.
+typedef enum {
+  ck_kernel_none,
+  /// ck_winograd, with a bias ck_winograd_channels_last, for dw ck_winograd_gradient.
+  ck_kernel_winograd,
+  /// ck_small_convolution, for dw ck_small_weight_gradient.
+  ck_kernel_small_maps,
+  /// ck_few_channels, for dw ck_few_channels_gradient.
+  ck_kernel_few_channels,
+  /// ck_pointwise_gradient.
+  ck_kernel_pointwise
+} ck_kernel;
+/// The kernel that is expected to be faster than oneDNN's for a convolution, or ck_kernel_none where oneDNN's is. A function
+/// of the geometry; the thresholds were measured. Whether the processor has the kernels is ck_has_bfloat16's answer.
+ck_kernel ck_bfloat16_kernel(ck_convolution convolution, ck_convolution_result result);
 
 /// The bytes of workspace that ck_small_weight_gradient needs.
 int64_t ck_small_weight_gradient_bytes(ck_convolution convolution);
@@ -161,11 +187,17 @@ void ck_small_weight_gradient(
 
 /// The bytes of weights that ck_pack_weights packs.
 int64_t ck_packed_weights_bytes(ck_convolution convolution);
-/// Rounds weights to bfloat16 and packs them, for the convolution itself or for the gradient of its input. `tile` is how
-/// many result channels are adjacent: 32 for ck_small_convolution, 16 for oneDNN (OIhw8i16o2i, IOhw8o16i2o). `packed`
+/// The orders that weights are packed in.
+typedef enum {
+  /// For ck_small_convolution. It depends on the processor.
+  ck_order_of_small_convolution,
+  /// For oneDNN, by blocks of 16 channels: OIhw8i16o2i, or IOhw8o16i2o for the gradient of the input.
+  ck_order_of_onednn
+} ck_weight_order;
+/// Rounds weights to bfloat16 and packs them, for the convolution itself or for the gradient of its input. `packed`
 /// begins at a multiple of 64 bytes.
 void ck_pack_weights(
-  ck_convolution convolution, bool is_gradient, const float *w, int tile, void *packed);
+  ck_convolution convolution, bool is_gradient, const float *w, ck_weight_order order, void *packed);
 /// y from x, or dx from dy. Fast where feature maps are small.
 void ck_small_convolution(
   ck_convolution convolution, bool is_gradient, const void *source, const void *packed, void *result);

@@ -76,21 +76,8 @@ enum HandWrittenKernel: Hashable {
 // MARK: The choice
 
 extension HandWrittenKernel {
-  /// Up to where a hand-written kernel is faster than oneDNN's, or than another one, as measured on two cores of a Zen 5.
-  enum Threshold {
-    /// Pixels of an output feature map for which products tap by tap pay: for y and dx, for dw, for dw with a stride.
-    static let smallMap = (data: 64 as Int64, weights: 256 as Int64, strided: 784 as Int64)
-    /// Elements of the sums of outer products that each thread keeps, where products tap by tap are an alternative.
-    static let outerSums: Int64 = 1 << 20
-    /// Kernel sizes and channels for which rows of windows are multiplied. A 3×3 kernel would gain a thousandth of an
-    /// update and lose exactness.
-    static let fewChannels = (sizes: 5...7 as ClosedRange<Int64>, most: 15 as Int64)
-    /// The largest kernel that products tap by tap have room for.
-    static let largestSize: Int64 = 7
-  }
-
-  /// The hand-written kernel that is faster than oneDNN's for a convolution in a type, or nil if oneDNN's is. A pure
-  /// function of type and geometry; whether the layouts suit the kernel and the processor has it are other questions.
+  /// The hand-written kernel that is expected to be faster than oneDNN's for a convolution in a type, or nil if oneDNN's is. A
+  /// pure function of type and geometry; whether the layouts suit the kernel and the processor has it are other questions.
   init?(computing result: Convolution.Result, _ c: ck_convolution, _ type: ck_type) {
     guard type == ck_bfloat16 else {
       let tile = ck_winograd_tile(c, type)
@@ -100,45 +87,46 @@ extension HandWrittenKernel {
     }
     let kernel: HandWrittenKernel? =
       switch result {
-      case .y: HandWrittenKernel.data(c, isGradient: false).map { .data($0, isGradient: false) }
-      case .dx: HandWrittenKernel.data(c, isGradient: true).map { .data($0, isGradient: true) }
-      case .yWithBias: HandWrittenKernel.inference(c).map { .inference($0) }
-      case .dw: HandWrittenKernel.weights(c).map { .weights($0) }
+      case .y: DataKernel(ck_bfloat16_kernel(c, ck_result_y)).map { .data($0, isGradient: false) }
+      case .dx: DataKernel(ck_bfloat16_kernel(c, ck_result_dx)).map { .data($0, isGradient: true) }
+      case .yWithBias:
+        InferenceKernel(ck_bfloat16_kernel(c, ck_result_y_with_bias)).map { .inference($0) }
+      case .dw: WeightKernel(ck_bfloat16_kernel(c, ck_result_dw)).map { .weights($0) }
       }
     guard let kernel else { return nil }
     self = kernel
   }
+}
 
-  private static func data(_ c: ck_convolution, isGradient: Bool) -> DataKernel? {
-    if !isGradient, hasFewChannels(c) { return .fewChannels }
-    if savesByWinograd(c) { return .winograd }
-    let isSmall = c.size <= Threshold.largestSize && c.outputPixels <= Threshold.smallMap.data
-    return isSmall ? .smallMaps : nil
-  }
-
-  private static func inference(_ c: ck_convolution) -> InferenceKernel? {
-    if hasFewChannels(c) { return .fewChannels }
-    return savesByWinograd(c) ? .winograd : nil
-  }
-
-  private static func weights(_ c: ck_convolution) -> WeightKernel? {
-    if hasFewChannels(c) { return .fewChannels }
-    let small = c.stride == 1 ? Threshold.smallMap.weights : Threshold.smallMap.strided
-    let isSmall = c.size <= Threshold.largestSize && c.outputPixels <= small
-    let sums = 16 * c.in_channels * c.out_channels
-    if c.stride == 1, savesByWinograd(c), !isSmall || sums <= Threshold.outerSums {
-      return .winograd
+extension HandWrittenKernel.DataKernel {
+  fileprivate init?(_ kernel: ck_kernel) {
+    switch kernel {
+    case ck_kernel_winograd: self = .winograd
+    case ck_kernel_small_maps: self = .smallMaps
+    case ck_kernel_few_channels: self = .fewChannels
+    default: return nil
     }
-    if c.size == 1, c.padding == 0, c.outputPixels > Threshold.smallMap.data { return .pointwise }
-    return isSmall ? .smallMaps : nil
   }
+}
 
-  private static func hasFewChannels(_ c: ck_convolution) -> Bool {
-    Threshold.fewChannels.sizes.contains(c.size) && c.in_channels <= Threshold.fewChannels.most
-      && c.out_channels % 32 == 0
+extension HandWrittenKernel.InferenceKernel {
+  fileprivate init?(_ kernel: ck_kernel) {
+    switch kernel {
+    case ck_kernel_winograd: self = .winograd
+    case ck_kernel_few_channels: self = .fewChannels
+    default: return nil
+    }
   }
+}
 
-  private static func savesByWinograd(_ c: ck_convolution) -> Bool {
-    ck_winograd_tile(c, ck_bfloat16) > 0
+extension HandWrittenKernel.WeightKernel {
+  fileprivate init?(_ kernel: ck_kernel) {
+    switch kernel {
+    case ck_kernel_winograd: self = .winograd
+    case ck_kernel_pointwise: self = .pointwise
+    case ck_kernel_small_maps: self = .smallMaps
+    case ck_kernel_few_channels: self = .fewChannels
+    default: return nil
+    }
   }
 }

@@ -179,7 +179,7 @@ extension StepBuilder {
       name: "reorder", kernel: "packing", node: index, shape: shape,
       byteCount: 6 * shape.elementCount, multiplicationCount: 0)
     return Step(description: description) { () throws(LoweringError) in
-      unsafe ck_pack_weights(weights, isGradient, w.floats, 16, packed.base)
+      unsafe ck_pack_weights(weights, isGradient, w.floats, ck_order_of_onednn, packed.base)
     }
   }
 }

@@ -114,7 +114,9 @@ extension StepBuilder {
     ) { w, packed in
       switch kernel {
       case .winograd: unsafe ck_pack_winograd(geometry, isGradient, w.floats, packed.base)
-      case .smallMaps: unsafe ck_pack_weights(geometry, isGradient, w.floats, 32, packed.base)
+      case .smallMaps:
+        unsafe ck_pack_weights(
+          geometry, isGradient, w.floats, ck_order_of_small_convolution, packed.base)
       case .fewChannels: unsafe ck_pack_few_channels(geometry, w.floats, packed.base)
       }
     }

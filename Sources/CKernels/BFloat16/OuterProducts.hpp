@@ -8,8 +8,7 @@
 #pragma once
 #include "Products.hpp"
 
-#if defined(__x86_64__)
-namespace ck {
+namespace {
 
 /// Cache lines, `stride` elements apart, that are prefetched while products keep the processor busy. Whoever reads them
 /// next would wait for each. With stride 0 the same line is prefetched again and again, which costs nothing.
@@ -17,7 +16,7 @@ struct Prefetch {
   const bfloat16 *from;
   int64_t stride;
 
-  ALWAYS_INLINE void line(int64_t number) const { _mm_prefetch(from + number * stride, _MM_HINT_T0); }
+  CK_ALWAYS_INLINE void line(int64_t number) const { __builtin_prefetch(from + number * stride); }
 };
 
 /// For chunks whose packing does not wait for memory.
@@ -30,18 +29,18 @@ struct PackedColumns {
   const bfloat16 *at;
 
   /// The pairs from `pair` on that are equally far apart: all of them.
-  template <int vectors>
+  template <class V, int vectors>
   struct Stretch {
     const bfloat16 *at;
     int64_t count;
 
-    BFLOAT16 ALWAYS_INLINE void load(int64_t pair, __m512i (&to)[vectors]) const {
-      for (int v = 0; v < vectors; v++) to[v] = _mm512_loadu_si512(at + (pair * vectors + v) * 32);
+    CK_ALWAYS_INLINE void load(int64_t pair, Pairs<V> (&to)[vectors]) const {
+      for (int v = 0; v < vectors; v++) to[v] = V::loadPairs(at + (pair * vectors + v) * 2 * V::lanes);
     }
   };
-  template <int vectors>
-  Stretch<vectors> stretch(int64_t pair, int64_t count) const {
-    return {at + pair * vectors * 32, count - pair};
+  template <class V, int vectors>
+  Stretch<V, vectors> stretch(int64_t pair, int64_t count) const {
+    return {at + pair * vectors * 2 * V::lanes, count - pair};
   }
 };
 
@@ -54,30 +53,31 @@ struct MapColumns {
   int64_t pictureStride;
 
   /// The pairs from `pair` on in the same feature map.
-  template <int vectors>
+  template <class V, int vectors>
   struct Stretch {
     const bfloat16 *at;
-    int64_t count, mapStride;
+    int64_t count, mapPixels;
     bfloat16 *packed;
 
-    BFLOAT16 ALWAYS_INLINE void load(int64_t pair, __m512i (&to)[vectors]) const {
+    CK_ALWAYS_INLINE void load(int64_t pair, Pairs<V> (&to)[vectors]) const {
       for (int v = 0; v < vectors; v++) {
-        to[v] = pairOfNeighbours(at + v * mapStride + pair * 32);
-        _mm512_storeu_si512(packed + (pair * vectors + v) * 32, to[v]);
+        to[v] = V::pairOfNeighbours(at + blockedOffset(v * V::lanes, mapPixels) + pair * 32);
+        V::storePairs(packed + (pair * vectors + v) * 2 * V::lanes, to[v]);
       }
     }
   };
-  template <int vectors>
-  Stretch<vectors> stretch(int64_t pair, int64_t count) const {
+  template <class V, int vectors>
+  Stretch<V, vectors> stretch(int64_t pair, int64_t count) const {
     const int64_t position = (first + 2 * pair) % mapPositions, left = (mapPositions - position) / 2;
     return {
       at + (first + 2 * pair) / mapPositions * pictureStride + position * 16,
-      left < count - pair ? left : count - pair, mapPositions * 16, packed + pair * vectors * 32};
+      left < count - pair ? left : count - pair, mapPositions, packed + pair * vectors * 2 * V::lanes};
   }
 };
 
 /// sums[element][row][column] = Σ over positions of rows(position)[row] · columns(position)[column], where an element is one
 /// of a transformed tile (Winograd) or the only one (a 1×1 kernel).
+template <class V>
 struct OuterProducts {
   int64_t elements, rowCount, columnCount, positions;
   bool packsColumns;
@@ -95,10 +95,12 @@ struct OuterProducts {
     int64_t elements, int64_t rowCount, int64_t columnCount, int64_t positions, bool packsColumns = true)
     : elements(elements), rowCount(rowCount), columnCount(columnCount), positions(positions),
       packsColumns(packsColumns) {
-    // A chunk fills half of an L2 cache of 1 MiB, and a tile of its columns two thirds of an L1 cache of 48 KiB. But a chunk
-    // has at least 48 pairs: the sums are read and written once per chunk, and shorter chunks would wait for them.
+    // A chunk fills half of an L2 cache, and a tile of its columns an L1 cache. But a chunk has at least 48 pairs: the sums are
+    // read and written once per chunk, and shorter chunks would wait for them. More than 256 gain nothing.
     const int64_t packed = rowCount + (packsColumns ? columnCount : 0);
-    const int64_t fitting = 512 * 1024 / (4 * elements * packed);
+    const int64_t inSecond = caches().second / 2 / (4 * elements * packed);
+    const int64_t inFirst = caches().first / (4 * V::tileColumns);
+    const int64_t fitting = inSecond < inFirst ? inSecond : inFirst;
     pairs = fitting < 48 ? 48 : fitting > 256 ? 256 : fitting;
     const int64_t all = (positions + 1) / 2;
     if (pairs > all) pairs = all;
@@ -106,18 +108,18 @@ struct OuterProducts {
 
   /// Columns of the tile that begins with column `first`. The last tile may be narrower.
   int64_t tileWidth(int64_t first) const {
-    return columnCount - first < tileColumns ? columnCount - first : tileColumns;
+    return columnCount - first < V::tileColumns ? columnCount - first : V::tileColumns;
   }
-  /// The offset of the sums of a row and 16 columns from `column` on. Sums are stored tile by tile: as rows of the whole
+  /// The offset of the sums of a row and a vector of columns from `column` on. Sums are stored tile by tile: as rows of the whole
   /// matrix they would be a power of two apart, and fall into few sets of the cache.
   int64_t sumOffset(int64_t element, int64_t row, int64_t column) const {
-    const int64_t first = column / tileColumns * tileColumns;
+    const int64_t first = column / V::tileColumns * V::tileColumns;
     return (element * columnCount + first) * rowCount + row * tileWidth(first) + column - first;
   }
   int64_t sumCount() const { return elements * rowCount * columnCount; }
   /// Distances from one element to the next, with one cache line of padding against conflicts in the cache.
   int64_t rowStride() const { return rowCount * pairs * 2 + 32; }
-  int64_t columnStride() const { return (packsColumns ? columnCount : tileColumns) * pairs * 2 + 32; }
+  int64_t columnStride() const { return (packsColumns ? columnCount : V::tileColumns) * pairs * 2 + 32; }
   int64_t partByteCount() const {
     return 4 * sumCount() + 2 * elements * (rowStride() + columnStride());
   }
@@ -128,51 +130,49 @@ struct OuterProducts {
     return {sums, rows, rows + elements * rowStride()};
   }
 
-  /// Where pair `pair` of the 16 columns, or rows, from `channel` on is packed.
+  /// Where pair `pair` of the vector of columns, or rows, from `channel` on is packed.
   bfloat16 *column(const Part &p, int64_t element, int64_t channel, int64_t pair) const {
-    const int64_t first = channel / tileColumns * tileColumns;
+    const int64_t first = channel / V::tileColumns * V::tileColumns;
     return p.columns + element * columnStride()
       + ((packsColumns ? first * pairs : 0) + pair * tileWidth(first) + channel - first) * 2;
   }
   bfloat16 *row(const Part &p, int64_t element, int64_t channel, int64_t pair) const {
-    return p.rows + element * rowStride() + (channel * pairs + pair * tileRows) * 2;
+    return p.rows + element * rowStride() + (channel * pairs + pair * V::outerRows) * 2;
   }
-  /// Stores one pair of 16 rows, which belong to two tiles of eight.
-  BFLOAT16 ALWAYS_INLINE void storeRows(bfloat16 *to, __m512i both) const {
-    _mm256_storeu_si256((__m256i *)to, _mm512_castsi512_si256(both));
-    _mm256_storeu_si256(
-      (__m256i *)(to + pairs * tileRows * 2), _mm512_extracti64x4_epi64(both, 1));
+  /// Stores one pair of a vector of rows, which belong to two tiles.
+  CK_ALWAYS_INLINE void storeRows(bfloat16 *to, Pairs<V> both) const {
+    V::storeHalves(to, to + pairs * V::outerRows * 2, both);
   }
 
   /// Adds the products of `count` pairs to one tile of the sums, which starts from 0 if `isFirst`. With every pair it
   /// prefetches one cache line.
   template <int vectors, class Columns, class Prefetch>
-  BFLOAT16 void addToTile(
+  void addToTile(
     const Part &p, int64_t element, int64_t rowTile, int64_t columnTile, int64_t count, bool isFirst,
     Columns columns, Prefetch prefetch) const {
     const bfloat16 *rows = row(p, element, rowTile, 0);
     float *to = p.sums + sumOffset(element, rowTile, columnTile);
-    TileSums<vectors> sums;
-    for (int i = 0; i < tileRows; i++)
+    TileSums<V, vectors, V::outerRows> sums;
+    for (int i = 0; i < V::outerRows; i++)
       for (int v = 0; v < vectors; v++)
         sums.lanes[i][v] =
-          isFirst ? _mm512_setzero_ps() : _mm512_loadu_ps(to + (i * vectors + v) * 16);
+          isFirst ? V::zero() : V::load(to + (i * vectors + v) * V::lanes);
     for (int64_t first = 0; first < count;) {
-      const auto stretch = columns.template stretch<vectors>(first, count);
+      const auto stretch = columns.template stretch<V, vectors>(first, count);
 #pragma clang loop unroll_count(4)
       for (int64_t pair = 0; pair < stretch.count; pair++) {
         prefetch.line(first + pair);
-        __m512i column[vectors];
+        Pairs<V> column[vectors];
         stretch.load(pair, column);
-        addProducts<vectors>(sums, column, [&](int i) __attribute__((always_inline)) {
-          return rows + ((first + pair) * tileRows + i) * 2;
+        addProducts<V, vectors>(sums, column, [&](int i) __attribute__((always_inline)) {
+          return rows + ((first + pair) * V::outerRows + i) * 2;
         });
       }
       first += stretch.count;
     }
-    for (int i = 0; i < tileRows; i++)
+    for (int i = 0; i < V::outerRows; i++)
       for (int v = 0; v < vectors; v++)
-        _mm512_storeu_ps(to + (i * vectors + v) * 16, sums.lanes[i][v]);
+        V::store(to + (i * vectors + v) * V::lanes, sums.lanes[i][v]);
   }
 
   /// Adds the products of `count` pairs to all sums, which start from 0 if `isFirst`. `columnsOf(element, column)` gives a
@@ -180,17 +180,17 @@ struct OuterProducts {
   template <class ColumnsOf, class PrefetchFor>
   void add(const Part &p, int64_t count, bool isFirst, ColumnsOf columnsOf, PrefetchFor prefetchFor) const {
     for (int64_t element = 0; element < elements; element++)
-      for (int64_t column = 0; column < columnCount; column += tileColumns) {
+      for (int64_t column = 0; column < columnCount; column += V::tileColumns) {
         const auto tile = [&](int64_t row, auto columns) {
-          if (tileWidth(column) == tileColumns)
-            addToTile<2>(p, element, row, column, count, isFirst, columns, prefetchFor(column, row));
+          if (tileWidth(column) == V::tileColumns)
+            addToTile<V::vectors>(p, element, row, column, count, isFirst, columns, prefetchFor(column, row));
           else
-            addToTile<1>(p, element, row, column, count, isFirst, columns, prefetchFor(column, row));
+            addToTile<16 / V::lanes>(p, element, row, column, count, isFirst, columns, prefetchFor(column, row));
         };
         // The first rows may read the columns where they are stored; they leave them packed for the others.
         tile(0, columnsOf(element, column));
         const PackedColumns packed{this->column(p, element, column, 0)};
-        for (int64_t row = tileRows; row < rowCount; row += tileRows) tile(row, packed);
+        for (int64_t row = V::outerRows; row < rowCount; row += V::outerRows) tile(row, packed);
       }
   }
 
@@ -224,15 +224,14 @@ struct OuterProducts {
       [](int64_t, int64_t, int64_t, int64_t) { return NoPrefetch{}; });
   }
 
-  /// Sixteen sums from offset `at` on, added up over all threads in their order.
-  BFLOAT16 ALWAYS_INLINE __m512 total(const void *workspace, int64_t threads, int64_t at) const {
+  /// A vector of sums from offset `at` on, added up over all threads in their order.
+  CK_ALWAYS_INLINE Lanes<V> total(const void *workspace, int64_t threads, int64_t at) const {
     const char *from = (const char *)workspace + 4 * at;
-    __m512 sum = _mm512_loadu_ps(from);
+    Lanes<V> sum = V::load((const float *)from);
     for (int64_t thread = 1; thread < threads; thread++)
-      sum = _mm512_add_ps(sum, _mm512_loadu_ps(from + thread * partByteCount()));
+      sum += V::load((const float *)(from + thread * partByteCount()));
     return sum;
   }
 };
 
-}  // namespace ck
-#endif
+}  // namespace
