@@ -8,8 +8,8 @@
 //   y₀ = s + d + (x₀ − x₂)·g₀,  s = (x₁ + x₂)·(g₀ + g₁ + g₂)/2,
 //   y₁ = s − d + (x₃ − x₁)·g₂,  d = (x₂ − x₁)·(g₀ − g₁ + g₂)/2,
 // where x₀ to x₃ are input rows, also `stride` apart, and x₀ is the row that g₀ reads for y₀. Taps that belong to no group
-// of three are multiplied directly. Sums of rows are cheap, because there are
-// few channels and each sum serves all output channels.
+// of three are multiplied directly. Sums of rows are cheap, because there are few channels and each sum serves all output
+// channels.
 #pragma once
 #include "Products.hpp"
 

@@ -107,8 +107,8 @@ struct Stride2Gradient {
   }
 };
 
-/// An input tile of a vector of channels whose columns are transformed: Bᵀ d. Neighbouring tiles overlap, so the last columns of one
-/// are kept as the first columns of the tile on its right.
+/// An input tile of a vector of channels whose columns are transformed: Bᵀ d. Neighbouring tiles overlap, so the last columns
+/// of one are kept as the first columns of the tile on its right.
 template <class V, class Variant>
 struct InputTile {
   Lanes<V> columns[Variant::inputs][Variant::transformed];

@@ -1,5 +1,6 @@
 // The gradient of the weights of a convolution with kernel size 1, in bfloat16: dw is the sum over all positions of the
 // outer products of dy and x.
+#pragma once
 #include "OuterProducts.hpp"
 
 namespace {

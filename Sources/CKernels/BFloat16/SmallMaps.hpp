@@ -1,8 +1,10 @@
 // A convolution and the gradient of its input in bfloat16 for small feature maps, as matrix products.
 //
-// A tile is one position in some pictures times some output channels: eight and 32 with AVX-512. At the same position every picture uses the same taps
-// of the kernel, so taps that fall on the padding are skipped. On a map of 2×2 these are 20 of 36. Pairs of source channels
-// are adjacent in the blocked layout and are broadcast from there. The weights are packed once per update.
+// A tile is one position in some pictures times some output channels: eight and 32 with AVX-512. At the same position every
+// picture uses the same taps of the kernel, so taps that fall on the padding are skipped. On a map of 2×2 these are 20 of 36.
+// Pairs of source channels are adjacent in the blocked layout and are broadcast from there. The weights are packed once per
+// update.
+#pragma once
 #include "Products.hpp"
 
 namespace {

@@ -3,6 +3,7 @@
 // For each tap (r, s) of the kernel, dw[:, r, s, :] is a sum over the positions where the tap reads a pixel rather than
 // padding: dy(position)ᵀ · x(pixel), matrices with one row per picture. Taps on the padding are skipped. On a map of 2×2
 // that is more than half of all multiplications.
+#pragma once
 #include "Products.hpp"
 
 namespace {

@@ -2,6 +2,7 @@
 //   dg = Gᵀ [ Σ over tiles of (A dY Aᵀ) ⊙ (Bᵀ d B) ] G.
 // This is the transpose of Filtering.hpp's formula. For each of the sixteen elements of a transformed tile it is a sum of
 // outer products over all tiles.
+#pragma once
 #include "Filtering.hpp"
 #include "OuterProducts.hpp"
 
