@@ -71,7 +71,7 @@ for command in $commands; do
       wait "$service" || true
       service= ;;
     test)
-      inside 'make test' >"$work/test.log" 2>&1 || { tail -40 "$work/test.log"; fail "make test"; }
+      inside 'make test' >"$work/test.log" 2>&1 || { grep '✘' "$work/test.log"; tail -40 "$work/test.log"; fail "make test"; }
       tail -3 "$work/test.log"
       echo "fresh-machine: make test: passed after $((SECONDS - began)) s" ;;
     *) fail "$command is neither run nor test" ;;

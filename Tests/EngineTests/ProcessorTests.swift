@@ -57,7 +57,8 @@ import Testing
     }
     let message = result.map { String(decoding: $0.standardErrorContent, as: UTF8.self) } ?? ""
     // The message, not the exit alone: a convolution of no pictures may fail in other ways too.
-    let expected = "\(kernel.rawValue) needs a processor with bfloat16 (AVX-512 or NEON); this one is "
+    let expected =
+      "\(kernel.rawValue) needs a processor with bfloat16 (AVX-512 or NEON); this one is "
     #expect(message.contains(expected), "\(message)")
   }
 
