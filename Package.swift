@@ -205,6 +205,7 @@ let package = Package(
         "PythonInterpreter",
         "Encoders", "EmbeddingService", "Checkpoints", "Recipes", "Training", "NeuralNetworks",
         "TensorGraph", "Tensors", "ReferenceLowering", "OneDNNLowering", "Datasets", "Images",
+        "Evaluation", "Randomness",
       ]),
     .testTarget(
       name: "RetrievalTests",

@@ -1,6 +1,7 @@
 import Checkpoints
 import Datasets
 import Durability
+import Evaluation
 import Foundation
 import Recipes
 import Runs
@@ -53,6 +54,7 @@ extension TrainCommand {
     case is InitialWeightsError: "initial_weights"
     case is TrainingError: "engine"
     case is PackError: "dataset_unreadable"
+    case EvaluationError.tooFewPictures: "pictures_alike"
     case is CheckpointError: "checkpoint"
     case is RecipeFileError: "recipe_unreadable"
     default: "internal"

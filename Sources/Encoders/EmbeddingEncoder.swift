@@ -31,7 +31,18 @@ public final class EmbeddingEncoder {
   ///
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if the encoder does not
   ///   compile.
-  public init(_ model: EncoderModel, batchSize: Int = 1, lowering: any Lowering) throws {
+  public convenience init(
+    _ model: EncoderModel, batchSize: Int = 1, lowering: any Lowering
+  ) throws {
+    try self.init(
+      model, batchSize: batchSize, lowering: lowering,
+      preciseConvolutions: EncoderProgram.preciseConvolutions)
+  }
+
+  /// As the other initialiser; in the encoder of a model with a head the first `preciseConvolutions` compute in float32.
+  init(
+    _ model: EncoderModel, batchSize: Int = 1, lowering: any Lowering, preciseConvolutions: Int
+  ) throws {
     self.batchSize = batchSize
     dimension = model.dimension
     transform = EvaluationTransform(side: model.imageSize, normalization: model.normalization)
@@ -44,7 +55,7 @@ public final class EmbeddingEncoder {
     program = .embedding(
       try FeatureProgram(
         model, batchSize: batchSize, filterShape: head.filters.shape, tensors: head.tensors,
-        lowering: lowering
+        lowering: lowering, preciseConvolutions: preciseConvolutions
       ) { recorder, features in recorder.output(Self.outputName, head.record(features)) })
   }
 

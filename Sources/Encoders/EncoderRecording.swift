@@ -56,11 +56,7 @@ struct EncoderRecording {
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if the graph does not compile.
   func compile(_ lowering: any Lowering, head: [NamedTensor]) throws -> any Program {
     let (graph, values) = try folded(head: head)
-    let program = try lowering.compile(graph)
-    for variable in graph.variables {
-      program.write(values[variable.name] ?? [], to: variable.name)
-    }
-    return program
+    return try graph.compiled(lowering, values)
   }
 
   /// What was recorded with its normalisations folded, and the values of its variables: the model's weights, and the
@@ -84,5 +80,16 @@ struct EncoderRecording {
     folded.fold(&values)
     for tensor in head { values[tensor.name] = tensor.values }
     return (folded.graph, values)
+  }
+}
+
+extension Graph {
+  /// A program of the graph, with the values of its variables.
+  func compiled(_ lowering: any Lowering, _ values: [String: [Float]]) throws(LoweringError)
+    -> any Program
+  {
+    let program = try lowering.compile(self)
+    for variable in variables { program.write(values[variable.name] ?? [], to: variable.name) }
+    return program
   }
 }

@@ -5,17 +5,17 @@ import Tensors
 
 /// A model's encoder, and on its feature maps what an embedding head reads or computes.
 ///
-/// They are two programs. The encoder computes in the lowering's precision. The head computes in float32: its filters and its map are
+/// They are programs that run one after the other. The encoder computes in the lowering's precision, but for its first layers. The head computes in float32: its filters and its map are
 /// whitened, so that they magnify what is small in the pictures, and the rounding of pixels and filters to bfloat16 with it. It
 /// takes a few per cent of the encoder's time.
 struct FeatureProgram {
-  private let encoder: any Program
+  private let encoder: EncoderProgram
   private let head: any Program
   private let means: [String]
   private let side: Int
   private let channels: Int
 
-  /// Compiles both.
+  /// Compiles them.
   ///
   /// - Parameters:
   ///   - model: The encoder; its own head does not matter.
@@ -23,11 +23,14 @@ struct FeatureProgram {
   ///   - filterShape: The shape of the head's filters, `[2K, C, k, k]`.
   ///   - tensors: The values of the head's variables.
   ///   - lowering: What compiles.
+  ///   - preciseConvolutions: The first convolutions of the encoder that compute in float32.
   ///   - record: Records the outputs of the blocks of features, each `[N, width]`.
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if a graph does not compile.
   init(
     _ model: EncoderModel, batchSize: Int, filterShape: Shape, tensors: [NamedTensor],
-    lowering: any Lowering, record: (Recorder, [(name: String, features: Tensor)]) -> Void
+    lowering: any Lowering,
+    preciseConvolutions: Int = EncoderProgram.preciseConvolutions,
+    record: (Recorder, [(name: String, features: Tensor)]) -> Void
   ) throws {
     (side, channels) = (model.imageSize, model.normalization.channels)
     let recording = EncoderRecording(model, batchSize: batchSize)
@@ -40,7 +43,8 @@ struct FeatureProgram {
       inputs.append(recorder.input(name, mean.shape))
     }
     means = names
-    encoder = try recording.compile(lowering, head: [])
+    encoder = try EncoderProgram(
+      recording, lowering: lowering, preciseConvolutions: preciseConvolutions)
     let quadrants = EncoderRecording.quadrants(model, batchSize, in: recorder)
     record(
       recorder,
@@ -58,36 +62,24 @@ struct FeatureProgram {
 
   /// What a run does, in order; nothing if the engine does not show it.
   var steps: [ProgramStep] {
-    (encoder.inspection?.steps ?? []) + (head.inspection?.steps ?? [])
+    encoder.steps + (head.inspection?.steps ?? [])
   }
 
-  /// The memory that both hold, in bytes; 0 where the engine does not tell it.
-  var byteCount: Int { (encoder.inspection?.byteCount ?? 0) + (head.inspection?.byteCount ?? 0) }
+  /// The memory that they hold, in bytes; 0 where the engine does not tell it.
+  var byteCount: Int { encoder.byteCount + (head.inspection?.byteCount ?? 0) }
 
-  /// Runs both on prepared pictures `[N, S, S, C]`. `afterEachStep` is told each step's index in `steps` when it has ended.
+  /// Runs them on prepared pictures `[N, S, S, C]`. `afterEachStep` is told each step's index in `steps` when it has ended.
   ///
   /// - Throws: `LoweringError` if a kernel fails; the program can be used again.
   func run(_ pictures: [Float], afterEachStep: (Int) -> Void = { _ in }) throws {
-    encoder.write(channelsLast: pictures.span, to: EncoderRecording.picturesName)
-    try encoder.run(afterEachStep: afterEachStep)
-    for name in means { head.write(encoder.read(name), to: name) }
+    try encoder.run(pictures, afterEachStep: afterEachStep)
+    for name in means { encoder.write(name, to: name, of: head) }
     let quadrants = EmbeddingHead.quadrants(of: pictures, side: side, channels: channels)
     head.write(channelsLast: quadrants.span, to: EncoderRecording.quadrantsName)
-    let before = encoder.inspection?.steps.count ?? 0
+    let before = encoder.steps.count
     try head.run { afterEachStep(before + $0) }
   }
 
   /// An output that was recorded.
   func read(_ name: String) -> [Float] { head.read(name) }
-}
-
-extension Program {
-  /// Runs, and tells each step's index when it has ended where the engine shows its steps.
-  func run(afterEachStep: (Int) -> Void) throws {
-    if let inspection {
-      try inspection.run(afterEachStep: afterEachStep)
-    } else {
-      try run()
-    }
-  }
 }

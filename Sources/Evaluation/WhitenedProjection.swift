@@ -62,8 +62,11 @@ public struct WhitenedProjection: Sendable, Equatable {
     let kept = values.indices.filter {
       values[$0] > 1e-9 * max(values.last ?? 0, .leastNormalMagnitude)
     }
-    guard rows > 2, let greatest = values.last, greatest > 0, !kept.isEmpty else {
-      throw .tooFewPictures("An embedding is fitted to at least three pictures that differ.")
+    // Two pictures that differ, however often they are repeated, vary in one direction.
+    guard rows > 2, let greatest = values.last, greatest > 0, kept.count > 1 else {
+      throw .tooFewPictures(
+        "An embedding is fitted to at least three training pictures that differ, and these are copies of one or two. "
+          + "Add other pictures, or choose the embedding representation.")
     }
     let mean = kept.reduce(0) { $0 + values[$1] } / Double(kept.count)
     var (axes, offset) = ([[Double]](), [Double](repeating: 0, count: kept.count))

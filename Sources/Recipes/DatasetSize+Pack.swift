@@ -15,6 +15,8 @@ extension DatasetSize {
     let sample = PictureSymmetry.sample(of: training).compactMap { try? pack.image(at: $0) }
     let symmetry = PictureSymmetry(sample)
     (normalization, hasUpright) = (symmetry.normalization, symmetry.hasUpright)
+    let likeness = PictureLikeness(sample, of: training) { try? pack.image(at: $0) }
+    (distinctPictures, comparedPictures) = (likeness.distinct, likeness.compared)
   }
 }
 
@@ -34,9 +36,9 @@ struct PictureSymmetry {
   let normalization: Normalization?
   let hasUpright: Bool?
 
-  /// Evenly spread places among the pictures.
-  static func sample(of pictures: [Int]) -> [Int] {
-    let count = min(pictures.count, pictureLimit)
+  /// Evenly spread places among the pictures, at most `limit`.
+  static func sample(of pictures: [Int], limit: Int = pictureLimit) -> [Int] {
+    let count = min(pictures.count, limit)
     return (0..<count).map { pictures[$0 * pictures.count / count] }
   }
 
@@ -95,5 +97,34 @@ struct PictureSymmetry {
     let ofMean = mean.reduce(0) { $0 + $1 * $1 }
     // Independent differences add up to `energy`; differences that agree add up to as many times that as there are pictures.
     return energy > 0 ? ofMean / energy : 0
+  }
+}
+
+/// How many training pictures differ: a set of copies teaches nothing, and no whitened embedding can be fitted to it.
+struct PictureLikeness {
+  /// The pictures that are compared where a sample says that hardly any differ: as many as an embedding is fitted to.
+  static let pictureLimit = 2048
+
+  /// Pictures that were compared, and those of them that differ from all before them.
+  private(set) var (compared, distinct) = (0, 0)
+  private var seen: Set<[Float]> = []
+
+  /// Compares a sample of pictures, and others of `pictures` where too few of the sample differ.
+  init(_ sample: [Raster], of pictures: [Int], image: (Int) -> Raster?) {
+    for picture in sample { add(picture) }
+    guard distinct < RecipeLimits.distinctPictures, sample.count < pictures.count else { return }
+    (compared, distinct, seen) = (0, 0, [])
+    for place in PictureSymmetry.sample(of: pictures, limit: Self.pictureLimit) {
+      if let picture = image(place) { add(picture) }
+    }
+  }
+
+  /// Of two pictures that differ the reduced ones do, unless their difference is lost when they are reduced: they are then
+  /// as good as equal for training too.
+  private mutating func add(_ picture: Raster) {
+    let transform = EvaluationTransform(
+      side: PictureSymmetry.side, normalization: .identity(channels: picture.channels))
+    compared += 1
+    if seen.insert(transform(picture)).inserted { distinct += 1 }
   }
 }

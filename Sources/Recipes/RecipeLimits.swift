@@ -10,6 +10,8 @@ public enum RecipeLimits {
   public static let classes: ClosedRange<Int> = 2...10_000
   /// The least pictures of a part of a batch: batch norm needs two.
   public static let partOfBatch = 2
+  /// Training pictures that must differ where a whitened embedding is fitted to them.
+  public static let distinctPictures = 3
   /// Batches that a dataset must fill.
   public static let batchesInDataset = 2
   /// Unknown members of one object that are reported one by one; the rest are counted.

@@ -115,7 +115,8 @@ extension Recipe {
     let outside = limitProblems
     guard outside.isEmpty else { return outside }
     return [
-      pictureConflict(with: request, dataset: dataset), stemConflict, growthConflict,
+      pictureConflict(with: request, dataset: dataset), likenessConflict(dataset), stemConflict,
+      growthConflict,
       warmupConflict, precisionConflict(machine),
       normalizationConflict(channels: dataset.channels), optionConflict, labelConflict,
       partConflict, lengthConflict(request),
@@ -155,6 +156,37 @@ extension Recipe {
       field: "batch_size", value: batchSize.json,
       allowed: "at most \(most): the dataset has \(dataset.pictures) training pictures and must "
         + "fill two batches", code: .tooFewPictures)
+  }
+
+  /// Training pictures that are copies of one or two: principal components need three that differ.
+  private func likenessConflict(_ dataset: DatasetSize) -> FieldProblem? {
+    let least = RecipeLimits.distinctPictures
+    guard embedding == .whitened, let distinct = dataset.distinctPictures, distinct < least,
+      dataset.comparedPictures ?? 0 > 0
+    else { return nil }
+    let found = distinct == 1 ? "are all equal" : "are copies of two"
+    return FieldProblem(
+      field: "dataset", value: distinct.json,
+      allowed:
+        "a dataset of at least \(least) training pictures that differ, to which a whitened embedding can be fitted; its "
+        + "\(dataset.pictures) \(found). Add other pictures, or choose \"embedding\": \"representation\"",
+      code: .tooFewPictures)
+  }
+
+  /// What training pictures say that repeat each other.
+  private func likenessWarning(_ dataset: DatasetSize) -> String? {
+    guard let distinct = dataset.distinctPictures, let compared = dataset.comparedPictures,
+      2 * distinct <= compared
+    else { return nil }
+    let found =
+      compared < dataset.pictures
+      ? "Of \(compared) of the \(dataset.pictures) training pictures only \(distinct)"
+      : "Of the \(compared) training pictures only \(distinct)"
+    let components =
+      embedding == .whitened && distinct <= whitenedDimension
+      ? " Of the \(whitenedDimension) components of an embedding at most \(distinct - 1) can differ from 0."
+      : ""
+    return "\(found) differ: copies teach nothing new. Add other pictures.\(components)"
   }
 
   /// What keeps an update from being recorded: views that are too small for the encoder, or what the method does not know.
@@ -259,6 +291,7 @@ extension Recipe {
       warnings.append(
         "A batch of \(batchSize) is small: the paper loses 13 points from 4096 to 64 pictures.")
     }
+    if let warning = likenessWarning(situation.dataset) { warnings.append(warning) }
     let side = situation.dataset.medianShortSide
     if imageSize > 2 * side {
       warnings.append("Views of \(imageSize) pixels are more than twice the pictures' \(side).")

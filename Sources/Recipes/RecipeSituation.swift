@@ -15,6 +15,10 @@ public struct DatasetSize: Hashable, Sendable, Codable {
   public var hasUpright: Bool?
   /// The labels of the dataset where every training picture has one and they differ; nil where not.
   public var classes: Int?
+  /// How many of the training pictures that were compared differ from all before them; nil where nobody compared.
+  public var distinctPictures: Int?
+  /// How many were compared; nil where nobody did.
+  public var comparedPictures: Int?
 
   /// The size of a dataset.
   public init(pictures: Int, medianShortSide: Int, channels: Int = 3) {
@@ -32,6 +36,8 @@ public struct DatasetSize: Hashable, Sendable, Codable {
     normalization = try values.decodeIfPresent(Normalization.self, forKey: .normalization)
     hasUpright = try values.decodeIfPresent(Bool.self, forKey: .hasUpright)
     classes = try values.decodeIfPresent(Int.self, forKey: .classes)
+    distinctPictures = try values.decodeIfPresent(Int.self, forKey: .distinctPictures)
+    comparedPictures = try values.decodeIfPresent(Int.self, forKey: .comparedPictures)
   }
 }
 

@@ -7,11 +7,16 @@ public protocol Lowering: Sendable {
   ///
   /// - Throws: `LoweringError` if the graph cannot run here; nothing is left behind.
   func compile(_ graph: Graph) throws(LoweringError) -> any Program
+  /// How it stores feature maps and multiplies them.
+  var precision: Precision { get }
   /// The same lowering for a graph whose precision matters more than its speed: it stores and multiplies in float32 at least.
   var inFloat32: any Lowering { get }
 }
 
 extension Lowering {
+  /// float32, for a lowering that never stores less.
+  public var precision: Precision { .float32 }
+
   /// Itself, for a lowering that never stores less.
   public var inFloat32: any Lowering { self }
 }

@@ -9,10 +9,20 @@ public protocol Program: AnyObject {
   /// A variable, or an output of the last run, in row-major order of its logical shape.
   func read(_ name: String) -> [Float]
 
+  /// Sets the input `name` from `output` of the last run of another program, of the same shape.
+  func write(_ output: String, of other: any Program, to name: String)
+
   /// Computes the outputs from the inputs and variables, then makes the assignments.
   ///
   /// - Throws: `LoweringError.executionFailed`; the variables are then undefined.
   func run() throws(LoweringError)
+}
+
+extension Program {
+  /// Copies by way of the host.
+  public func write(_ output: String, of other: any Program, to name: String) {
+    write(other.read(output), to: name)
+  }
 }
 
 /// A program that can be inspected: its steps, their times, its memory. An engine need not offer this: one that

@@ -55,7 +55,7 @@ import Testing
     let picture = drawn(1)[0]
     let expected = try EmbeddingEncoder(model, lowering: ReferenceLowering()).embed(picture)
     let vector = try EmbeddingEncoder(model, lowering: lowering(.float32)).embed(picture)
-    #expect(agreement(vector, expected) > 1 - 1e-9)
+    #expect(Self.agreement(vector, expected) > 1 - 1e-9)
     for (value, want) in zip(vector, expected) { #expect(abs(value - want) < 1e-4 * max(1, want)) }
   }
 
@@ -70,7 +70,7 @@ import Testing
       width: 70, height: 70, channels: channels, pixels: Array(bytes.prefix(70 * 70 * channels)))
     let expected = try EmbeddingEncoder(model, lowering: ReferenceLowering()).embed(picture)
     let vector = try EmbeddingEncoder(model, lowering: lowering(precision)).embed(picture)
-    #expect(agreement(vector, expected) > (precision == .float32 ? 1 - 1e-9 : Self.cosine))
+    #expect(Self.agreement(vector, expected) > (precision == .float32 ? 1 - 1e-9 : Self.cosine))
     #expect(throws: ImageError.self) {
       try EmbeddingEncoder(model, lowering: lowering(precision)).embed(drawn(1)[0])
     }
@@ -140,10 +140,11 @@ import Testing
     let wide = try EmbeddingEncoder(model, lowering: lowering(.float32)).embed(pictures)
     let narrow = try EmbeddingEncoder(model, lowering: lowering(.bfloat16)).embed(pictures)
     #expect(wide != narrow)
-    return zip(wide, narrow).map { agreement($0, $1) }.min() ?? 0
+    return zip(wide, narrow).map { Self.agreement($0, $1) }.min() ?? 0
   }
 
-  private func agreement(_ a: [Float], _ b: [Float]) -> Double {
+  /// The cosine of two vectors.
+  static func agreement(_ a: [Float], _ b: [Float]) -> Double {
     func product(_ x: [Float], _ y: [Float]) -> Double {
       zip(x, y).reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }

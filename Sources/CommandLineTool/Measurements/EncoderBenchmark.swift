@@ -1,6 +1,7 @@
 import ArgumentParser
 import Encoders
 import Foundation
+import Images
 import NeuralNetworks
 import Recipes
 import TensorGraph
@@ -15,8 +16,12 @@ struct EncoderBenchmark: AsyncParsableCommand {
       In the time: the forward pass of pictures that lie in memory as float32, and its copies in and out. Not in \
       it: decoding, resizing, compilation and folding, the first two calls. As in the service, several calls are \
       computed at once, each on its part of the threads, and images per second is the sum over them; --streams 1 gives \
-      all threads to one call. The weights are random. Figures are medians.
+      all threads to one call. The weights are random unless --model names a model file; it is measured with its embedding \
+      head. Figures are medians.
       """)
+
+  @Option(help: "A model file to measure in place of --encoder, --stem and --size.")
+  var model: String?
 
   @Option(help: "resnet18, resnet34, resnet50, resnet101 or resnet152.")
   var encoder = EncoderConfiguration.Architecture.resnet50
@@ -50,8 +55,11 @@ struct EncoderBenchmark: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let model = EncoderModel(
-      random: EncoderConfiguration(architecture: encoder, stem: stem), imageSize: size, seed: 1)
+    let model =
+      if let model { try EncoderModel(reading: model) } else {
+        EncoderModel(
+          random: EncoderConfiguration(architecture: encoder, stem: stem), imageSize: size, seed: 1)
+      }
     let count = streams ?? embeddingWorkers(threads: engine.budget.count)
     let precision = try engine.resolvedPrecision
     let lowering = engine.engine.lowering(
@@ -66,7 +74,7 @@ struct EncoderBenchmark: AsyncParsableCommand {
       for line in try await streams[0].stepTimes() { print(line) }
     }
     let speed = medians.reduce(0) { $0 + Double(batch) / $1 }
-    report(speed, call: medians.reduce(0, +) / Double(count), precision, streams: count)
+    report(speed, call: medians.reduce(0, +) / Double(count), model, precision, streams: count)
   }
 
   /// The median seconds of each stream's calls, all at once.
@@ -79,11 +87,15 @@ struct EncoderBenchmark: AsyncParsableCommand {
     }
   }
 
-  private func report(_ speed: Double, call median: Double, _ precision: Precision, streams: Int) {
+  private func report(
+    _ speed: Double, call median: Double, _ model: EncoderModel, _ precision: Precision,
+    streams: Int
+  ) {
     let memory = peakMemoryByteCount()
     guard measurement.json else {
+      let network = model.encoder
       return print(
-        "\(encoder.rawValue), \(stem.rawValue) stem, \(size) px, batch \(batch), \(precision.rawValue), "
+        "\(network.architecture.rawValue), \(network.stem.rawValue) stem, \(model.imageSize) px, batch \(batch), \(precision.rawValue), "
           + "\(engine.threadsInWords), \(streams) at once: "
           + String(format: "%.1f img/s, %.2f ms a call, ", speed, median * 1000)
           + "\(memory >> 20) MiB at most")
@@ -108,7 +120,7 @@ private actor EncoderStream {
   /// Compiles the encoder and draws its pictures.
   func open(_ model: EncoderModel, batch: Int, lowering: any Lowering) throws {
     network = try EmbeddingEncoder(model, batchSize: batch, lowering: lowering)
-    prepared = (0..<batch * model.imageSize * model.imageSize * 3).map {
+    prepared = (0..<batch * model.imageSize * model.imageSize * model.normalization.channels).map {
       Float($0 * 37 % 255) / 127 - 1
     }
   }

@@ -67,3 +67,36 @@ final class HostCopy {
     }
   }
 }
+
+/// A copy of an output of one program to an input of another, from layout to layout.
+@safe
+final class ProgramCopy {
+  /// The program that is read. It is held, since the copy is bound to its memory.
+  let source: OneDNNProgram
+  /// The name of its output.
+  let output: String
+  private let kernel: Primitive
+  private let scratch: Buffer
+
+  /// A copy between two values of the same shape.
+  init(
+    _ output: String, _ from: HostValue, of source: OneDNNProgram, to input: HostValue,
+    engine: Engine
+  ) throws(LoweringError) {
+    (self.source, self.output) = (source, output)
+    let reorder = try PrimitiveDescription(from: from.layout, to: input.layout, engine: engine)
+    scratch = Buffer(byteCount: reorder.scratchByteCount)
+    kernel = try Primitive(
+      reorder, engine: engine, name: "copy between programs",
+      [
+        (DNNL_ARG_FROM, from.layout, from.address), (DNNL_ARG_TO, input.layout, input.address),
+        (
+          Int32(DNNL_ARG_SCRATCHPAD), reorder.layout(dnnl_query_scratchpad_md),
+          unsafe Address(scratch.pointer)
+        ),
+      ])
+  }
+
+  /// Copies.
+  func run() throws(LoweringError) { try kernel.run() }
+}

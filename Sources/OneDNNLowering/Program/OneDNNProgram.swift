@@ -34,6 +34,8 @@ final class OneDNNProgram: InspectableProgram {
   private let leaves: [String: HostValue]
   private let outputs: [String: HostValue]
   private var hostCopies: [HostCopy.Key: HostCopy] = [:]
+  /// The copies from other programs' outputs, by the name of the input.
+  private var programCopies: [String: ProgramCopy] = [:]
 
   init(
     _ graph: Graph, _ layouts: Layouts, _ plan: MemoryPlan, _ memory: ProgramMemory,
@@ -92,6 +94,24 @@ final class OneDNNProgram: InspectableProgram {
     unsafe values.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
       unsafe copy(.channelsLastIn, name, value, Address(UnsafeMutableRawPointer(mutating: base)))
+    }
+  }
+
+  func write(_ output: String, of other: any Program, to name: String) {
+    guard let other = other as? OneDNNProgram else { return write(other.read(output), to: name) }
+    guard let from = other.outputs[output] else {
+      preconditionFailure("No output is called \(output).")
+    }
+    let to = leaf(name)
+    precondition(from.shape == to.shape, "\(name) is \(to.shape), \(output) \(from.shape).")
+    ck_set_threads(Int32(threads.count))
+    host { () throws(LoweringError) in
+      if let copy = programCopies[name], copy.source === other, copy.output == output {
+        return try copy.run()
+      }
+      let copy = try ProgramCopy(output, from, of: other, to: to, engine: engine)
+      programCopies[name] = copy
+      try copy.run()
     }
   }
 
