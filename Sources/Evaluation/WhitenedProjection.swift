@@ -62,11 +62,10 @@ public struct WhitenedProjection: Sendable, Equatable {
     let kept = values.indices.filter {
       values[$0] > 1e-9 * max(values.last ?? 0, .leastNormalMagnitude)
     }
-    // Two pictures that differ, however often they are repeated, vary in one direction.
-    guard rows > 2, let greatest = values.last, greatest > 0, kept.count > 1 else {
+    guard rows > 2, let greatest = values.last, greatest > 0, !kept.isEmpty else {
       throw .tooFewPictures(
-        "An embedding is fitted to at least three training pictures that differ, and these are copies of one or two. "
-          + "Add other pictures, or choose the embedding representation.")
+        "An embedding is fitted to at least three training pictures that differ. Add other pictures, or choose the "
+          + "embedding representation.")
     }
     let mean = kept.reduce(0) { $0 + values[$1] } / Double(kept.count)
     var (axes, offset) = ([[Double]](), [Double](repeating: 0, count: kept.count))
