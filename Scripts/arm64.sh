@@ -21,7 +21,7 @@ compiler=$(dirname "$(readlink -f "$swift")")/clang++
 status=0
 while read -r kernel; do
   grep -qE "\b$kernel\b" Tests/kernels/* || { echo "arm64: Tests/kernels calls no $kernel." >&2; status=1; }
-done < <(grep -oE '\bck_[a-z0-9_]+\(' Sources/CKernels/include/CKernels.h | tr -d '(' | sort -u)
+done < <(grep -ohE '\bck_[a-z0-9_]+\(' Sources/CKernels/include/*.h | tr -d '(' | sort -u)
 [ $status -eq 0 ] || exit 1
 
 # Compiles kernels and comparison for a target into .build/arm64/TARGET. The kernels are optimised as Package.swift says.

@@ -12,10 +12,13 @@ public enum ProcessorFamily: String, Sendable, Hashable, CaseIterable {
   case avx512
   /// x86-64-v4 that multiplies bfloat16.
   case bfloat16 = "avx512-bf16"
+  /// x86-64-v4 with a matrix unit for bfloat16 (AMX).
+  case amx
 
   /// The family that this process computes for: the processor's own, or the limit if that is lower.
   public static var current: ProcessorFamily {
     switch ck_processor_family() {
+    case ck_amx: .amx
     case ck_avx512_bf16: .bfloat16
     case ck_avx512: .avx512
     case ck_avx2: .avx2
@@ -34,6 +37,7 @@ public enum ProcessorFamily: String, Sendable, Hashable, CaseIterable {
       case .avx2: ProcessorFamily.any.features + ["avx", "avx2", "bmi2", "f16c", "fma"]
       case .avx512: ProcessorFamily.avx2.features + avx512
       case .bfloat16: ProcessorFamily.avx512.features + ["avx512_bf16"]
+      case .amx: ProcessorFamily.bfloat16.features + ["amx_tile", "amx_bf16"]
       }
     #endif
   }
@@ -51,6 +55,7 @@ public enum ProcessorFamily: String, Sendable, Hashable, CaseIterable {
       case .avx2: (ck_avx2, dnnl_cpu_isa_avx2)
       case .avx512: (ck_avx512, dnnl_cpu_isa_avx512_core)
       case .bfloat16: (ck_avx512_bf16, dnnl_cpu_isa_avx512_core_bf16)
+      case .amx: (ck_amx, dnnl_cpu_isa_avx512_core_amx)
       }
     guard dnnl_set_max_cpu_isa(isa) == dnnl_success else {
       throw .unsupported("a limit of the processor after oneDNN was used")

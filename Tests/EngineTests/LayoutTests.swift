@@ -212,6 +212,26 @@ import Testing
     #expect(name(.yWithBias) == (example.y == "small maps" ? nil : example.y))
   }
 
+  @Test(
+    arguments: [
+      (3, 1, 8, 64, "AMX", nil), (3, 1, 32, 64, "AMX", "AMX"), (3, 2, 32, 16, "AMX", "AMX"),
+      (1, 2, 32, 48, "AMX", "AMX"), (9, 1, 32, 64, nil, nil), (3, 1, 32, 24, nil, nil),
+    ] as [(Int64, Int64, Int64, Int64, String?, String?)])
+  func `with a matrix unit products tap by tap are chosen, not filtering`(
+    size: Int64, stride: Int64, images: Int64, channels: Int64, data: String?, weights: String?
+  ) {
+    let side = (16 + 2 * (size / 2) - size) / stride + 1
+    let geometry = ck_convolution(
+      images: images, in_channels: channels, out_channels: channels, height: 16, width: 16,
+      out_height: side, out_width: side, size: size, stride: stride, padding: size / 2)
+    func name(_ result: Convolution.Result) -> String? {
+      HandWrittenKernel(computing: result, geometry, ck_bfloat16, hasAMX: true)?.name
+    }
+    #expect(name(.y) == data && name(.dx) == data)
+    #expect(weights.map { name(.dw) == $0 } ?? (name(.dw) != "AMX"))
+    #expect(name(.yWithBias) != "AMX")
+  }
+
   /// Three fifths of the multiplications or fewer, the border's tiles included.
   @Test(
     arguments: [

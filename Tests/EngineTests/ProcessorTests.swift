@@ -20,6 +20,17 @@ import Testing
     case packFewChannels = "ck_pack_few_channels"
     case fewChannels = "ck_few_channels"
     case fewChannelsGradient = "ck_few_channels_gradient"
+    case packAMX = "ck_pack_amx"
+    case amx = "ck_amx_convolution"
+    case amxWeightGradient = "ck_amx_weight_gradient"
+
+    /// What a processor has to have for it.
+    var needed: String {
+      switch self {
+      case .packAMX, .amx, .amxWeightGradient: "AMX"
+      default: "bfloat16 (AVX-512 or NEON)"
+      }
+    }
 
     /// Calls the kernel for a convolution of no pictures, with some memory for each of its operands.
     func call() {
@@ -40,6 +51,9 @@ import Testing
         case .packFewChannels: unsafe ck_pack_few_channels(none, m, m)
         case .fewChannels: unsafe ck_few_channels(none, m, m, true, ck_epilogue(), m, m)
         case .fewChannelsGradient: unsafe ck_few_channels_gradient(none, m, m, m, m)
+        case .packAMX: unsafe ck_pack_amx(none, false, m, m)
+        case .amx: unsafe ck_amx_convolution(none, false, m, m, m, m)
+        case .amxWeightGradient: unsafe ck_amx_weight_gradient(none, m, m, m, m)
         }
       }
     }
@@ -57,8 +71,7 @@ import Testing
     }
     let message = result.map { String(decoding: $0.standardErrorContent, as: UTF8.self) } ?? ""
     // The message, not the exit alone: a convolution of no pictures may fail in other ways too.
-    let expected =
-      "\(kernel.rawValue) needs a processor with bfloat16 (AVX-512 or NEON); this one is "
+    let expected = "\(kernel.rawValue) needs a processor with \(kernel.needed); this one is "
     #expect(message.contains(expected), "\(message)")
   }
 

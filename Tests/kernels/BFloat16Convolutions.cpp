@@ -37,6 +37,12 @@ const Example ofWinograd[] = {
   {1, 32, 32, 1, 1, 3, 1, 1}, {3, 32, 64, 3, 5, 3, 1, 1}, {5, 64, 32, 8, 8, 3, 1, 1}, {1, 96, 128, 7, 9, 3, 1, 1},
   {3, 32, 64, 8, 8, 3, 2, 1}, {2, 64, 32, 7, 9, 3, 2, 1}, {9, 32, 32, 12, 11, 3, 2, 1}, {9, 32, 32, 12, 11, 3, 1, 1},
 };
+// Bands of rows, more pictures than a group has, and channels that are no whole tiles.
+const Example ofAMX[] = {
+  {1, 16, 16, 1, 1, 1, 1, 0},   {3, 16, 48, 2, 2, 3, 1, 1},   {33, 48, 16, 4, 3, 3, 2, 1}, {17, 64, 80, 5, 4, 3, 1, 1},
+  {8, 32, 32, 7, 7, 7, 2, 3},   {40, 112, 64, 6, 6, 1, 2, 0}, {2, 80, 48, 3, 3, 5, 1, 2},  {5, 160, 32, 40, 41, 3, 1, 1},
+  {3, 96, 48, 56, 30, 3, 2, 1}, {70, 32, 32, 9, 5, 3, 1, 1},  {2, 256, 64, 50, 50, 1, 1, 0},
+};
 const Example ofFewChannels[] = {
   {1, 1, 32, 7, 7, 7, 1, 3},   {3, 3, 64, 16, 16, 7, 2, 3}, {2, 3, 32, 15, 29, 7, 2, 3}, {2, 4, 96, 16, 16, 5, 1, 2},
   {3, 15, 32, 9, 12, 5, 2, 2}, {2, 2, 32, 11, 5, 3, 1, 1},  {2, 3, 32, 20, 20, 6, 2, 2},
@@ -169,6 +175,35 @@ void compareSize1(Report &report, const Example &e) {
   });
 }
 
+// MARK: The matrix unit
+
+void compareAMX(Report &report, const Example &e) {
+  const Operands o(e);
+  const Array x = stored(o.x, o.mapsOfX(true)), dy = stored(o.dy, o.mapsOfY(true));
+  for (bool isGradient : {false, true}) {
+    const Twin twin = naive(o, isGradient, nothing, isGradient ? o.mapsOfX(true) : o.mapsOfY(true));
+    withTeams([&](int threads) {
+      const std::string what = e.text(isGradient ? "dx" : "y", "blocked", threads);
+      Array packed(ck_amx_weights_bytes(o.c) / 2, ck_bfloat16), found((int64_t)twin.size(), ck_bfloat16);
+      Array workspace(ck_amx_bytes(o.c, threads) / 2, ck_bfloat16);
+      ck_pack_amx(o.c, isGradient, o.w.floats(), packed.data());
+      ck_amx_convolution(
+        o.c, isGradient, isGradient ? dy.data() : x.data(), packed.data(), found.data(), workspace.data());
+      report.compare("ck_amx_convolution", what, found, twin, bfloat16Tolerance);
+      report.expectIntact("ck_amx_weights_bytes", what, packed);
+      report.expectIntact("ck_amx_bytes", what, workspace);
+    });
+  }
+  const Twin dw = naiveWeights(o);
+  withTeams([&](int threads) {
+    const std::string what = e.text("dw", "blocked", threads);
+    Array workspace(ck_amx_weight_gradient_bytes(o.c, threads) / 2, ck_bfloat16), found(o.w.count());
+    ck_amx_weight_gradient(o.c, x.data(), dy.data(), found.floats(), workspace.data());
+    report.compare("ck_amx_weight_gradient", what, found, dw, tolerance);
+    report.expectIntact("ck_amx_weight_gradient_bytes", what, workspace);
+  });
+}
+
 // MARK: Winograd's filtering
 
 void compareWinograd(Report &report, const Example &e) {
@@ -261,6 +296,11 @@ void compareBFloat16Convolutions(Report &report) {
   for (const Example &e : ofSmallMaps) compareSmallMaps(report, e);
   for (const Example &e : ofSize1) compareSize1(report, e);
   for (const Example &e : ofWinograd) compareWinograd(report, e);
+  if (ck_has_amx()) {
+    for (const Example &e : ofAMX) compareAMX(report, e);
+  } else {
+    printf("SKIPPED: this processor has no AMX, so its convolutions are not compared.\n");
+  }
   for (const Example &e : ofFewChannels) compareFewChannels(report, e);
 }
 

@@ -54,6 +54,7 @@ void doNothing(float *) {}
 struct Kernel {
   const char *name;
   void (*call)(float *m);
+  const char *needed = "bfloat16 (AVX-512 or NEON)";
 };
 
 const ck_convolution none{};
@@ -76,6 +77,11 @@ const Kernel lacking[] = {
   {"ck_few_channels_filter_bytes", [](float *) { ck_few_channels_filter_bytes(none); }},
   {"ck_few_channels_bytes", [](float *) { ck_few_channels_bytes(none, 1); }},
   {"ck_few_channels_gradient_bytes", [](float *) { ck_few_channels_gradient_bytes(none, 1); }},
+  {"ck_pack_amx", [](float *m) { ck_pack_amx(none, false, m, m); }, "AMX"},
+  {"ck_amx_convolution", [](float *m) { ck_amx_convolution(none, false, m, m, m, m); }, "AMX"},
+  {"ck_amx_weight_gradient", [](float *m) { ck_amx_weight_gradient(none, m, m, m, m); }, "AMX"},
+  {"ck_amx_bytes", [](float *) { ck_amx_bytes(none, 1); }, "AMX"},
+  {"ck_amx_weight_gradient_bytes", [](float *) { ck_amx_weight_gradient_bytes(none, 1); }, "AMX"},
 };
 
 const ck_convolution strided{1, 16, 16, 8, 8, 4, 4, 3, 2, 1}, narrow{1, 16, 24, 8, 8, 8, 8, 3, 1, 1},
@@ -103,12 +109,13 @@ void compareFamily(Report &report, [[maybe_unused]] bool withBFloat16) {
   report.expect(subject, "none of them with stride 2", !ck_has_winograd(strided, ck_float32));
   report.expect(subject, "none of them for 24 channels", !ck_has_winograd(narrow, ck_float32));
   report.expect(subject, "a tile of 2", ck_winograd_tile(fitting, ck_float32) == 2);
-  // The choice in bfloat16 is a function of the geometry, on every processor the same.
+  // The choice in bfloat16 is a function of its arguments, on every processor the same.
   const struct {
     ck_convolution_result result;
     ck_convolution c;
     ck_kernel expected;
     const char *what;
+    bool has_amx = false;
   } choices[] = {
     {ck_result_y, fitting, ck_kernel_winograd, "3×3"},
     {ck_result_y_with_bias, {1, 3, 32, 8, 8, 8, 8, 5, 1, 2}, ck_kernel_few_channels, "5×5 of three channels"},
@@ -121,10 +128,17 @@ void compareFamily(Report &report, [[maybe_unused]] bool withBFloat16) {
     {ck_result_dw, {1, 256, 288, 16, 16, 16, 16, 3, 1, 1}, ck_kernel_small_maps, "sums of more than 2²⁰"},
     {ck_result_dw, {1, 256, 256, 16, 16, 16, 16, 3, 1, 1}, ck_kernel_winograd, "sums of 2²⁰"},
     {ck_result_dw, {1, 64, 64, 60, 60, 30, 30, 3, 2, 1}, ck_kernel_none, "stride 2 on more than 784 pixels"},
+    {ck_result_y, fitting, ck_kernel_amx, "3×3 with AMX", true},
+    {ck_result_dw, {17, 64, 64, 60, 60, 30, 30, 3, 2, 1}, ck_kernel_amx, "stride 2 with AMX", true},
+    {ck_result_dw, {16, 64, 64, 60, 60, 30, 30, 3, 2, 1}, ck_kernel_none, "16 pictures with AMX", true},
+    {ck_result_y, {1, 3, 32, 16, 16, 16, 16, 3, 1, 1}, ck_kernel_none, "3×3 of three channels with AMX", true},
+    {ck_result_dw, {1, 3, 32, 8, 8, 8, 8, 5, 1, 2}, ck_kernel_few_channels, "5×5 of three channels with AMX", true},
+    {ck_result_y_with_bias, fitting, ck_kernel_winograd, "3×3 with bias and AMX", true},
   };
   for (const auto &choice : choices)
     report.expect(
-      "ck_bfloat16_kernel", choice.what, ck_bfloat16_kernel(choice.c, choice.result) == choice.expected);
+      "ck_bfloat16_kernel", choice.what,
+      ck_bfloat16_kernel(choice.c, choice.result, choice.has_amx) == choice.expected);
   // Plain products, which every processor tells.
   report.expect(subject, "bytes of packed weights", ck_packed_weights_bytes(fitting) == 2 * 9 * 32 * 32);
   report.expect(subject, "bytes of transformed filters", ck_winograd_filter_bytes(fitting) == 2 * 16 * 32 * 32);
@@ -152,7 +166,7 @@ void compareProcessor(Report &report, bool withBFloat16) {
   if (!report.isSelfTest) compareFamily(report, withBFloat16);
   for (const Kernel &kernel : lacking)
     compareEnds(
-      report, "what the processor lacks", kernel, " needs a processor with bfloat16 (AVX-512 or NEON); this one is " + family);
+      report, "what the processor lacks", kernel, std::string(" needs a processor with ") + kernel.needed + "; this one is " + family);
   for (const Kernel &kernel : misused)
     compareEnds(report, "what no kernel computes", kernel, " computes no convolution of size 3");
 }

@@ -146,7 +146,8 @@ inline const Tasks &tasks() {
   case ck_any_processor: return tasksForAnyProcessor;
   case ck_avx2: return tasksForAVX2;
   case ck_avx512: return tasksForAVX512;
-  case ck_avx512_bf16: return tasksForAVX512BF16;
+  case ck_avx512_bf16:
+  case ck_amx: return tasksForAVX512BF16;
   case ck_neon_bf16: break;
   }
 #endif

@@ -19,8 +19,10 @@ typedef enum {
   ck_avx2 = 1,
   ck_avx512 = 2,
   ck_avx512_bf16 = 3,
+  /// x86-64 with a matrix unit for bfloat16 (AMX), which the system lets this process use.
+  ck_amx = 4,
   /// arm64 that multiplies bfloat16 (FEAT_BF16). Without it an arm64 is any processor, but has the kernels of float32.
-  ck_neon_bf16 = 4
+  ck_neon_bf16 = 5
 } ck_processor;
 
 /// The family that this process chooses kernels for: the processor's own, or the limit if that is lower.
@@ -33,6 +35,8 @@ void ck_limit_processor(ck_processor family);
 bool ck_has_avx512(void);
 /// Whether the processor multiplies bfloat16.
 bool ck_has_bfloat16(void);
+/// Whether the processor multiplies tiles of bfloat16 (AMX).
+bool ck_has_amx(void);
 
 /// The threads that functions called from this thread use. They are also oneDNN's.
 void ck_set_threads(int threads);
@@ -173,11 +177,14 @@ typedef enum {
   /// ck_few_channels, for dw ck_few_channels_gradient.
   ck_kernel_few_channels,
   /// ck_pointwise_gradient.
-  ck_kernel_pointwise
+  ck_kernel_pointwise,
+  /// ck_amx_convolution, for dw ck_amx_weight_gradient.
+  ck_kernel_amx
 } ck_kernel;
 /// The kernel that is expected to be faster than oneDNN's for a convolution, or ck_kernel_none where oneDNN's is. A function
-/// of the geometry; the thresholds were measured. Whether the processor has the kernels is ck_has_bfloat16's answer.
-ck_kernel ck_bfloat16_kernel(ck_convolution convolution, ck_convolution_result result);
+/// of the geometry and of whether the processor has AMX; the thresholds were measured. Whether it has any of the kernels is
+/// ck_has_bfloat16's answer.
+ck_kernel ck_bfloat16_kernel(ck_convolution convolution, ck_convolution_result result, bool has_amx);
 
 /// The bytes of workspace that ck_small_weight_gradient needs.
 int64_t ck_small_weight_gradient_bytes(ck_convolution convolution);
@@ -385,3 +392,5 @@ double ck_naive_product_float16(const uint16_t *vector, const float *query, int6
 #ifdef __cplusplus
 }
 #endif
+
+#include "AMX.h"

@@ -18,6 +18,7 @@ enum HandWrittenKernel: Hashable {
     case winograd
     case smallMaps = "small maps"
     case fewChannels = "few channels"
+    case matrixUnit = "AMX"
   }
   /// The kernels of a convolution with bias.
   enum InferenceKernel: String {
@@ -29,6 +30,7 @@ enum HandWrittenKernel: Hashable {
     case winograd, pointwise
     case smallMaps = "small maps"
     case fewChannels = "few channels"
+    case matrixUnit = "AMX"
   }
 
   /// The name in plans and profiles.
@@ -51,10 +53,12 @@ enum HandWrittenKernel: Hashable {
     case .data(.smallMaps, _): 0
     case .data(.fewChannels, _), .inference(.fewChannels):
       Int(ck_few_channels_bytes(geometry, threads))
+    case .data(.matrixUnit, _): Int(ck_amx_bytes(geometry, threads))
     case .weights(.winograd): Int(ck_winograd_gradient_bytes(geometry, threads))
     case .weights(.pointwise): Int(ck_pointwise_gradient_bytes(geometry, threads))
     case .weights(.smallMaps): Int(ck_small_weight_gradient_bytes(geometry))
     case .weights(.fewChannels): Int(ck_few_channels_gradient_bytes(geometry, threads))
+    case .weights(.matrixUnit): Int(ck_amx_weight_gradient_bytes(geometry, threads))
     case .float32Winograd(let tile):
       result == .dw
         ? Int(ck_winograd_gradient_float32_bytes(geometry, tile, threads))
@@ -66,8 +70,9 @@ enum HandWrittenKernel: Hashable {
   var readsPictures: Bool {
     switch self {
     case .data(.fewChannels, _), .inference(.fewChannels), .weights(.fewChannels): true
-    case .data(.winograd, _), .data(.smallMaps, _), .inference(.winograd), .weights(.winograd),
-      .weights(.pointwise), .weights(.smallMaps), .float32Winograd:
+    case .data(.winograd, _), .data(.smallMaps, _), .data(.matrixUnit, _), .inference(.winograd),
+      .weights(.winograd), .weights(.pointwise), .weights(.smallMaps), .weights(.matrixUnit),
+      .float32Winograd:
       false
     }
   }
@@ -77,8 +82,11 @@ enum HandWrittenKernel: Hashable {
 
 extension HandWrittenKernel {
   /// The hand-written kernel that is expected to be faster than oneDNN's for a convolution in a type, or nil if oneDNN's is. A
-  /// pure function of type and geometry; whether the layouts suit the kernel and the processor has it are other questions.
-  init?(computing result: Convolution.Result, _ c: ck_convolution, _ type: ck_type) {
+  /// pure function of type, geometry and whether there is a matrix unit (AMX); whether the layouts suit the kernel and the
+  /// processor has it are other questions.
+  init?(
+    computing result: Convolution.Result, _ c: ck_convolution, _ type: ck_type, hasAMX: Bool = false
+  ) {
     guard type == ck_bfloat16 else {
       let tile = ck_winograd_tile(c, type)
       guard tile > 0 else { return nil }
@@ -87,11 +95,14 @@ extension HandWrittenKernel {
     }
     let kernel: HandWrittenKernel? =
       switch result {
-      case .y: DataKernel(ck_bfloat16_kernel(c, ck_result_y)).map { .data($0, isGradient: false) }
-      case .dx: DataKernel(ck_bfloat16_kernel(c, ck_result_dx)).map { .data($0, isGradient: true) }
+      case .y:
+        DataKernel(ck_bfloat16_kernel(c, ck_result_y, hasAMX)).map { .data($0, isGradient: false) }
+      case .dx:
+        DataKernel(ck_bfloat16_kernel(c, ck_result_dx, hasAMX)).map { .data($0, isGradient: true) }
       case .yWithBias:
-        InferenceKernel(ck_bfloat16_kernel(c, ck_result_y_with_bias)).map { .inference($0) }
-      case .dw: WeightKernel(ck_bfloat16_kernel(c, ck_result_dw)).map { .weights($0) }
+
+        InferenceKernel(ck_bfloat16_kernel(c, ck_result_y_with_bias, hasAMX)).map { .inference($0) }
+      case .dw: WeightKernel(ck_bfloat16_kernel(c, ck_result_dw, hasAMX)).map { .weights($0) }
       }
     guard let kernel else { return nil }
     self = kernel
@@ -104,6 +115,7 @@ extension HandWrittenKernel.DataKernel {
     case ck_kernel_winograd: self = .winograd
     case ck_kernel_small_maps: self = .smallMaps
     case ck_kernel_few_channels: self = .fewChannels
+    case ck_kernel_amx: self = .matrixUnit
     default: return nil
     }
   }
@@ -126,6 +138,7 @@ extension HandWrittenKernel.WeightKernel {
     case ck_kernel_pointwise: self = .pointwise
     case ck_kernel_small_maps: self = .smallMaps
     case ck_kernel_few_channels: self = .fewChannels
+    case ck_kernel_amx: self = .matrixUnit
     default: return nil
     }
   }

@@ -22,9 +22,12 @@ struct Layouts {
     var hasAVX512: Bool
     /// The hand-written convolutions in bfloat16 run.
     var multipliesBFloat16: Bool
+    /// Those by the matrix unit do.
+    var hasAMX = false
 
     static var current: Processor {
-      Processor(hasAVX512: ck_has_avx512(), multipliesBFloat16: ck_has_bfloat16())
+      Processor(
+        hasAVX512: ck_has_avx512(), multipliesBFloat16: ck_has_bfloat16(), hasAMX: ck_has_amx())
     }
   }
 
@@ -128,7 +131,7 @@ struct Layouts {
       activationType == ck_bfloat16
       ? processor.multipliesBFloat16 : ck_has_winograd(convolution.geometry, ck_float32)
     if hasKernels, mayBeHandWritten,
-      let kernel = try handWrittenKernel(convolution)
+      let kernel = try handWrittenKernel(convolution, processor)
     {
       return .handWritten(kernel)
     }
@@ -170,9 +173,9 @@ struct Layouts {
 
   /// The hand-written kernel of a convolution if it is the fastest and the layouts suit it. It fixes the layouts of the
   /// weights and the pictures that it reads.
-  private mutating func handWrittenKernel(_ convolution: Convolution) throws(LoweringError)
-    -> HandWrittenKernel?
-  {
+  private mutating func handWrittenKernel(
+    _ convolution: Convolution, _ processor: Processor
+  ) throws(LoweringError) -> HandWrittenKernel? {
     let isInference = convolution.result == .yWithBias
     let activations: [Storage] =
       activationType == ck_float32
@@ -180,7 +183,8 @@ struct Layouts {
       : [isInference ? .channelsLast(ck_bfloat16) : .blocked(ck_bfloat16)]
     guard activations.contains(storage(of: convolution.y)),
       let kernel = HandWrittenKernel(
-        computing: convolution.result, convolution.geometry, activationType)
+        computing: convolution.result, convolution.geometry, activationType,
+        hasAMX: processor.hasAMX)
     else { return nil }
     let pictures = Storage.channelsLast(ck_bfloat16)
     if kernel.readsPictures {

@@ -42,6 +42,9 @@ extension StepBuilder {
       case .fewChannels:
         unsafe ck_few_channels(
           geometry, source.base, packed.base, true, ck_epilogue(), result.base, workspace.base)
+      case .matrixUnit:
+        unsafe ck_amx_convolution(
+          geometry, isGradient, source.base, packed.base, result.base, workspace.base)
       }
     }
     return steps
@@ -91,6 +94,8 @@ extension StepBuilder {
         unsafe ck_small_weight_gradient(geometry, x.base, dy.base, dw.floats, workspace.base)
       case .fewChannels:
         unsafe ck_few_channels_gradient(geometry, x.base, dy.base, dw.floats, workspace.base)
+      case .matrixUnit:
+        unsafe ck_amx_weight_gradient(geometry, x.base, dy.base, dw.floats, workspace.base)
       }
     }
   }
@@ -107,6 +112,7 @@ extension StepBuilder {
       case .winograd: Int(ck_winograd_filter_bytes(geometry))
       case .smallMaps: Int(ck_packed_weights_bytes(geometry))
       case .fewChannels: Int(ck_few_channels_filter_bytes(geometry))
+      case .matrixUnit: Int(ck_amx_weights_bytes(geometry))
       }
     return try packedWeights(
       convolution, as: .packed(kernel, isGradient: isGradient, stride: convolution.stride),
@@ -118,6 +124,7 @@ extension StepBuilder {
         unsafe ck_pack_weights(
           geometry, isGradient, w.floats, ck_order_of_small_convolution, packed.base)
       case .fewChannels: unsafe ck_pack_few_channels(geometry, w.floats, packed.base)
+      case .matrixUnit: unsafe ck_pack_amx(geometry, isGradient, w.floats, packed.base)
       }
     }
   }
