@@ -94,8 +94,11 @@ import Testing
 
   @Test(
     .enabled(
-      if: OneDNNLowering.bestPrecision == .bfloat16, "this processor does not multiply bfloat16"))
-  func `a hand-written kernel fixes the layout of its weights`() throws {
+      if: OneDNNLowering.bestPrecision == .bfloat16, "this processor does not multiply bfloat16"),
+    arguments: [(false, "winograd"), (true, "AMX")])
+  func `a hand-written kernel fixes the layout of its weights`(
+    hasAMX: Bool, kernel: String
+  ) throws {
     let recorder = Recorder()
     let x = recorder.input("x", [2, 3, 8, 8])
     let first = recorder.variable("first", [32, 3, 1, 1])
@@ -105,7 +108,8 @@ import Testing
     recorder.output("y", y)
     let graph = recorder.graph
     let layouts = try Layouts(
-      graph, readers: graph.readers, precision: .bfloat16, engine: Engine())
+      graph, readers: graph.readers, precision: .bfloat16, engine: Engine(),
+      processor: .init(hasAVX512: true, multipliesBFloat16: true, hasAMX: hasAMX))
     #expect(layouts.storage(of: y.value) == .blocked(ck_bfloat16))
     guard case .kernel(let weights) = layouts.storage(of: w.value) else {
       Issue.record("\(layouts)")
@@ -113,7 +117,7 @@ import Testing
     }
     #expect(weights.type == ck_float32)
     #expect(weights.byteCount == 32 * 32 * 9 * 4)
-    #expect(layouts.description.contains("%\(y.value.node) by winograd"), "\(layouts)")
+    #expect(layouts.description.contains("%\(y.value.node) by \(kernel)"), "\(layouts)")
     #expect(layouts.description.contains("%\(y.value.node): feature map, nChw16c bfloat16"))
   }
 
