@@ -54,7 +54,7 @@ asan: packages ## the tests with the address sanitizer (FILTER), built apart in 
 # OpenMP synchronises in ways that the thread sanitizer does not see, so what runs on its team is left out.
 .PHONY: tsan
 tsan: packages ## the same with the thread sanitizer, without the engine's tests, in .build-tsan
-	TSAN_OPTIONS="suppressions=$(CURDIR)/Scripts/tsan-suppressions.txt $$TSAN_OPTIONS" \
+	TSAN_OPTIONS="suppressions=$(CURDIR)/Scripts/tsan-suppressions.txt $${TSAN_OPTIONS:-}" \
 	  swift test --sanitize=thread --scratch-path .build-tsan \
 	  --skip EngineTests --skip TrainingTests --skip ServiceTests $(if $(FILTER),--filter '$(FILTER)')
 
