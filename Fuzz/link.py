@@ -3,8 +3,8 @@
 
     swift package dump-package | Fuzz/link.py TARGET FOLDER-OF-THE-BUILD
 
-One argument of `swiftc` a line: the module maps of the C targets, and the object files and libraries of the target and of
-everything that it depends on. They come from the manifest, so that a dependency is named there and nowhere else.
+One argument of `swiftc` a line: the module maps of the C targets, and the object files and libraries of the target and
+of everything that it depends on. They come from the manifest, so that a dependency is named there and nowhere else.
 """
 
 import json

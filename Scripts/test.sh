@@ -36,7 +36,8 @@ build_processor=$processor
 # a thread that spins at a barrier keeps away the one that it waits for, so threads sleep there. What a run sets for its
 # worker stands above this.
 export OMP_WAIT_POLICY=passive
-export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8
+# Under a sanitizer everything takes ten times as long, and two tests at a time are what two processors bear.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$([ -n "${SANITIZE:-}" ] && echo 2 || echo 8)
 serving='^(HTTPTests|APITests|RunsTests|ServiceTests)\.'
 status=0
 run() {

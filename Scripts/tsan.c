@@ -1,8 +1,9 @@
-/* Tells the thread sanitizer of the slow paths of Swift's `Mutex`.
+/* Tells the thread sanitizer of what it does not see: the slow paths of Swift's `Mutex`, and teams of OpenMP.
  *
  * A `Mutex` that is free is taken by an atomic operation in the program, which the sanitizer sees. One that is not is taken and
- * handed on inside libswiftSynchronization, by operations and futex calls that it does not see; so it would report whatever two
- * threads do under a contended lock. Loaded before the library, these functions stand in for its own, call them, and say what they did.
+ * handed on inside libswiftSynchronization, by operations and futex calls that it does not see. In the same way libgomp starts the
+ * threads of a team and waits for them. Without this the sanitizer would report whatever two threads do under a contended lock, and
+ * whatever a team does. Loaded before these libraries, the functions here stand in for theirs, call them, and say what they did.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -15,6 +16,14 @@
 __attribute__((weak)) void __tsan_acquire(void *address);
 __attribute__((weak)) void __tsan_release(void *address);
 
+static void acquire(void *address) {
+  if (__tsan_acquire) __tsan_acquire(address);
+}
+
+static void release(void *address) {
+  if (__tsan_release) __tsan_release(address);
+}
+
 #define SWIFT __attribute__((swiftcall))
 #define SELF __attribute__((swift_context)) void *self
 /* _MutexHandle._lockSlow(UInt32), _tryLockSlow() -> Bool and _unlockSlow() of Swift 6.3. */
@@ -25,7 +34,7 @@ __attribute__((weak)) void __tsan_release(void *address);
 static void *library_function(const char *name) {
   void *found = dlsym(RTLD_NEXT, name);
   if (!found) {
-    fprintf(stderr, "tsan-mutex: the library has no %s\n", name);
+    fprintf(stderr, "tsan: the library has no %s\n", name);
     abort();
   }
   return found;
@@ -36,7 +45,7 @@ SWIFT void lock(uint32_t thread, SELF) {
   static SWIFT void (*original)(uint32_t, SELF);
   if (!original) original = (SWIFT void (*)(uint32_t, SELF))library_function(LOCK);
   original(thread, self);
-  if (__tsan_acquire) __tsan_acquire(self);
+  acquire(self);
 }
 
 SWIFT bool try_lock(SELF) __asm__(TRY_LOCK);
@@ -44,7 +53,7 @@ SWIFT bool try_lock(SELF) {
   static SWIFT bool (*original)(SELF);
   if (!original) original = (SWIFT bool (*)(SELF))library_function(TRY_LOCK);
   bool taken = original(self);
-  if (taken && __tsan_acquire) __tsan_acquire(self);
+  if (taken) acquire(self);
   return taken;
 }
 
@@ -52,6 +61,27 @@ SWIFT void unlock(SELF) __asm__(UNLOCK);
 SWIFT void unlock(SELF) {
   static SWIFT void (*original)(SELF);
   if (!original) original = (SWIFT void (*)(SELF))library_function(UNLOCK);
-  if (__tsan_release) __tsan_release(self);
+  release(self);
   original(self);
+}
+
+struct team {
+  void (*body)(void *);
+  void *argument;
+};
+
+static void member(void *argument) {
+  struct team *team = argument;
+  acquire(team);
+  team->body(team->argument);
+  release(team);
+}
+
+void GOMP_parallel(void (*body)(void *), void *argument, unsigned threads, unsigned flags) {
+  static void (*original)(void (*)(void *), void *, unsigned, unsigned);
+  if (!original) original = (void (*)(void (*)(void *), void *, unsigned, unsigned))library_function("GOMP_parallel");
+  struct team team = {body, argument};
+  release(&team);
+  original(member, &team, threads, flags);
+  acquire(&team);
 }
