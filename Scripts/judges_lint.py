@@ -15,7 +15,8 @@ from httplint.cli.http_parser import HttpCliParser, modes
 
 def main() -> None:
     asked = time.time()
-    response = subprocess.run(["curl", "-si", "--max-time", "10", sys.argv[1]], check=True, stdout=subprocess.PIPE).stdout
+    curl = ["curl", "-si", "--max-time", "10", sys.argv[1]]
+    response = subprocess.run(curl, check=True, stdout=subprocess.PIPE).stdout
     judge = HttpCliParser(Namespace(mode=modes.RESPONSE, now=True, locale=None), asked)
     judge.handle_input(response)
     sys.exit(1 if judge.failed else 0)

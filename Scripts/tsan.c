@@ -1,9 +1,10 @@
 /* Tells the thread sanitizer of what it does not see: the slow paths of Swift's `Mutex`, and teams of OpenMP.
  *
- * A `Mutex` that is free is taken by an atomic operation in the program, which the sanitizer sees. One that is not is taken and
- * handed on inside libswiftSynchronization, by operations and futex calls that it does not see. In the same way libgomp starts the
- * threads of a team and waits for them. Without this the sanitizer would report whatever two threads do under a contended lock, and
- * whatever a team does. Loaded before these libraries, the functions here stand in for theirs, call them, and say what they did.
+ * A `Mutex` that is free is taken by an atomic operation in the program, which the sanitizer sees. One that is not is
+ * taken and handed on inside libswiftSynchronization, by operations and futex calls that it does not see. In the same
+ * way libgomp starts the threads of a team and waits for them. Without this the sanitizer would report whatever two
+ * threads do under a contended lock, and whatever a team does. Loaded before these libraries, the functions here stand
+ * in for theirs, call them, and say what they did.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -79,7 +80,8 @@ static void member(void *argument) {
 
 void GOMP_parallel(void (*body)(void *), void *argument, unsigned threads, unsigned flags) {
   static void (*original)(void (*)(void *), void *, unsigned, unsigned);
-  if (!original) original = (void (*)(void (*)(void *), void *, unsigned, unsigned))library_function("GOMP_parallel");
+  if (!original)
+    original = (void (*)(void (*)(void *), void *, unsigned, unsigned))library_function("GOMP_parallel");
   struct team team = {body, argument};
   release(&team);
   original(member, &team, threads, flags);

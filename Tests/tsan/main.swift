@@ -10,8 +10,8 @@ func runTeam(
 @_silgen_name("omp_get_thread_num")
 func memberOfTeam() -> Int32
 
-/// Counters that four threads raise, so that Scripts/tsan.sh can see what the sanitizer says: one under a lock, one under
-/// none, or one for each member of a team, which the next team gives to another.
+/// Counters that four threads raise, so that Scripts/tsan.sh can see what the sanitizer says: one under a lock, one
+/// under none, or one for each member of a team, which the next team gives to another.
 final class Counters: @unchecked Sendable {
   private let locked = Mutex(0)
   private var bare = 0
