@@ -44,7 +44,7 @@ run() {
   env ${PRELOAD:+LD_PRELOAD="$PRELOAD"} swift test --skip-build "${build[@]}" "$@" 2>&1 | tee --append "$log" || status=$?
 }
 case " $* " in
-  *" --filter "*)
+  *" --filter"*)
     passes=1
     run "$@" ;;
   *)
