@@ -49,14 +49,11 @@ faults: packages ## kill services and workers at random, fail every write, fill 
 # XCTest and Foundation leak a few bytes of their own, so leaks are not looked for.
 .PHONY: asan
 asan: packages ## the tests with the address sanitizer (FILTER), built apart in .build-asan
-	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build-asan $(if $(FILTER),--filter '$(FILTER)')
+	@ASAN_OPTIONS=detect_leaks=0 SANITIZE=address Scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')
 
-# OpenMP synchronises in ways that the thread sanitizer does not see, so what runs on its team is left out.
 .PHONY: tsan
 tsan: packages ## the same with the thread sanitizer, without the engine's tests, in .build-tsan
-	TSAN_OPTIONS="suppressions=$(CURDIR)/Scripts/tsan-suppressions.txt $$TSAN_OPTIONS" \
-	  swift test --sanitize=thread --scratch-path .build-tsan \
-	  --skip EngineTests --skip TrainingTests --skip ServiceTests $(if $(FILTER),--filter '$(FILTER)')
+	@Scripts/tsan.sh $(if $(FILTER),--filter '$(FILTER)')
 
 # The same binary serves processors that this machine is not: their kernels run here in an emulator, slowly.
 .PHONY: processors

@@ -30,7 +30,7 @@ judge() {
 lint() {
   local target status=0
   for target in / /file /none /cookie; do
-    curl -si --max-time 2 "$url$target" | "$environment/bin/httplint" -n >"$work/lint.log" 2>&1
+    "$environment/bin/python" Scripts/judges_lint.py "$url$target" >"$work/lint.log" 2>&1 || { cat "$work/lint.log"; status=1; }
     grep -q '\[GOOD\]' "$work/lint.log" || { echo "$target: httplint said nothing"; status=1; }
     grep '\[BAD\]' "$work/lint.log" && status=1
   done

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Builds and runs every test; ends with a summary and the verdict as exit status.
 # Arguments go to `swift test`, such as --filter HTTPTests. With --no-parallel the summary lists the longest tests:
-# only where tests run one at a time is a test's time its own.
+# only where tests run one at a time is a test's time its own. SANITIZE=address or thread builds apart, in .build-asan or
+# .build-tsan, with that sanitizer; PRELOAD names a library that is loaded into the tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,8 +16,15 @@ measure() {
     printf "%d", 60 * (user[1] + kernel[1]) + user[2] + kernel[2] }' "$clock")
 }
 
+build=()
+case ${SANITIZE:-} in
+  '') ;;
+  address) build=(--sanitize=address --scratch-path .build-asan) ;;
+  thread) build=(--sanitize=thread --scratch-path .build-tsan) ;;
+  *) echo "SANITIZE is address or thread, not $SANITIZE." >&2; exit 2 ;;
+esac
 started=$SECONDS
-swift build --build-tests --explicit-target-dependency-import-check error
+swift build --build-tests "${build[@]}" --explicit-target-dependency-import-check error
 built=$SECONDS
 measure
 build_processor=$processor
@@ -28,24 +36,29 @@ build_processor=$processor
 # a thread that spins at a barrier keeps away the one that it waits for, so threads sleep there. What a run sets for its
 # worker stands above this.
 export OMP_WAIT_POLICY=passive
-export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8
+# Under a sanitizer everything takes ten times as long, and two tests at a time are what two processors bear.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=$([ -n "${SANITIZE:-}" ] && echo 2 || echo 8)
 serving='^(HTTPTests|APITests|RunsTests|ServiceTests)\.'
 status=0
-run() { swift test --skip-build "$@" 2>&1 | tee --append "$log" || status=$?; }
-if [ $# -gt 0 ]; then
-  passes=1
-  run "$@"
-else
-  passes=2
-  run --filter "$serving"
-  run --skip "$serving"
-fi
+run() {
+  env ${PRELOAD:+LD_PRELOAD="$PRELOAD"} swift test --skip-build "${build[@]}" "$@" 2>&1 | tee --append "$log" || status=$?
+}
+case " $* " in
+  *" --filter"*)
+    passes=1
+    run "$@" ;;
+  *)
+    passes=2
+    run --filter "$serving" "$@"
+    run --skip "$serving" "$@" ;;
+esac
 
 echo
 echo "== summary"
 grep -E 'Test run with [0-9]+ tests?' "$log" || true
 # What failed, and where, once more: it is far above in a long log.
 grep -E '^✘ (Test|Suite) .* (recorded an issue|failed after)' "$log" | head -60 || true
+grep -E '^SUMMARY: [A-Za-z]+Sanitizer' "$log" | sort | uniq -c | head -60 || true
 # One line for each test that did not run, with its reason.
 grep -E ' skipped(:|\.|$)' "$log" | sed 's/^[^A-Za-z]*/  /' | sort -u || true
 if [ -z "${BYOL_TEST_DATA:-}" ]; then

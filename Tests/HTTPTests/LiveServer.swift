@@ -14,6 +14,10 @@ func withServer<Result: Sendable>(
   // Tests take the threads of the pool from the handlers of others: a client that has stopped sending is not asked
   // whether it is still there, unless a test wants that.
   configuration.limits.departureProbe = .seconds(600)
+  // Nor is a client given up that is silent inside its body while it waits for the answer to another, whose handler
+  // waits for a thread.
+  configuration.limits.bodyProgressTimeout = .seconds(600)
+  configuration.limits.rateGrace = .seconds(600)
   configure(&configuration)
   var logger = Logger(label: "test")
   logger.logLevel = .critical
@@ -181,6 +185,8 @@ struct RawResponse: Sendable {
   var body: [UInt8]
   var status: Int { Int(head.dropFirst(9).prefix(3)) ?? 0 }
   var text: String { String(decoding: body, as: UTF8.self) }
+  /// All of it, for what an expectation says when it fails.
+  var whole: Comment { "\(head)\(text)" }
 
   subscript(name: String) -> String? {
     for line in head.split(separator: "\r\n").dropFirst() {

@@ -5,7 +5,7 @@ import Testing
 /// Data folders of released versions, made by their own binaries, are opened by this one.
 @Suite(.timeLimit(.minutes(5))) struct UpgradeTests {
   /// The versions of which a fixture is kept; see `make_data_folder.py` beside them.
-  static let versions = ["0.1.0"]
+  static let versions = ["0.1.0", "0.2.0"]
 
   private struct Released {
     let folder: FreshFolder

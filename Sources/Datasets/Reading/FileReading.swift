@@ -71,6 +71,8 @@ final class ReadableFile {
   /// `count` bytes from `offset` on, fewer where the file ends before; nil where they cannot be read.
   func bytes(at offset: Int, count: Int) -> [UInt8]? {
     let wanted = max(0, min(count, byteCount - offset))
+    // The standard library would write the count into the empty array's storage, which all threads share.
+    guard wanted > 0 else { return [] }
     var failed = false
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
       while filled < wanted {
