@@ -168,7 +168,7 @@ void multiplyBand(
           Sums::add(
             pictures + at.pixels[tap] + block * plan.pictures * depth,
             weights + block * taps * tileElements + at.weights[tap], tileStride);
-      Sums::store(sums, 32, 16);
+      Sums::store(sums, 32, 16, 16 * 32);
       for (int64_t p = 0; p < present; p++)
         for (int64_t v = 0; v < width; v++)
           V::storeNarrowed(row + ((v * plan.pictures + p) * columns + x) * 16, V::load(sums + p * 32 + v * 16));

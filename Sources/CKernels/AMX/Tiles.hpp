@@ -52,34 +52,37 @@ struct Sums {
     if (height > 1) _tile_zero(2);
     if (height > 1 && width > 1) _tile_zero(3);
   }
-  /// Adds the product of the tiles at `a`, one after the other, and of those at `b`, `next` elements apart.
-  CK_INLINE void add(const bfloat16 *a, const bfloat16 *b, int64_t next) {
-    _tile_loadd(4, a, 64);
+  /// Adds the product of the tiles at `a`, `down` elements apart, whose rows are `stride` elements apart, and of those at `b`,
+  /// `across` elements apart.
+  CK_INLINE void add(const bfloat16 *a, int64_t stride, int64_t down, const bfloat16 *b, int64_t across) {
+    _tile_loadd(4, a, 2 * stride);
     _tile_loadd(6, b, 64);
     _tile_dpbf16ps(0, 4, 6);
     if (width > 1) {
-      _tile_loadd(7, b + next, 64);
+      _tile_loadd(7, b + across, 64);
       _tile_dpbf16ps(1, 4, 7);
     }
     if (height > 1) {
-      _tile_loadd(5, a + tileElements, 64);
+      _tile_loadd(5, a + down, 2 * stride);
       _tile_dpbf16ps(2, 5, 6);
     }
     if (height > 1 && width > 1) _tile_dpbf16ps(3, 5, 7);
   }
+  /// The same of tiles of `a` that are one after the other.
+  CK_INLINE void add(const bfloat16 *a, const bfloat16 *b, int64_t across) { add(a, depth, tileElements, b, across); }
   /// Reads or writes the sums at `at`, whose rows are `stride` elements apart. The second tile of a row of tiles is `across`
-  /// elements further.
-  CK_INLINE void load(const float *at, int64_t stride, int64_t across) {
+  /// elements further, the second row of tiles `down`.
+  CK_INLINE void load(const float *at, int64_t stride, int64_t across, int64_t down) {
     _tile_loadd(0, at, 4 * stride);
     if (width > 1) _tile_loadd(1, at + across, 4 * stride);
-    if (height > 1) _tile_loadd(2, at + tileRows * stride, 4 * stride);
-    if (height > 1 && width > 1) _tile_loadd(3, at + tileRows * stride + across, 4 * stride);
+    if (height > 1) _tile_loadd(2, at + down, 4 * stride);
+    if (height > 1 && width > 1) _tile_loadd(3, at + down + across, 4 * stride);
   }
-  CK_INLINE void store(float *at, int64_t stride, int64_t across) {
+  CK_INLINE void store(float *at, int64_t stride, int64_t across, int64_t down) {
     _tile_stored(0, at, 4 * stride);
     if (width > 1) _tile_stored(1, at + across, 4 * stride);
-    if (height > 1) _tile_stored(2, at + tileRows * stride, 4 * stride);
-    if (height > 1 && width > 1) _tile_stored(3, at + tileRows * stride + across, 4 * stride);
+    if (height > 1) _tile_stored(2, at + down, 4 * stride);
+    if (height > 1 && width > 1) _tile_stored(3, at + down + across, 4 * stride);
   }
 };
 

@@ -153,9 +153,9 @@ void addShare(void *argument) {
     float *dw = g.dw + rowTile * tileRows * stride + tap * c.in_channels + columnTile * tileRows;
     withSums(g.slabs.rows - rowTile, g.slabs.columns - columnTile, [&](auto shape) {
       typedef decltype(shape) Sums;
-      g.chunk.first == 0 ? Sums::clear() : Sums::load(dw, stride, tileRows);
+      g.chunk.first == 0 ? Sums::clear() : Sums::load(dw, stride, tileRows, tileRows * stride);
       addChunk<Sums>(g, rowTile, columnTile, tap / c.size, tap % c.size);
-      Sums::store(dw, stride, tileRows);
+      Sums::store(dw, stride, tileRows, tileRows * stride);
     });
   }
 }

@@ -44,20 +44,22 @@ ck_kernel forWeights(const ck_convolution &c) {
 
 /// Whether our kernels for the matrix unit are expected to be the fastest, as measured on two cores of an Emerald Rapids. It
 /// multiplies so fast that Winograd's filtering saves nothing: its transforms alone take longer than the products without it.
-/// There is none with a bias. A product of dw sums over 32 pictures, half of which would be zeros where there are only 16.
+/// A product of dw sums over 32 pictures, half of which would be zeros where there are only 16.
 bool suitsAMX(const ck_convolution &c, ck_convolution_result result) {
-  if (result == ck_result_y_with_bias || (result == ck_result_dw && c.images <= 16)) return false;
+  if (result == ck_result_dw && c.images <= 16) return false;
   return c.size <= mostSizeForSmallMaps && c.in_channels % 16 == 0 && c.out_channels % 16 == 0;
 }
 
 }  // namespace
 
 ck_kernel ck_bfloat16_kernel(ck_convolution c, ck_convolution_result result, bool has_amx) {
-  if (has_amx && suitsAMX(c, result)) return ck_kernel_amx;
+  if (has_amx && result != ck_result_y_with_bias && suitsAMX(c, result)) return ck_kernel_amx;
   switch (result) {
   case ck_result_y: return hasFewChannels(c) ? ck_kernel_few_channels : forData(c);
   case ck_result_dx: return forData(c);
   case ck_result_y_with_bias:
+    // The layout is NHWC then, for which oneDNN has kernels of its own for the matrix unit.
+    if (has_amx) return ck_kernel_none;
     return hasFewChannels(c) ? ck_kernel_few_channels : savesByWinograd(c) ? ck_kernel_winograd : ck_kernel_none;
   case ck_result_dw: return forWeights(c);
   }

@@ -8,7 +8,9 @@ namespace {
 const ck::BFloat16Kernels &kernels(const char *kernel) {
   if (!ck_has_bfloat16()) ck::trapForLack(kernel);
 #if defined(__x86_64__)
-  return ck::bfloat16ForAVX512;
+  if (!ck_has_amx()) return ck::bfloat16ForAVX512;
+  static const ck::BFloat16Kernels withMatrixUnit = ck::withMatrixUnit(ck::bfloat16ForAVX512);
+  return withMatrixUnit;
 #elif defined(__aarch64__)
   return ck::bfloat16ForNEON;
 #else
