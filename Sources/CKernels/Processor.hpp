@@ -15,8 +15,3 @@ namespace ck {
   do {                                                      \
     if (!ck_has_bfloat16()) ck::trapForLack(__func__);      \
   } while (false)
-/// The same of every kernel that multiplies tiles of it.
-#define CK_REQUIRE_AMX()                                    \
-  do {                                                      \
-    if (!ck_has_amx()) ck::trapForLack(__func__, "AMX");    \
-  } while (false)

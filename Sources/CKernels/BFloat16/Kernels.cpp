@@ -1,6 +1,8 @@
 // The convolutions in bfloat16: the public functions, each of which calls this processor's kernel or ends the process.
 #include "Kernels.hpp"
 
+#include "../AMX/Kernels.hpp"
+
 namespace {
 
 /// The kernels of this processor. Where it has none, the process ends with a message: the lowering asks ck_has_bfloat16()

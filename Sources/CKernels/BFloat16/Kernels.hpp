@@ -33,8 +33,6 @@ struct BFloat16Kernels {
 
 #if defined(__x86_64__)
 extern const BFloat16Kernels bfloat16ForAVX512;
-/// The same, those for few channels by the matrix unit (AMX).
-BFloat16Kernels withMatrixUnit(BFloat16Kernels kernels);
 #elif defined(__aarch64__)
 extern const BFloat16Kernels bfloat16ForNEON;
 #endif

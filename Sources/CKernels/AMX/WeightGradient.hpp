@@ -4,12 +4,7 @@
 // dy(position)ᵀ · x(pixel), matrices with one row per picture. A product sums over 32 pictures. So slabs of 32 pictures by a
 // band of rows are packed, as many as fit the caches; then each thread adds their products to its tiles of dw. Which thread
 // computes a tile does not change it, nor does the number of threads.
-#include "../BFloat16/Kernels.hpp"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#pragma clang attribute push( \
-  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))), apply_to = function)
+#pragma once
 #include "Tiles.hpp"
 
 namespace {
@@ -86,7 +81,7 @@ void packLine(
 }
 
 /// Packs this thread's share of the lines of a chunk's slabs.
-void packSlabs(void *argument) {
+inline void packSlabs(void *argument) {
   const Gradient &g = *(const Gradient *)argument;
   const ck_convolution &c = g.c;
   const Slabs &s = g.slabs;
@@ -141,7 +136,7 @@ CK_ALWAYS_INLINE void addChunk(const Gradient &g, int64_t rowTile, int64_t colum
 }
 
 /// Adds a chunk to this thread's share of the tiles of dw, which start from 0 with the first chunk.
-void addShare(void *argument) {
+inline void addShare(void *argument) {
   const Gradient &g = *(const Gradient *)argument;
   const ck_convolution &c = g.c;
   const int64_t rowPairs = quotient(g.slabs.rows, 2), columnPairs = quotient(g.slabs.columns, 2);
@@ -160,32 +155,22 @@ void addShare(void *argument) {
   }
 }
 
-}  // namespace amx
-}  // namespace
-#pragma clang attribute pop
-#endif
+// MARK: The functions of the header
 
-int64_t ck_amx_weight_gradient_bytes(ck_convolution convolution, int threads) {
-  CK_REQUIRE_AMX();
-#if defined(__x86_64__)
-  return amx::Slabs(convolution, threads).byteCount();
-#else
-  return 0;
-#endif
-}
+inline int64_t weightGradientBytes(ck_convolution c, int threads) { return Slabs(c, threads).byteCount(); }
 
-void ck_amx_weight_gradient(ck_convolution c, const void *x, const void *dy, float *dw, void *workspace) {
-  CK_REQUIRE_AMX();
-#if defined(__x86_64__)
-  const amx::Slabs slabs(c, omp_get_max_threads());
-  bfloat16 *rows = (ck::bfloat16 *)workspace;
-  amx::Gradient gradient{
+inline void weightGradient(ck_convolution c, const void *x, const void *dy, float *dw, void *workspace) {
+  const Slabs slabs(c, omp_get_max_threads());
+  bfloat16 *rows = (bfloat16 *)workspace;
+  Gradient gradient{
     c, (const bfloat16 *)x, (const bfloat16 *)dy, dw, slabs, rows, rows + slabs.chunk * slabs.rowElements, {}};
   for (int64_t first = 0; first < slabs.count(); first += slabs.chunk) {
     const int64_t last = first + slabs.chunk;
     gradient.chunk = {first, last < slabs.count() ? last : slabs.count()};
-    ck::runOnTeam(amx::packSlabs, gradient);
-    ck::runOnTeam(amx::addShare, gradient);
+    runOnTeam(packSlabs, gradient);
+    runOnTeam(addShare, gradient);
   }
-#endif
 }
+
+}  // namespace amx
+}  // namespace

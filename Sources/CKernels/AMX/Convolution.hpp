@@ -4,12 +4,7 @@
 // result channels, and taps that fall on the padding are skipped. A thread takes up to 32 pictures and a band of rows. It
 // copies the source rows that they read into its L2 cache as tiles of pictures by channels; then, for each position and 32
 // result channels at a time, it multiplies tap by tap. The weights are packed once per update.
-#include "../BFloat16/Kernels.hpp"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#pragma clang attribute push( \
-  __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16"))), apply_to = function)
+#pragma once
 #include "Tiles.hpp"
 
 namespace {
@@ -26,7 +21,7 @@ struct Packing {
 
 /// Packs a tile: input channels are adjacent in w, so 16 pairs of them are transposed for 16 output channels. Not inlined: the
 /// compiler would keep the address of every row, on the stack.
-__attribute__((noinline)) void packSquare(const float *from, int64_t rowStride, bool only16, bfloat16 *to) {
+__attribute__((noinline)) inline void packSquare(const float *from, int64_t rowStride, bool only16, bfloat16 *to) {
   Pairs<V> rows[tileRows];
   for (int i = 0; i < tileRows; i++, from += rowStride)
     rows[i] = V::narrowed(V::load(from), only16 ? V::zero() : V::load(from + 16));
@@ -35,7 +30,7 @@ __attribute__((noinline)) void packSquare(const float *from, int64_t rowStride, 
 }
 
 /// Source channels beyond the last one have weights of 0.
-void packShare(void *argument) {
+inline void packShare(void *argument) {
   const Packing &p = *(const Packing *)argument;
   const Roles channels = roles(p.c, p.isGradient);
   const int64_t taps = p.c.size * p.c.size, in = p.c.in_channels, blocks = quotient(channels.source, depth);
@@ -105,7 +100,7 @@ struct Job {
 
 /// Copies rows of a group's pictures as [row][column][32 channels][picture][channel]. Channels and pictures beyond the last
 /// ones are zeros.
-void copyRows(const Job &job, int64_t firstPicture, const Rows &rows, bfloat16 *to) {
+inline void copyRows(const Job &job, int64_t firstPicture, const Rows &rows, bfloat16 *to) {
   const Plan &plan = job.plan;
   const int64_t channels = roles(job.c, job.isGradient).source, width = plan.source.width;
   const int64_t pixels = plan.source.height * width;
@@ -181,7 +176,7 @@ void multiplyBand(
   }
 }
 
-void multiplyShare(void *argument) {
+inline void multiplyShare(void *argument) {
   const Job &job = *(const Job *)argument;
   const Plan &plan = job.plan;
   const Share mine = share(plan.units());
@@ -204,48 +199,30 @@ void multiplyShare(void *argument) {
   }
 }
 
-}  // namespace amx
-}  // namespace
-#pragma clang attribute pop
-#endif
+// MARK: The functions of the header
 
-int64_t ck_amx_weights_bytes(ck_convolution c) {
-  const auto padded = [](int64_t channels) { return (channels + 31) / 32 * 32; };
-  const int64_t forward = padded(c.in_channels) * c.out_channels, backward = padded(c.out_channels) * c.in_channels;
-  return 2 * c.size * c.size * (forward > backward ? forward : backward);
-}
-
-int64_t ck_amx_bytes(ck_convolution c, int threads) {
-  CK_REQUIRE_AMX();
-#if defined(__x86_64__)
-  const int64_t forward = amx::Plan(c, false, threads).byteCount(), backward = amx::Plan(c, true, threads).byteCount();
+inline int64_t bytes(ck_convolution c, int threads) {
+  const int64_t forward = Plan(c, false, threads).byteCount(), backward = Plan(c, true, threads).byteCount();
   return threads * (forward > backward ? forward : backward);
-#else
-  return 0;
-#endif
 }
 
-void ck_pack_amx(ck_convolution convolution, bool is_gradient, const float *w, void *packed) {
-  CK_REQUIRE_AMX();
-#if defined(__x86_64__)
-  amx::Packing packing{convolution, is_gradient, w, (ck::bfloat16 *)packed};
-  ck::runOnTeam(amx::packShare, packing);
-#endif
+inline void pack(ck_convolution convolution, bool isGradient, const float *w, void *packed) {
+  Packing packing{convolution, isGradient, w, (bfloat16 *)packed};
+  runOnTeam(packShare, packing);
 }
 
-void ck_amx_convolution(
-  ck_convolution convolution, bool is_gradient, const void *source, const void *packed, void *result,
-  void *workspace) {
-  CK_REQUIRE_AMX();
-#if defined(__x86_64__)
-  amx::Job job{
-    convolution,
-    is_gradient,
+inline void convolve(
+  ck_convolution c, bool isGradient, const void *source, const void *packed, void *result, void *workspace) {
+  Job job{
+    c,
+    isGradient,
     (const bfloat16 *)source,
     (const bfloat16 *)packed,
-    (ck::bfloat16 *)result,
+    (bfloat16 *)result,
     (char *)workspace,
-    amx::Plan(convolution, is_gradient, omp_get_max_threads())};
-  ck::runOnTeam(amx::multiplyShare, job);
-#endif
+    Plan(c, isGradient, omp_get_max_threads())};
+  runOnTeam(multiplyShare, job);
 }
+
+}  // namespace amx
+}  // namespace
