@@ -26,6 +26,10 @@ help: ## print this
 packages: ## install the Debian packages that are missing
 	@Scripts/packages.sh
 
+.PHONY: test-packages
+test-packages: packages
+	@Scripts/packages.sh packages-make-test.txt
+
 .PHONY: build
 build: packages ## build the release binary
 	$(COMMIT) swift build -c release --product byol
@@ -38,21 +42,21 @@ run: build ## build and serve the demo (HOST, PORT, DATA)
 check: lint test test-browser ## lint, test, test-browser: what continuous integration runs
 
 .PHONY: test
-test: packages ## build and run the tests (FILTER=HTTPTests for some)
+test: test-packages ## build and run the tests (FILTER=HTTPTests for some)
 	@Scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: faults
-faults: packages ## kill services and workers at random, fail every write, fill disk and database
+faults: test-packages ## kill services and workers at random, fail every write, fill disk and database
 	swift build --build-tests
 	Scripts/faults.sh
 
 # XCTest and Foundation leak a few bytes of their own, so leaks are not looked for.
 .PHONY: asan
-asan: packages ## the tests with the address sanitizer (FILTER), built apart in .build-asan
+asan: test-packages ## the tests with the address sanitizer (FILTER), built apart in .build-asan
 	@ASAN_OPTIONS=detect_leaks=0 SANITIZE=address Scripts/test.sh $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: tsan
-tsan: packages ## the same with the thread sanitizer, without the engine's tests, in .build-tsan
+tsan: test-packages ## the same with the thread sanitizer, without the engine's tests, in .build-tsan
 	@Scripts/tsan.sh $(if $(FILTER),--filter '$(FILTER)')
 
 # The same binary serves processors that this machine is not: their kernels run here in an emulator, slowly.
