@@ -117,6 +117,52 @@ Twin naiveWeights(const Operands &o) {
 
 const ck_epilogue nothing{nullptr, nullptr, false};
 
+/// The functions of a kernel for y and dx whose weights are packed beforehand, with the names that are reported.
+struct DataKernel {
+  const char *name;
+  decltype(&ck_winograd) convolve;
+  decltype(&ck_pack_winograd) pack;
+  const char *packedBytesName;
+  decltype(&ck_winograd_filter_bytes) packedBytes;
+  const char *workspaceBytesName;
+  decltype(&ck_winograd_bytes) workspaceBytes;
+};
+
+/// Compares y and dx in the blocked layout.
+void compareData(
+  Report &report, const Example &e, const Operands &o, const Array &x, const Array &dy, const DataKernel &kernel,
+  double allowed) {
+  for (bool isGradient : {false, true}) {
+    const Twin twin = naive(o, isGradient, nothing, isGradient ? o.mapsOfX(true) : o.mapsOfY(true));
+    withTeams([&](int threads) {
+      const std::string what = e.text(isGradient ? "dx" : "y", "blocked", threads);
+      Array packed(kernel.packedBytes(o.c) / 2, ck_bfloat16), found((int64_t)twin.size(), ck_bfloat16);
+      Array workspace(kernel.workspaceBytes(o.c, threads) / 2, ck_bfloat16);
+      kernel.pack(o.c, isGradient, o.w.floats(), packed.data());
+      kernel.convolve(
+        o.c, isGradient, isGradient ? dy.data() : x.data(), packed.data(), found.data(), workspace.data());
+      report.compare(kernel.name, what, found, twin, allowed);
+      report.expectIntact(kernel.packedBytesName, what, packed);
+      report.expectIntact(kernel.workspaceBytesName, what, workspace);
+    });
+  }
+}
+
+/// Compares dw of a kernel whose workspace depends on the threads.
+void compareWeights(
+  Report &report, const Example &e, const Operands &o, const Array &x, const Array &dy, const char *name,
+  decltype(&ck_winograd_gradient) gradient, const char *bytesName, decltype(&ck_winograd_gradient_bytes) bytes,
+  double allowed) {
+  const Twin dw = naiveWeights(o);
+  withTeams([&](int threads) {
+    const std::string what = e.text("dw", "blocked", threads);
+    Array workspace(bytes(o.c, threads) / 2, ck_bfloat16), found(o.w.count());
+    gradient(o.c, x.data(), dy.data(), found.floats(), workspace.data());
+    report.compare(name, what, found, dw, allowed);
+    report.expectIntact(bytesName, what, workspace);
+  });
+}
+
 // MARK: Small maps
 
 /// Weights in oneDNN's order: [block of result channels][block of source channels][tap][pair][result channel][2].
@@ -165,14 +211,9 @@ void compareSmallMaps(Report &report, const Example &e) {
 void compareSize1(Report &report, const Example &e) {
   const Operands o(e);
   const Array x = stored(o.x, o.mapsOfX(true)), dy = stored(o.dy, o.mapsOfY(true));
-  const Twin dw = naiveWeights(o);
-  withTeams([&](int threads) {
-    const std::string what = e.text("dw", "blocked", threads);
-    Array workspace(ck_pointwise_gradient_bytes(o.c, threads) / 2, ck_bfloat16), found(o.w.count());
-    ck_pointwise_gradient(o.c, x.data(), dy.data(), found.floats(), workspace.data());
-    report.compare("ck_pointwise_gradient", what, found, dw, tolerance);
-    report.expectIntact("ck_pointwise_gradient_bytes", what, workspace);
-  });
+  compareWeights(
+    report, e, o, x, dy, "ck_pointwise_gradient", ck_pointwise_gradient, "ck_pointwise_gradient_bytes", ck_pointwise_gradient_bytes,
+    tolerance);
 }
 
 // MARK: The matrix unit
@@ -180,28 +221,12 @@ void compareSize1(Report &report, const Example &e) {
 void compareAMX(Report &report, const Example &e) {
   const Operands o(e);
   const Array x = stored(o.x, o.mapsOfX(true)), dy = stored(o.dy, o.mapsOfY(true));
-  for (bool isGradient : {false, true}) {
-    const Twin twin = naive(o, isGradient, nothing, isGradient ? o.mapsOfX(true) : o.mapsOfY(true));
-    withTeams([&](int threads) {
-      const std::string what = e.text(isGradient ? "dx" : "y", "blocked", threads);
-      Array packed(ck_amx_weights_bytes(o.c) / 2, ck_bfloat16), found((int64_t)twin.size(), ck_bfloat16);
-      Array workspace(ck_amx_bytes(o.c, threads) / 2, ck_bfloat16);
-      ck_pack_amx(o.c, isGradient, o.w.floats(), packed.data());
-      ck_amx_convolution(
-        o.c, isGradient, isGradient ? dy.data() : x.data(), packed.data(), found.data(), workspace.data());
-      report.compare("ck_amx_convolution", what, found, twin, bfloat16Tolerance);
-      report.expectIntact("ck_amx_weights_bytes", what, packed);
-      report.expectIntact("ck_amx_bytes", what, workspace);
-    });
-  }
-  const Twin dw = naiveWeights(o);
-  withTeams([&](int threads) {
-    const std::string what = e.text("dw", "blocked", threads);
-    Array workspace(ck_amx_weight_gradient_bytes(o.c, threads) / 2, ck_bfloat16), found(o.w.count());
-    ck_amx_weight_gradient(o.c, x.data(), dy.data(), found.floats(), workspace.data());
-    report.compare("ck_amx_weight_gradient", what, found, dw, tolerance);
-    report.expectIntact("ck_amx_weight_gradient_bytes", what, workspace);
-  });
+  compareData(
+    report, e, o, x, dy, {"ck_amx_convolution", ck_amx_convolution, ck_pack_amx, "ck_amx_weights_bytes", ck_amx_weights_bytes, "ck_amx_bytes", ck_amx_bytes},
+    bfloat16Tolerance);
+  compareWeights(
+    report, e, o, x, dy, "ck_amx_weight_gradient", ck_amx_weight_gradient, "ck_amx_weight_gradient_bytes", ck_amx_weight_gradient_bytes,
+    tolerance);
 }
 
 // MARK: Winograd's filtering
@@ -209,20 +234,9 @@ void compareAMX(Report &report, const Example &e) {
 void compareWinograd(Report &report, const Example &e) {
   const Operands o(e);
   const Array x = stored(o.x, o.mapsOfX(true)), dy = stored(o.dy, o.mapsOfY(true));
-  for (bool isGradient : {false, true}) {
-    const Twin twin = naive(o, isGradient, nothing, isGradient ? o.mapsOfX(true) : o.mapsOfY(true));
-    withTeams([&](int threads) {
-      const std::string what = e.text(isGradient ? "dx" : "y", "blocked", threads);
-      Array packed(ck_winograd_filter_bytes(o.c) / 2, ck_bfloat16), found((int64_t)twin.size(), ck_bfloat16);
-      Array workspace(ck_winograd_bytes(o.c, threads) / 2, ck_bfloat16);
-      ck_pack_winograd(o.c, isGradient, o.w.floats(), packed.data());
-      ck_winograd(
-        o.c, isGradient, isGradient ? dy.data() : x.data(), packed.data(), found.data(), workspace.data());
-      report.compare("ck_winograd", what, found, twin, filteredTolerance);
-      report.expectIntact("ck_winograd_filter_bytes", what, packed);
-      report.expectIntact("ck_winograd_bytes", what, workspace);
-    });
-  }
+  compareData(
+    report, e, o, x, dy, {"ck_winograd", ck_winograd, ck_pack_winograd, "ck_winograd_filter_bytes", ck_winograd_filter_bytes, "ck_winograd_bytes", ck_winograd_bytes},
+    filteredTolerance);
   // In NHWC and with an epilogue, whose residual is dy.
   const Array pictures = stored(o.x, o.mapsOfX(false)), residual = stored(o.dy, o.mapsOfY(false));
   for (bool hasResidual : {false, true}) {
@@ -240,14 +254,9 @@ void compareWinograd(Report &report, const Example &e) {
     });
   }
   if (e.stride != 1) return;
-  const Twin dw = naiveWeights(o);
-  withTeams([&](int threads) {
-    const std::string what = e.text("dw", "blocked", threads);
-    Array workspace(ck_winograd_gradient_bytes(o.c, threads) / 2, ck_bfloat16), found(o.w.count());
-    ck_winograd_gradient(o.c, x.data(), dy.data(), found.floats(), workspace.data());
-    report.compare("ck_winograd_gradient", what, found, dw, filteredTolerance);
-    report.expectIntact("ck_winograd_gradient_bytes", what, workspace);
-  });
+  compareWeights(
+    report, e, o, x, dy, "ck_winograd_gradient", ck_winograd_gradient, "ck_winograd_gradient_bytes", ck_winograd_gradient_bytes,
+    filteredTolerance);
 }
 
 // MARK: Few channels
@@ -276,14 +285,9 @@ void compareFewChannels(Report &report, const Example &e) {
     }
   }
   const Array dy = stored(o.dy, o.mapsOfY(true));
-  const Twin dw = naiveWeights(o);
-  withTeams([&](int threads) {
-    const std::string what = e.text("dw", "blocked", threads);
-    Array workspace(ck_few_channels_gradient_bytes(o.c, threads) / 2, ck_bfloat16), found(o.w.count());
-    ck_few_channels_gradient(o.c, x.data(), dy.data(), found.floats(), workspace.data());
-    report.compare("ck_few_channels_gradient", what, found, dw, filteredTolerance);
-    report.expectIntact("ck_few_channels_gradient_bytes", what, workspace);
-  });
+  compareWeights(
+    report, e, o, x, dy, "ck_few_channels_gradient", ck_few_channels_gradient, "ck_few_channels_gradient_bytes", ck_few_channels_gradient_bytes,
+    filteredTolerance);
 }
 
 }  // namespace

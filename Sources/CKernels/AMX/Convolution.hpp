@@ -73,9 +73,8 @@ struct Plan {
     positionStride = blocks * pictures * depth + padding;
     // The copied rows fill three eighths of an L2 cache. The rest is for weights and results.
     const int64_t fitting = caches().second * 3 / 8 / (2 * source.width * positionStride);
-    int64_t rows = 1;
-    while (rows < result.height && mostSourceRows(rows + 1, source.height, c, isGradient) <= fitting) rows++;
-    bands = quotient(result.height, rows);
+    bands = bandCount(
+      result.height, [&](int64_t rows) { return mostSourceRows(rows, source.height, c, isGradient) <= fitting; });
     copiedElements =
       mostSourceRows(quotient(result.height, bands), source.height, c, isGradient) * source.width * positionStride;
     rowElements = 2 * pictures * result.width * 16;
@@ -181,7 +180,7 @@ inline void multiplyShare(void *argument) {
   const Plan &plan = job.plan;
   const Share mine = share(plan.units());
   float *sums = (float *)(job.workspace + mine.thread * plan.byteCount());
-  bfloat16 *row = (ck::bfloat16 *)(sums + 4 * 256), *pictures = row + plan.rowElements;
+  bfloat16 *row = (bfloat16 *)(sums + 4 * 256), *pictures = row + plan.rowElements;
   const Registers registers;
   for (int64_t u = mine.first; u < mine.last; u++) {
     const int64_t firstPicture = u / plan.parts / plan.bands * plan.pictures;

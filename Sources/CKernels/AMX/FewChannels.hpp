@@ -27,9 +27,7 @@ struct Windows {
     length = quotient(read > held ? read : held, 32) * 32 + 32;
     // The copied rows fill an eighth of an L2 cache.
     const int64_t fitting = caches().second / 8 / (2 * length);
-    int64_t height = 1;
-    while (height < c.out_height && mostRows(c, height + 1) <= fitting) height++;
-    bands = quotient(c.out_height, height);
+    bands = bandCount(c.out_height, [&](int64_t height) { return mostRows(c, height) <= fitting; });
     rows = mostRows(c, quotient(c.out_height, bands));
   }
 
@@ -93,7 +91,6 @@ struct Job {
   bfloat16 *y;
   char *workspace;
 
-  int64_t partBytes() const { return partBytes(windows); }
   /// A thread's part of the workspace: the copied rows, and the sums of four tiles. It ends with padding against false sharing
   /// through the hardware prefetcher.
   static int64_t partBytes(const Windows &windows) {
@@ -122,7 +119,7 @@ inline void convolveShare(void *argument) {
   const ck_convolution &c = job.c;
   const Windows &windows = job.windows;
   const Share mine = share(c.images * windows.bands);
-  float *sums = (float *)(job.workspace + mine.thread * job.partBytes());
+  float *sums = (float *)(job.workspace + mine.thread * Job::partBytes(windows));
   bfloat16 *copied = (bfloat16 *)(sums + 4 * 256);
   memset(copied, 0, (size_t)(2 * windows.copiedElements()));
   const int64_t rowTiles = windows.blocks * tileElements, tileStride = c.size * rowTiles;

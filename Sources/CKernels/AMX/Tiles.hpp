@@ -108,6 +108,14 @@ inline Rows part(int64_t length, int64_t number, int64_t parts) {
   return {length * number / parts, length * (number + 1) / parts};
 }
 
+/// The fewest bands that so many rows are cut into if `fits(height)` is to hold for each. A band has one row at least.
+template <class Fits>
+int64_t bandCount(int64_t length, Fits fits) {
+  int64_t height = 1;
+  while (height < length && fits(height + 1)) height++;
+  return quotient(length, height);
+}
+
 /// The source rows that result rows read.
 inline Rows sourceRows(const Rows &results, int64_t height, const ck_convolution &c, bool isGradient) {
   Rows read{height, 0};

@@ -26,25 +26,21 @@ struct Slabs {
     columnStride = columns * tileElements + padding;
     // The packed slabs fill half of the threads' L2 caches.
     const int64_t fitting = threads * caches().second / 2;
-    int64_t height = 1;
-    while (height < c.out_height && byteCount(c, height + 1) <= fitting) height++;
-    bands = quotient(c.out_height, height);
-    height = quotient(c.out_height, bands);
-    rowElements = height * c.out_width * rowStride;
-    columnElements = mostSourceRows(height, c.height, c, false) * c.width * columnStride;
-    chunk = fitting / byteCount(c, height);
+    const auto setHeight = [&](int64_t height) {
+      rowElements = height * c.out_width * rowStride;
+      columnElements = mostSourceRows(height, c.height, c, false) * c.width * columnStride;
+      return slabBytes() <= fitting;
+    };
+    bands = bandCount(c.out_height, setHeight);
+    setHeight(quotient(c.out_height, bands));
+    chunk = fitting / slabBytes();
     if (chunk > count()) chunk = count();
     if (chunk < 1) chunk = 1;
   }
 
   int64_t count() const { return groups * bands; }
-  int64_t byteCount() const { return 2 * chunk * (rowElements + columnElements); }
-
-private:
-  /// Of a slab with so many rows of dy.
-  int64_t byteCount(const ck_convolution &c, int64_t height) const {
-    return 2 * (height * c.out_width * rowStride + mostSourceRows(height, c.height, c, false) * c.width * columnStride);
-  }
+  int64_t slabBytes() const { return 2 * (rowElements + columnElements); }
+  int64_t byteCount() const { return chunk * slabBytes(); }
 };
 
 struct Gradient {
