@@ -63,13 +63,15 @@ extension Connection {
   /// Receives and decrypts once, without waiting; the plain bytes lie in the loop's scratch buffer.
   func receiveSecurely(_ tls: TLSSession) -> Received {
     while true {
-      let outcome = unsafe tls.read(into: loop.scratch)
-      flushEncrypted(tls)
-      switch outcome {
-      case .count(let count): return .bytes(count)
-      case .ended: return .end
-      case .failed: return .end
-      case .needsBytes: break
+      // OpenSSL takes long to find out that it has nothing: it is asked only where something waits.
+      if tls.holdsMore {
+        let outcome = unsafe tls.read(into: loop.scratch)
+        flushEncrypted(tls)
+        switch outcome {
+        case .count(let count): return .bytes(count)
+        case .ended, .failed: return .end
+        case .needsBytes: break
+        }
       }
       let received = receiveEncrypted(tls)
       guard case .bytes = received else { return received }
