@@ -153,11 +153,11 @@ export async function embed(file, model, signal) {
   };
 }
 
-// Uploads show their progress, which `fetch` cannot. `onProgress` is told the bytes sent and the bytes in all.
-export function upload(file, { name = file.name, onProgress = () => {}, signal } = {}) {
+// Posts a file with its progress, which `fetch` cannot show. `onProgress` is told the bytes sent and the bytes in all.
+export function upload(file, { path, onProgress = () => {}, signal }) {
   return new Promise((resolve, reject) => {
     const call = new XMLHttpRequest();
-    call.open("POST", address(`/v1/datasets?name=${encodeURIComponent(name)}`));
+    call.open("POST", address(path));
     const headers = withKey({ "Content-Type": "application/octet-stream" });
     for (const [header, value] of Object.entries(headers)) call.setRequestHeader(header, value);
     call.responseType = "json";

@@ -33,6 +33,8 @@ const routes = [
   { pattern: "/new", within: "/new", load: () => import("./new/form.js") },
   { pattern: "/datasets", label: "Datasets", load: () => import("./datasets/list.js") },
   { pattern: "/datasets/:id", within: "/datasets", load: () => import("./datasets/one.js") },
+  { pattern: "/models", label: "Models", load: () => import("./models/list.js") },
+  { pattern: "/models/:name", within: "/models", load: () => import("./models/one.js") },
   { pattern: "/search", label: "Search", load: () => import("./search/page.js") },
   { pattern: "/map", label: "Map", load: () => import("./map/page.js") },
   { pattern: "/map/:index", within: "/map", load: () => import("./map/page.js") },
@@ -296,7 +298,8 @@ byId("new-run").dataset.path = "/new";
 // What is deleted is gone from the lists at once, not with the next poll.
 api.whenDeleted((id) => {
   for (const name of ["runs", "datasets", "indexes"]) state[name] = state[name].filter((one) => one.id !== id);
-  state.models = state.models.filter((model) => model.run !== id);
+  const isGone = (model) => model.run === id || encodeURIComponent(model.id) === id;
+  state.models = state.models.filter((model) => !isGone(model));
 });
 byId("skip").addEventListener("click", (event) => {
   // The hash belongs to the pages.

@@ -23,6 +23,13 @@ export function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
+// Names and values in two columns; what has no value is left out.
+export function facts(rows) {
+  return element("dl", { class: "facts" }, rows
+    .filter(([, value]) => value !== null && value !== undefined && value !== "")
+    .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
+}
+
 // Sets text only where it differs, so that assistive technology and selections are left alone.
 export function setText(node, text) {
   if (node && node.textContent !== text) node.textContent = text;

@@ -35,7 +35,7 @@ export async function begin({ blob, name }) {
   tell();
   try {
     const dataset = await api.upload(blob, {
-      name, signal: controller.signal,
+      path: `/v1/datasets?name=${encodeURIComponent(name)}`, signal: controller.signal,
       onProgress: (loaded, total) => {
         const now = performance.now();
         current.marks = [...current.marks.filter(([time]) => now - time < recent), [now, loaded]];

@@ -1,4 +1,4 @@
-// Evaluations of a run's checkpoints: the model beside what needs no training, as a table and in words.
+// Evaluations: models beside what needs no training, as a table and in words.
 
 import { element, keyed, setText, whenChanged } from "../dom.js";
 import { count, moment, number, percent } from "../format.js";
@@ -19,31 +19,42 @@ function protocolName(protocol) {
   return { linear: "linear probe", sgd: "linear probe by SGD" }[protocol] ?? protocol;
 }
 
+// The evaluations of a run's checkpoints.
+export function ofRun(context, id) {
+  return new Evaluations(context, {
+    query: () => `run=${id}`, request: () => ({ model: id }), button: "Evaluate the latest checkpoint",
+    obstacle: (run) => (run.checkpoint?.step >= 1 ? "" : "There is no trained checkpoint yet"),
+    title: (one) => `Step ${count(Number(one.model.split("@")[1]))}`,
+  });
+}
+
 export class Evaluations {
-  constructor(context, id) {
-    Object.assign(this,
-      { api: context.api, act: context.act, toast: context.toast, confirm: context.confirm, id, newest: null });
+  // `query()` chooses the evaluations, `request()` asks for a new one; `obstacle(subject)` says why that cannot be
+  // done, or "". `title(evaluation)` heads each; `choice` stands beside the button.
+  constructor(context, { query, request, button, choice = null, obstacle, title }) {
+    Object.assign(this, { api: context.api, act: context.act, toast: context.toast, confirm: context.confirm });
+    Object.assign(this, { query, request, obstacle, title, newest: null });
     this.list = element("div", { class: "evaluations" });
     this.none = element("p", { class: "note" });
     this.start = element("button", { type: "button", class: "small", onclick: () => this.evaluate() },
-      "Evaluate the latest checkpoint");
+      button);
     this.element = element("section", { class: "panel", "aria-labelledby": "evaluations-heading" },
       element("div", { class: "panel-head" }, element("h2", { id: "evaluations-heading" }, "Evaluations"),
-        this.start), this.none, this.list);
+        element("div", { class: "actions wrap" }, choice, this.start)), this.none, this.list);
   }
 
   evaluate() {
     this.act(async () => {
-      await this.api.send("POST", "/v1/evaluations", { model: this.id });
+      await this.api.send("POST", "/v1/evaluations", this.request());
       this.toast("Queued. Evaluations run one at a time, with low priority.");
     });
   }
 
-  async refresh(run, signal) {
-    const { body } = await this.api.poll(`/v1/evaluations?run=${this.id}&limit=100`, signal);
+  async refresh(subject, signal) {
+    const { body } = await this.api.poll(`/v1/evaluations?${this.query()}&limit=100`, signal);
     this.newest = body.data.find((one) => one.report) ?? null;
-    this.start.disabled = !run.checkpoint || run.checkpoint.step < 1;
-    this.start.title = this.start.disabled ? "There is no trained checkpoint yet" : "";
+    this.start.title = this.obstacle(subject);
+    this.start.disabled = this.start.title !== "";
     this.none.hidden = body.data.length > 0;
     setText(this.none,
       "None yet. An evaluation puts the model beside a random network, picture statistics and whitened patches.");
@@ -57,9 +68,8 @@ export class Evaluations {
   }
 
   content(one) {
-    const step = count(Number(one.model.split("@")[1]));
     const head = (text) => element("div", { class: "card-line" },
-      element("h3", {}, `Step ${step}`, element("span", { class: "note" }, ` ${text}`)),
+      element("h3", {}, this.title(one), element("span", { class: "note" }, ` ${text}`)),
       element("button", { type: "button", class: "quiet small", onclick: () => this.remove(one) },
         one.report || ["failed", "cancelled"].includes(one.state) ? "Remove" : "Cancel"));
     if (!one.report) {

@@ -6,7 +6,7 @@ import { runActions } from "./actions.js";
 import { RunCharts } from "./charts.js";
 import { Checkpoints } from "./checkpoints.js";
 import { EmbedPanel } from "./embed.js";
-import { Evaluations } from "./evaluations.js";
+import { ofRun } from "./evaluations.js";
 import { Events } from "./events.js";
 import { RunHead } from "./head.js";
 import { WorkerLog } from "./log.js";
@@ -25,7 +25,7 @@ export function page(context) {
     }),
     charts: new RunCharts(context, id), events: new Events(context, id),
     checkpoints: new Checkpoints(context, id, (model) => embed.choose(model)),
-    evaluations: new Evaluations(context, id), log: new WorkerLog(context, id), recipe: new RecipePanel(), embed,
+    evaluations: ofRun(context, id), log: new WorkerLog(context, id), recipe: new RecipePanel(), embed,
   };
   const missing = element("p", { class: "none", hidden: true },
     "There is no such run: it was deleted, or the address is wrong. ",

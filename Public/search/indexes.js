@@ -55,8 +55,8 @@ export function setOptions(select, entries, wanted) {
   });
 }
 
-// An alias is known by its own name, everything else by its run's or its own.
-function modelTitle(model, state) {
+// An alias is followed by what it means.
+function optionTitle(model, state) {
   const title = modelName(model.checkpoint ?? `${model.run}@${model.step}`, state);
   return `${model.source === "alias" ? `${model.id}: ${title}` : title}${model.default ? " (default)" : ""}`;
 }
@@ -82,7 +82,7 @@ function form(context, onMade) {
     node,
     draw() {
       const ready = state.datasets.filter((one) => one.state === "ready");
-      const models = state.models.map((one) => [one.id, modelTitle(one, state)]);
+      const models = state.models.map((one) => [one.id, optionTitle(one, state)]);
       const asked = query.get("model");
       if (asked && !models.some(([id]) => id === asked)) models.unshift([asked, modelName(asked, state)]);
       setOptions(dataset, ready.map((one) => [one.id, `${one.name} (${count(one.pictures)})`]),

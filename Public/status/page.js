@@ -1,6 +1,6 @@
 // How the service is: what it runs on, what waits, what takes the disk, what failed last, and what it refuses.
 
-import { element, setText, whenChanged } from "../dom.js";
+import { element, facts, setText, whenChanged } from "../dom.js";
 import { bytes, count, duration, moment, percent, plural } from "../format.js";
 
 const queueNames = { runs: "Runs", embeddings: "Pictures to embed", evaluations: "Evaluations", indexes: "Indexes" };
@@ -49,12 +49,6 @@ export function page(context) {
 function section(heading) {
   const body = element("div", {}, element("p", { class: "note" }, "…"));
   return { body, element: element("section", { class: "panel" }, element("h2", {}, heading), body) };
-}
-
-function facts(rows) {
-  return element("dl", { class: "facts" }, rows
-    .filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
 }
 
 function table(label, head, rows) {

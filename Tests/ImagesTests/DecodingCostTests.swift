@@ -74,7 +74,8 @@ struct DecodingCost {
   }
 
   /// The most pixels with the most memory a pixel: lossless WebP with alpha.
-  @Test func `the largest picture stays within 256 MiB above its pixels`() async throws {
+  @Test(.measuresMemoryOfProcess)
+  func `the largest picture stays within 256 MiB above its pixels`() async throws {
     await #expect(processExitsWith: .success) {
       let bytes = try Fixture.bytes("webp.largest.webp")
       var image: Raster?

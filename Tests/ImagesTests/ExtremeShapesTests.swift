@@ -59,7 +59,8 @@ import Testing
   }
 
   /// One of 1.2 KB once took 3.3 GB at 224 pixels.
-  @Test(arguments: [(16384, 1), (1, 16384), (16384, 3051), (3051, 16384)])
+  @Test(
+    .measuresMemoryOfProcess, arguments: [(16384, 1), (1, 16384), (16384, 3051), (3051, 16384)])
   func `the square of the longest pictures takes little memory at every side`(
     width: Int, height: Int
   ) async {

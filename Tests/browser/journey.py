@@ -1,11 +1,24 @@
 """The whole way of a person's pictures: from the upload through a run to search and map, and away again."""
 
+import json
+import struct
 import time
+import urllib.request
 
 from pictures import Pictures
 
 SECONDS_TO_TRAIN = 90
 SECONDS_TO_JUDGE = 60
+
+
+def with_other_name(model: bytes, old: str, new: str) -> bytes:
+    """A safetensors file as another program's, with one tensor under another name."""
+    end = 8 + struct.unpack("<Q", model[:8])[0]
+    tensors = json.loads(model[8:end])
+    del tensors["__metadata__"]
+    tensors[new] = tensors.pop(old)
+    head = json.dumps(tensors).encode()
+    return struct.pack("<Q", len(head)) + head + model[end:]
 
 
 class Journey:
@@ -21,6 +34,7 @@ class Journey:
             ("A run is started, its curves move, it is stopped and goes on", self.trains),
             ("A run's model is evaluated", self.evaluates),
             ("A picture becomes a vector", self.embeds),
+            ("A model is uploaded, judged, named and removed; one that does not fit is explained", self.models),
             ("An index is made", self.indexes),
             ("A picture finds others like it, and one that was found finds more", self.searches),
             ("Two models are asked the same", self.compares),
@@ -149,6 +163,47 @@ class Journey:
         browser = self.browser
         browser.drop("#main", self.pictures.query)
         browser.see("components", ".vector", 30)
+
+    # Models.
+
+    def models(self):
+        browser, service = self.browser, self.service
+        files = {name: self.pictures.folder / f"{name}.safetensors" for name in ("own", "strange")}
+        step = service.get(f"/v1/runs/{self.run}")["checkpoint"]["step"]
+        address = f"{service.address}/v1/runs/{self.run}/checkpoints/{step}/model.safetensors"
+        files["own"].write_bytes(urllib.request.urlopen(address, timeout=10).read())
+        own = files["own"].read_bytes()
+        files["strange"].write_bytes(with_other_name(own, "layer1.0.conv2.weight", "layer1.0.what"))
+        browser.allow("422")
+        browser.go("#/models")
+        browser.see("A short run", ".model-card")
+        browser.drop("#main", self.pictures.query)
+        browser.see("one file whose name ends in .safetensors", ".reason")
+        browser.send_files("Choose a safetensors file", files["strange"])
+        browser.click("Upload", "button[type=submit]")
+        browser.click("All 14", "summary")
+        browser.see("layer1.0.what", ".reason li")
+        browser.send_files("Choose a safetensors file", files["own"])
+        browser.fill("Name", "From elsewhere")
+        browser.click("Upload", "button[type=submit]")
+        browser.see("From elsewhere", "h1")
+        browser.see("Mean, deviation", "dt")
+        browser.click("Evaluate it")
+        browser.see("The same network, random weights", "th", SECONDS_TO_JUDGE)
+        browser.click("Give it a name")
+        browser.fill("Name", "newest")
+        browser.click("Save", "dialog button")
+        browser.see("“newest” means this model now.", "#toast")
+        browser.go("#/models")
+        browser.see("an alias of From elsewhere", ".model-card")
+        for name, button, answer in (("newest", "Delete", "Take it away"), ("From elsewhere", "Delete", "Delete")):
+            browser.click(name, ".model-card")
+            browser.see(name, "h1")
+            browser.click(button, "main button")
+            browser.click(answer, "dialog button")
+            browser.see("Models", "h1")
+            browser.unseen(name, ".model-card")
+        assert [model["source"] for model in service.get("/v1/models")["data"]] == ["run"]
 
     # Search and map.
 

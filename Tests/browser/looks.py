@@ -22,6 +22,8 @@ def routes(service) -> list[tuple[str, str, str]]:
         found.append(("status", "#/status", ".panel"))
     else:
         print("    the status page is left out: this service has no /v1/status")
+    for model in service.get("/v1/models")["data"][:1]:
+        found += [("models", "#/models", ".model-card"), ("model", f"#/models/{model['id']}", ".facts")]
     if runs:
         found.append(("run", f"#/runs/{runs[0]['id']}", "main canvas"))
         found.append(("compare", f"#/compare/{','.join(run['id'] for run in runs[:2])}", "main canvas"))

@@ -9,6 +9,7 @@ struct KernelChoice {
   let layouts: Layouts
   let graph: Graph
   let engine: Engine
+  let processor: Layouts.Processor
 
   /// The kernel of `y = x ∗ w`. Where oneDNN, free to choose the pictures' layout, has plain loops alone (as with AVX2), it
   /// may still have a kernel for NHWC.
@@ -64,7 +65,7 @@ struct KernelChoice {
   /// as measured, in two cases: for 1×1 kernels without residual, and for feature maps that are larger than a kernel's row
   /// of pixels and yet fit the caches. Elsewhere its direct kernels are faster.
   private func slowKernel(_ c: Convolution, hasResidual: Bool) -> String? {
-    guard layouts.activationType == ck_bfloat16, !ck_has_amx() else { return nil }
+    guard layouts.activationType == ck_bfloat16, !processor.hasAMX else { return nil }
     let productsAreFaster =
       c.geometry.size == 1 ? !hasResidual : (50...196).contains(c.geometry.outputPixels)
     return productsAreFaster ? nil : "brgconv"

@@ -135,7 +135,8 @@ struct Layouts {
     {
       return .handWritten(kernel)
     }
-    let choice = KernelChoice(layouts: self, graph: graph, engine: engine)
+    let choice = KernelChoice(
+      layouts: self, graph: graph, engine: engine, processor: processor)
     switch convolution.result {
     case .y:
       let kernel = try choice.forward(convolution)
