@@ -32,7 +32,7 @@ import load as traffic
 CASES = [("resnet18", 1), ("resnet18", 16), ("resnet50", 1), ("resnet50", 16)]
 # A 99th percentile wants many requests: those that come at random times come for so many times the seconds of other runs.
 BUSY_ROUNDS = 4
-PACKAGES = ["torch", "torchvision", "openvino", "onnx", "onnxruntime", "fastapi", "uvicorn"]
+PACKAGES = ["torch", "torchvision", "openvino", "onnx", "onnxruntime", "fastapi", "uvicorn", "lightly"]
 
 
 def options():

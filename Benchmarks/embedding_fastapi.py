@@ -81,7 +81,8 @@ def main():
             return {"embedding": vector(data)}
         return {"embedding": await asyncio.get_running_loop().run_in_executor(pool, vector, data)}
 
-    uvicorn.run(app, host="127.0.0.1", port=o.port, log_level="warning", access_log=False)
+    # Clients whose turn comes late stay connected.
+    uvicorn.run(app, host="127.0.0.1", port=o.port, log_level="warning", access_log=False, timeout_keep_alive=600)
 
 
 if __name__ == "__main__":
