@@ -119,10 +119,12 @@ extension EncoderModel {
       throw ForeignModelError(
         reason: "Its first convolution is \(size)×\(size); 7×7 of stride 2 and 3×3 are known.")
     }
+    // By any tensor of a block, so that one that lacks a tensor is named by what it lacks.
+    let parts = names.map { $0.split(separator: ".", maxSplits: 2) }.filter { $0.count == 3 }
     let blocks = (1...4).map { stage in
-      (0..<64).prefix { names.contains("layer\(stage).\($0).conv1.weight") }.count
+      Set(parts.filter { $0[0] == "layer\(stage)" }.map { $0[1] }).count
     }
-    let isBottleneck = names.contains("layer1.0.conv3.weight")
+    let isBottleneck = parts.contains { $0[0].hasPrefix("layer") && $0[2] == "conv3.weight" }
     let known: [EncoderConfiguration.Architecture: ([Int], Bool)] = [
       .resnet18: ([2, 2, 2, 2], false), .resnet34: ([3, 4, 6, 3], false),
       .resnet50: ([3, 4, 6, 3], true), .resnet101: ([3, 4, 23, 3], true),

@@ -89,7 +89,7 @@ import Testing
     let refused = try await upload(
       world,
       try foreign { arrays in
-        arrays.removeAll { $0.name == "layer2.0.bn1.bias" }
+        arrays.removeAll { ["layer1.0.conv1.weight", "layer2.0.bn1.bias"].contains($0.name) }
         arrays.append(CheckpointArray(name: "layer9.weight", shape: [1], values: .float32([1])))
         let index = arrays.firstIndex { $0.name == "layer3.0.conv1.weight" } ?? 0
         arrays[index] = CheckpointArray(
@@ -99,7 +99,7 @@ import Testing
     #expect(try refused.problemCode() == "model_rejected")
     #expect(
       try refused.problemFields() == [
-        "layer2.0.bn1.bias", "layer3.0.conv1.weight", "layer9.weight",
+        "layer1.0.conv1.weight", "layer2.0.bn1.bias", "layer3.0.conv1.weight", "layer9.weight",
       ])
     #expect(try world.keptModels.isEmpty)
   }
