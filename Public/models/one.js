@@ -71,6 +71,7 @@ function actions(context, current) {
     element: element("div", { class: "actions wrap" }, Object.values(buttons)),
     draw(model) {
       buttons.pin.hidden = model.pinned;
+      setText(buttons.pin, model.default ? "Keep it the default" : "Make default");
       buttons.unpin.hidden = !model.pinned;
       buttons.remove.hidden = model.source === "run";
       buttons.index.href = `#/search?model=${encodeURIComponent(model.id)}`;

@@ -173,7 +173,7 @@ class Journey:
         address = f"{service.address}/v1/runs/{self.run}/checkpoints/{step}/model.safetensors"
         files["own"].write_bytes(urllib.request.urlopen(address, timeout=10).read())
         own = files["own"].read_bytes()
-        files["strange"].write_bytes(with_other_name(own, "layer1.0.conv2.weight", "layer1.0.what"))
+        files["strange"].write_bytes(with_other_name(own, "layer1.0.conv1.weight", "layer1.0.what"))
         browser.allow("422")
         browser.go("#/models")
         browser.see("A short run", ".model-card")
