@@ -119,7 +119,7 @@ export async function send(method, path, body, options = {}) {
     timeout: sendTimeout, ...options, method, headers, body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (!response.ok) throw await problem(response);
-  if (method === "DELETE" && response.status === 204) onDeleted(path.split("/").at(-1));
+  if (method === "DELETE" && response.status === 204) onDeleted(decodeURIComponent(path.split("/").at(-1)));
   return response.status === 204 ? null : response.json();
 }
 

@@ -298,8 +298,7 @@ byId("new-run").dataset.path = "/new";
 // What is deleted is gone from the lists at once, not with the next poll.
 api.whenDeleted((id) => {
   for (const name of ["runs", "datasets", "indexes"]) state[name] = state[name].filter((one) => one.id !== id);
-  const isGone = (model) => model.run === id || encodeURIComponent(model.id) === id;
-  state.models = state.models.filter((model) => !isGone(model));
+  state.models = state.models.filter((model) => model.run !== id && model.id !== id);
 });
 byId("skip").addEventListener("click", (event) => {
   // The hash belongs to the pages.

@@ -23,6 +23,18 @@ export function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
+// A button that lets a person choose files, as its label and its hidden input. The same files can be chosen again.
+export function chooser(id, label, attributes, onFiles) {
+  const input = element("input", {
+    id, class: "visually-hidden", type: "file", ...attributes,
+    onchange: () => {
+      onFiles([...input.files]);
+      input.value = "";
+    },
+  });
+  return [element("label", { class: "button small", for: id }, label), input];
+}
+
 // Names and values in two columns; what has no value is left out.
 export function facts(rows) {
   return element("dl", { class: "facts" }, rows

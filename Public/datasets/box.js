@@ -1,7 +1,7 @@
 // The box where a dataset begins: drop or choose, give it a name, see it go up, cancel.
 
 import * as api from "../api.js";
-import { element, setText, toast } from "../dom.js";
+import { chooser, element, setText, toast } from "../dom.js";
 import { bytes, count, duration, plural } from "../format.js";
 import { choice, fromDrop, fromFiles } from "./chosen.js";
 import { begin, onUpload, rate, upload } from "./upload.js";
@@ -9,17 +9,6 @@ import { begin, onUpload, rate, upload } from "./upload.js";
 const archiveTypes = ".tar,.gz,.tgz,.zip,.zst,application/x-tar,application/gzip,application/zip";
 const pictureTypes = "image/jpeg,image/png,image/webp,image/gif,.npy";
 const longestName = 200;
-
-function chooser(id, label, attributes, onFiles) {
-  const input = element("input", {
-    id, class: "visually-hidden", type: "file", ...attributes,
-    onchange: () => {
-      onFiles([...input.files]);
-      input.value = "";
-    },
-  });
-  return [element("label", { class: "button small", for: id }, label), input];
-}
 
 function dropZone(take) {
   const zone = element("div", { class: "drop upload-drop" },

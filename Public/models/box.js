@@ -1,6 +1,6 @@
 // The box where a model is uploaded: a safetensors file and its name. What does not fit is told tensor by tensor.
 
-import { element, setText } from "../dom.js";
+import { chooser, element, setText } from "../dom.js";
 import { bytes, count, percent } from "../format.js";
 import { modelAddress } from "./words.js";
 
@@ -11,11 +11,7 @@ export function modelBox(context) {
   const { api } = context;
   let file = null;
   let controller = null;
-  const input = element("input", { id: "model-file", class: "visually-hidden", type: "file", accept: ".safetensors",
-    onchange: () => {
-      take([...input.files]);
-      input.value = "";
-    } });
+  const [label, input] = chooser("model-file", "Choose a safetensors file", { accept: ".safetensors" }, take);
   const what = element("p", { class: "note" });
   const name = element("input", { id: "model-name", type: "text", maxlength: longestName, autocomplete: "off",
     required: true });
@@ -36,9 +32,7 @@ export function modelBox(context) {
     element("p", { class: "note" },
       "A model of another program, or of another byol, is a safetensors file: a ResNet under torchvision's names, "
         + "which are timm's too. It answers, makes indexes and is judged like a model that was trained here."),
-    element("div", {},
-      element("label", { class: "button small", for: "model-file" }, "Choose a safetensors file"), input),
-    fault, form);
+    element("div", {}, label, input), fault, form);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     send();
