@@ -58,8 +58,67 @@ public struct WhitenedProjection: Sendable, Equatable {
     }
     let (values, vectors) = algebra.largestEigen(
       gram, size: rows, count: min(dimension, max(1, rows - 1)))
-    // Directions whose variance is rounding are left out.
-    let kept = values.indices.filter {
+    let (kept, mean) = try Self.kept(values, rows: rows)
+    // Row k is uₖ / √(λₖ·(λₖ + shrinkage)), times √rows: of the greatest component first.
+    var scaled: [Double] = []
+    for index in kept {
+      let factor =
+        (Double(rows) / (values[index] * (values[index] + Self.shrinkage * mean))).squareRoot()
+      scaled += vectors[index * rows..<(index + 1) * rows].map { $0 * factor }
+    }
+    let axes = centred.map { block in
+      var weights = [Double](repeating: 0, count: kept.count * block.width)
+      algebra.product(
+        scaled, block.values, rows: kept.count, columns: block.width, inner: rows, into: &weights)
+      return weights.map { $0 * block.scale }
+    }
+    self.init(axes: axes, means: centred.map(\.mean), count: kept.count, dimension: dimension)
+  }
+
+  /// Fits the map to the moments of features, each block of which brings the variance of its weight.
+  ///
+  /// The same map as that of the pictures themselves, but for rounding and the components' signs.
+  ///
+  /// - Throws: `tooFewPictures` where fewer than three pictures differ.
+  public init(
+    fittedTo features: FeatureMoments, weights: [Double], dimension: Int, threads: ThreadBudget
+  ) throws(EvaluationError) {
+    precondition(weights.count == features.widths.count && !weights.isEmpty)
+    var (means, covariance) = features.moments()
+    let width = means.count
+    var scales: [Double] = []
+    for (weight, part) in zip(weights, features.widths) {
+      let places = scales.count..<scales.count + part
+      let variance = places.reduce(0) { $0 + covariance[$1 * width + $1] }
+      let scale = variance > 0 ? (weight / variance).squareRoot() : 0
+      scales += Array(repeating: scale, count: part)
+    }
+    for row in 0..<width {
+      for column in 0..<width { covariance[row * width + column] *= scales[row] * scales[column] }
+    }
+    let (values, vectors) = DenseAlgebra(threads: threads).largestEigen(
+      covariance, size: width, count: min(dimension, width, max(1, features.count - 1)))
+    let (kept, mean) = try Self.kept(values, rows: features.count)
+    // Row k is vₖ / √(λₖ + shrinkage): the axes in the space of the features.
+    let factors = kept.map { 1 / (values[$0] + Self.shrinkage * mean).squareRoot() }
+    var (axes, parts, first) = ([[Double]](), [[Double]](), 0)
+    for part in features.widths {
+      axes.append(
+        zip(kept, factors).flatMap { index, factor in
+          (first..<first + part).map { vectors[index * width + $0] * scales[$0] * factor }
+        })
+      parts.append(Array(means[first..<first + part]))
+      first += part
+    }
+    self.init(axes: axes, means: parts, count: kept.count, dimension: dimension)
+  }
+
+  /// Which of the variances, ascending, are components, of the greatest first, and the mean of theirs. Directions whose
+  /// variance is rounding are left out.
+  private static func kept(
+    _ values: [Double], rows: Int
+  ) throws(EvaluationError) -> (places: [Int], mean: Double) {
+    let kept = values.indices.reversed().filter {
       values[$0] > 1e-9 * max(values.last ?? 0, .leastNormalMagnitude)
     }
     guard rows > 2, let greatest = values.last, greatest > 0, !kept.isEmpty else {
@@ -67,32 +126,23 @@ public struct WhitenedProjection: Sendable, Equatable {
         "An embedding is fitted to at least three training pictures that differ. Add other pictures, or choose the "
           + "embedding representation.")
     }
-    let mean = kept.reduce(0) { $0 + values[$1] } / Double(kept.count)
-    var (axes, offset) = ([[Double]](), [Double](repeating: 0, count: kept.count))
-    // Row k is uₖ / √(λₖ·(λₖ + shrinkage)), times √rows: of the greatest component first.
-    var scaled: [Double] = []
-    for index in kept.reversed() {
-      let factor =
-        (Double(rows) / (values[index] * (values[index] + Self.shrinkage * mean))).squareRoot()
-      scaled += vectors[index * rows..<(index + 1) * rows].map { $0 * factor }
-    }
-    for block in centred {
-      var weights = [Double](repeating: 0, count: kept.count * block.width)
-      algebra.product(
-        scaled, block.values, rows: kept.count, columns: block.width, inner: rows, into: &weights)
-      for index in weights.indices { weights[index] *= block.scale }
-      for row in 0..<kept.count {
-        for column in 0..<block.width {
-          offset[row] -= weights[row * block.width + column] * block.mean[column]
+    return (kept, kept.reduce(0) { $0 + values[$1] } / Double(kept.count))
+  }
+
+  /// A map of `count` axes, for each block `[count, width]`, and of as many zeros as are missing to `dimension`.
+  private init(axes: [[Double]], means: [[Double]], count: Int, dimension: Int) {
+    var offset = [Double](repeating: 0, count: dimension)
+    for (weights, mean) in zip(axes, means) {
+      for row in 0..<count {
+        for column in mean.indices {
+          offset[row] -= weights[row * mean.count + column] * mean[column]
         }
       }
-      axes.append(weights)
     }
-    let missing = dimension - kept.count
-    self.weights = zip(axes, centred).map { weights, block in
-      weights.map(Float.init) + [Float](repeating: 0, count: missing * block.width)
+    weights = zip(axes, means).map { weights, mean in
+      weights.map(Float.init) + [Float](repeating: 0, count: (dimension - count) * mean.count)
     }
-    self.offset = offset.map(Float.init) + [Float](repeating: 0, count: missing)
+    self.offset = offset.map(Float.init)
   }
 }
 

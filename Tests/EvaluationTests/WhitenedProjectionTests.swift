@@ -36,6 +36,44 @@ struct WhitenedProjectionTests {
     #expect(zip(products, expected.products).allSatisfy { abs($0 - $1) < 1e-3 })
   }
 
+  @Test func `moments of any parts give the map of the pictures themselves`() throws {
+    for expected in try ProjectionFixture.load().projections {
+      var moments = FeatureMoments(widths: expected.widths, threads: threads)
+      for rows in [0..<2, 2..<3, 3..<expected.rows] {
+        try moments.add(
+          zip(expected.blocks, expected.widths).map { block, width in
+            Array(block[rows.lowerBound * width..<rows.upperBound * width])
+          })
+      }
+      #expect(moments.count == expected.rows)
+      let projection = try WhitenedProjection(
+        fittedTo: moments, weights: expected.weights, dimension: expected.dimension,
+        threads: threads)
+      let products = expected.products(by: projection)
+      #expect(
+        zip(products, expected.products).allSatisfy { abs($0 - $1) < 1e-3 }, "\(expected.name)")
+      #expect(zip(products, expected.products).contains { abs($0 - $1 * 1.005) > 1e-3 })
+    }
+  }
+
+  @Test
+  func `moments of pictures that do not differ, and of values that are not finite, are refused`()
+    throws
+  {
+    var moments = FeatureMoments(widths: [2], threads: threads)
+    try moments.add([[1, 2, 3, 4]])
+    #expect(throws: EvaluationError.notFinite(row: 3)) { try moments.add([[5, 6, .nan, 8]]) }
+    #expect(moments.count == 2)
+    #expect(throws: EvaluationError.self) {
+      try WhitenedProjection(fittedTo: moments, weights: [1], dimension: 2, threads: threads)
+    }
+    var equal = FeatureMoments(widths: [2], threads: threads)
+    try equal.add([[Float](repeating: 3, count: 20)])
+    #expect(throws: EvaluationError.self) {
+      try WhitenedProjection(fittedTo: equal, weights: [1], dimension: 2, threads: threads)
+    }
+  }
+
   @Test func `a block's scale does not matter, its weight does`() throws {
     let expected = try #require(try ProjectionFixture.load().projections.dropFirst().first)
     func fit(_ change: (inout [WhitenedProjection.Block]) -> Void) throws -> [Float] {
