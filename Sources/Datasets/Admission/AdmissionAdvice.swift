@@ -43,9 +43,7 @@ extension AdmissionReport {
         "The pictures have \(channels) \(channels == 1 ? "channel" : "channels"): saturation, hue and "
           + "gray are switched off, brightness and contrast change each channel.")
     } else if grayCount == accepted {
-      advice.append(
-        "All pictures are gray: colour operations are switched off; expect about 9 points less than "
-          + "with colour.")
+      advice.append("All pictures are gray: colour operations are switched off.")
     } else if grayCount > 0 {
       advice.append("\(grayCount) pictures are gray: colour operations leave them out.")
     }
