@@ -6,6 +6,8 @@ enum AutomaticChoice {
   static let imageSizes = [32, 48, 64, 96, 128, 160, 192, 224]
   /// The greatest automatic side on a machine of fewer than `manyCores` cores.
   static let imageSizeOnFewCores = 64
+  /// Runs of fewer minutes have the least side on a machine of fewer than `manyCores` cores: decision 0043.
+  static let minutesForLargerViews = 30.0
   /// From this number of cores on the machine does not limit the side.
   static let manyCores = 16
   /// Up to this side the stem is the one without strides and pooling.
@@ -16,6 +18,8 @@ enum AutomaticChoice {
   static let greatestBatch = 256
   /// The least automatic batch; smaller ones starve batch norm.
   static let leastBatch = 8
+  /// Components of a whitened embedding, unless the pictures are fewer than twice that, or many and small.
+  static let components = 512
   /// Epochs, unless the dataset is so small that they are fewer than `leastSteps` updates.
   static let epochs = 100
   /// Updates below which the epochs are raised, up to `greatestEpochs`.
@@ -29,7 +33,17 @@ enum AutomaticChoice {
   /// From this number of epochs on τ starts at 0.996 instead of 0.99.
   static let epochsForHighTau = 1000
 
-  static func imageSize(_ dataset: DatasetSize, _ machine: MachineSize) -> Int {
+  /// A quarter of the pixels are about four times as many updates, which is worth more in a run of minutes.
+  static func imageSize(
+    _ recipe: Recipe, _ dataset: DatasetSize, _ machine: MachineSize
+  ) -> Int {
+    let isShort = recipe.minutes > 0 && recipe.minutes < minutesForLargerViews
+    return isShort && machine.cores < manyCores
+      ? imageSizes[0] : greatestImageSize(dataset, machine)
+  }
+
+  /// The greatest side of a crop that need not be enlarged.
+  private static func greatestImageSize(_ dataset: DatasetSize, _ machine: MachineSize) -> Int {
     let bound = machine.cores < manyCores ? imageSizeOnFewCores : imageSizes[imageSizes.count - 1]
     let fitting = imageSizes.filter { 2 * $0 <= dataset.medianShortSide && $0 <= bound }
     return fitting.last ?? imageSizes[0]
@@ -93,11 +107,23 @@ enum AutomaticChoice {
   }
 
   /// Whole pictures show more than a crop of the same side: twice the side gives the feature maps the scale that they were
-  /// trained on, where the pictures have so many pixels.
-  static func embeddingSize(_ recipe: Recipe, _ dataset: DatasetSize) -> Int {
+  /// trained on, where the pictures have so many pixels. Small views of a short run do not make it smaller, since whitened
+  /// patches, which need no training, say more of a larger picture.
+  static func embeddingSize(
+    _ recipe: Recipe, _ dataset: DatasetSize, _ machine: MachineSize
+  ) -> Int {
     guard recipe.preset == .small else { return recipe.imageSize }
-    let greatest = min(2 * recipe.imageSize, RecipeLimits.imageSize.upperBound)
+    let views = max(recipe.imageSize, greatestImageSize(dataset, machine))
+    let greatest = min(2 * views, RecipeLimits.imageSize.upperBound)
     return max(recipe.imageSize, min(greatest, dataset.medianShortSide))
+  }
+
+  /// As many components as there are pictures to fit them to: an eighth of those, and at least `components`. Pictures without
+  /// an upright have few features more than that, since their quadrants say nothing.
+  static func whitenedDimension(_ recipe: Recipe, _ dataset: DatasetSize) -> Int {
+    let fitted = min(recipe.pictures, recipe.greatestFitCount)
+    let components = dataset.hasUpright == true ? max(components, fitted / 8) : components
+    return min(components, max(2, recipe.pictures / 2))
   }
 
   static func baseTau(epochs: Int) -> Double { epochs >= epochsForHighTau ? 0.996 : 0.99 }

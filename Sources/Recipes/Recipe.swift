@@ -183,6 +183,13 @@ extension Recipe {
     embedding == .whitened ? whitenedDimension : encoder.representationDimension
   }
 
+  /// The most pictures that a whitened embedding is fitted to: 8,192 of up to 32 pixels, fewer of larger ones, which take longer,
+  /// but 2,048 of any.
+  public var greatestFitCount: Int {
+    let (most, least, side) = (8192, 2048, 32)
+    return min(most, max(least, most * side * side / max(1, embeddingSize * embeddingSize)))
+  }
+
   /// Updates in an epoch: the last incomplete batch is dropped.
   public var stepsPerEpoch: Int { batchSize < 1 ? 0 : pictures / batchSize }
 

@@ -77,19 +77,23 @@ extension RecipeField {
         automatic: "whitened with small, else representation"),
       whereAbsent: .representation, choose: { $1.preset($0).embedding }),
     number(
-      "whitened_dimension", \.whitenedDimension, 2...4096,
-      Description(
-        label: "Components", unit: "dimensions", sentence: "Components of a whitened embedding.",
-        automatic: "512, or half of the training pictures where that is less"),
-      whereAbsent: 512, choose: { recipe, _ in min(512, max(2, recipe.pictures / 2)) }),
-    number(
       "embedding_size", \.embeddingSize, RecipeLimits.imageSize,
       Description(
         label: "Side for embeddings", unit: "pixels",
         sentence:
           "The side to which whole pictures are brought when the trained encoder embeds them.",
-        automatic: "image_size; with small, twice that where the pictures have so many pixels"),
-      whereAbsent: 0, choose: { AutomaticChoice.embeddingSize($0, $1.dataset) }),
+        automatic:
+          "image_size; with small, twice the side that views have in long runs, where the pictures have so many pixels"
+      ),
+      whereAbsent: 0, choose: { AutomaticChoice.embeddingSize($0, $1.dataset, $1.machine) }),
+    number(
+      "whitened_dimension", \.whitenedDimension, 2...4096,
+      Description(
+        label: "Components", unit: "dimensions", sentence: "Components of a whitened embedding.",
+        automatic:
+          "512; up to 1024 where many small pictures with an upright can fit them; at most half of the training pictures"
+      ),
+      whereAbsent: 512, choose: { AutomaticChoice.whitenedDimension($0, $1.dataset) }),
   ]
 
   private static let encoder: [RecipeField] = [
@@ -114,9 +118,9 @@ extension RecipeField {
         label: "Side of the views", unit: "pixels", sentence: "The side of the square views.",
         automatic:
           "the preset's; with small, the greatest of 32, 48, 64, 96, 128, 160, 192 and 224 that is at most half of "
-          + "the pictures' median side and, on fewer than 16 processors, at most 64",
+          + "the pictures' median side and, on fewer than 16 processors, at most 64; 32 there in runs of less than 30 minutes",
         isCommon: true, decidesSpeed: true),
-      choose: { $1.preset($0).imageSize ?? AutomaticChoice.imageSize($1.dataset, $1.machine) }),
+      choose: { $1.preset($0).imageSize ?? AutomaticChoice.imageSize($0, $1.dataset, $1.machine) }),
     choice(
       "stem", \.encoder.stem,
       Description(

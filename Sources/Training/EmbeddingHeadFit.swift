@@ -11,12 +11,16 @@ import Tensors
 ///
 /// The filters depend on the pictures alone, so they are made once; the linear map is fitted to each encoder.
 struct EmbeddingHeadFit {
-  /// The most pictures that a head is fitted to.
-  static let pictureLimit = 2048
+  /// Pictures whose features are in memory at once where there are more pictures than features.
+  private static let picturesAtOnce = 512
+  /// The most pictures where there are more features: the memory then grows with the square of the pictures.
+  private static let pictureLimitOfManyFeatures = 2048
 
   private let pack: Pack
   private let training: [Int]
   private let dimension: Int
+  /// The most pictures that a head is fitted to.
+  private let count: Int
   /// Whether the run's views are never turned, since its pictures have an upright.
   private let hasUpright: Bool
   private let threads: ThreadBudget
@@ -33,6 +37,7 @@ struct EmbeddingHeadFit {
     dimension = recipe.embeddingDimension
     hasUpright = recipe.augmentations.first.quarterTurnProbability == 0
     training = pack.pictures(in: .train)
+    count = min(training.count, recipe.greatestFitCount)
     let (side, size, channels) = (recipe.embeddingSize, EmbeddingHead.kernelSize, recipe.channels)
     let sample = PatchSample(pictureCount: training.count, seed: recipe.seed)
     let transform = EvaluationTransform(
@@ -56,22 +61,49 @@ struct EmbeddingHeadFit {
   /// - Throws: `PackError`, `EvaluationError` where the pictures do not differ, `LoweringError`.
   func callAsFunction(_ model: EncoderModel) throws -> EncoderModel {
     let features = try EmbeddingFeatures(model, filters: filters, lowering: lowering)
-    // Evenly spread over the set, which may be in the order of its folders.
-    let count = min(training.count, Self.pictureLimit)
-    let blocks = try features(count: count) {
-      try pack.image(at: training[$0 * training.count / count])
-    }
-    let projection = try WhitenedProjection(
-      fittedTo: blocks.indices.map { block in
-        WhitenedProjection.Block(
-          features: blocks[block], width: features.widths[block],
-          weight: EmbeddingHead.blockWeight(features.names[block], hasUpright: hasUpright))
-      }, dimension: dimension, threads: threads)
+    let weights = features.names.map { EmbeddingHead.blockWeight($0, hasUpright: hasUpright) }
+    let projection =
+      count > features.widths.reduce(0, +)
+      ? try projection(of: features, weights) : try projectionOfFew(features, weights)
     var model = model
     model.head = EmbeddingHead(
       filters: filters.weight, filterBias: filters.bias,
       weights: zip(projection.weights, features.widths).map { (values: $0, width: $1) },
       offset: projection.offset, stages: model.encoder.network.stageChannels.count)
     return model
+  }
+
+  /// The features of pictures that are evenly spread over the set, which may be in the order of its folders.
+  private func blocks(
+    _ features: EmbeddingFeatures, of places: Range<Int>, among count: Int
+  ) throws -> [[Float]] {
+    try features(count: places.count) {
+      try pack.image(at: training[(places.lowerBound + $0) * training.count / count])
+    }
+  }
+
+  /// Fitted to moments, where there are more pictures than features.
+  private func projection(
+    of features: EmbeddingFeatures, _ weights: [Double]
+  ) throws -> WhitenedProjection {
+    var moments = FeatureMoments(widths: features.widths, threads: threads)
+    for first in stride(from: 0, to: count, by: Self.picturesAtOnce) {
+      try moments.add(
+        try blocks(
+          features, of: first..<min(count, first + Self.picturesAtOnce), among: count))
+    }
+    return try WhitenedProjection(
+      fittedTo: moments, weights: weights, dimension: dimension, threads: threads)
+  }
+
+  private func projectionOfFew(
+    _ features: EmbeddingFeatures, _ weights: [Double]
+  ) throws -> WhitenedProjection {
+    let count = min(count, Self.pictureLimitOfManyFeatures)
+    let blocks = try blocks(features, of: 0..<count, among: count)
+    return try WhitenedProjection(
+      fittedTo: blocks.indices.map {
+        .init(features: blocks[$0], width: features.widths[$0], weight: weights[$0])
+      }, dimension: dimension, threads: threads)
   }
 }

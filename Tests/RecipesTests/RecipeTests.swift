@@ -112,6 +112,31 @@ private func problems(_ members: JSONObject, pictures: Int = 20_000) -> [FieldPr
     #expect(recipe.embeddingSize == max(imageSize, min(2 * imageSize, shortSide)))
   }
 
+  @Test(arguments: [(29, 2, 32), (30, 2, 64), (29, 16, 192)])
+  func `a short run on few processors has small views, and embeds what is large`(
+    minutes: Int, cores: Int, side: Int
+  ) throws {
+    let recipe = try RecipeRequest(reading: ["minutes": .integer(Int64(minutes))]).resolve(
+      dataset: DatasetSize(pictures: 20_000, medianShortSide: 400),
+      machine: MachineSize(cores: cores, memoryByteCount: 64 << 30), picturesPerSecond: { _ in 100 }
+    ).recipe
+    #expect(recipe.imageSize == side)
+    #expect(recipe.embeddingSize == (cores < 16 ? 128 : 384))
+  }
+
+  @Test(arguments: [
+    (50_000, 32, true, 1024), (50_000, 32, false, 512), (50_000, 64, true, 512),
+    (6_000, 32, true, 750), (1_000, 32, true, 500), (500, 32, nil, 250),
+  ])
+  func `many small pictures with an upright fit more components`(
+    pictures: Int, side: Int, hasUpright: Bool?, components: Int
+  ) throws {
+    var dataset = DatasetSize(pictures: pictures, medianShortSide: side)
+    dataset.hasUpright = hasUpright
+    let recipe = try RecipeRequest(reading: [:]).resolve(dataset: dataset, machine: twoCores).recipe
+    #expect(recipe.whitenedDimension == components && recipe.embeddingDimension == components)
+  }
+
   @Test(arguments: [(2, 0.25), (7, 0.25), (8, 0.5), (15, 0.5), (16, 1)])
   func `the width follows the processors, with small`(cores: Int, width: Double) throws {
     func chosen(_ members: JSONObject) throws -> Double {
