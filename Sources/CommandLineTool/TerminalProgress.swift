@@ -16,6 +16,8 @@ struct TerminalProgress {
   private final class Shown {
     var at = -Double.infinity
     var verdict = CollapseVerdict.Health.healthy
+    /// When the run began, in monotonic seconds; nil for one that goes on.
+    var beganAt: Double?
   }
 
   init(recipe: Recipe) { self.recipe = recipe }
@@ -24,15 +26,32 @@ struct TerminalProgress {
     switch report.kind {
     case .heartbeat: break
     case .started:
+      shown.beganAt = report.step == 0 ? monotonicSeconds() : nil
       say(report.step == 0 ? "Training." : "Going on after step \(report.step ?? 0).")
       if let warning = report.warning { say(warning.detail) }
     case .progress: showProgress(report)
     case .checkpoint: say(ending + checkpoint(report))
     case .finished:
       say(report.outcome == .succeeded ? "Done." : "Stopped; the same command goes on.")
+      if report.outcome == .succeeded, let beganAt = shown.beganAt,
+        let sentence = Self.unusedMinutes(recipe.minutes, seconds: monotonicSeconds() - beganAt)
+      {
+        say(sentence)
+      }
     case .failed: say("Failed: \(report.reason?.detail ?? "")")
     }
   }
+
+  /// What is told of a run that took less than `usedShare` of its minutes; nil for others, and where none were given. The updates
+  /// follow from a speed that was measured before the first one, and that other work on the machine may have lowered.
+  static func unusedMinutes(_ minutes: Double, seconds: Double) -> String? {
+    guard minutes > 0, seconds < usedShare * 60 * minutes else { return nil }
+    return
+      "The run took \(duration(seconds)) of its \(duration(60 * minutes)): the machine was slower when its speed was measured. "
+      + "The same command with another --output measures it anew."
+  }
+
+  private static let usedShare = 0.6
 
   private func checkpoint(_ report: WorkerReport) -> String {
     let step = report.step ?? 0

@@ -21,8 +21,8 @@ extension EvaluationReport {
     guard !sentences.isEmpty else { return [] }
     return sentences + [
       """
-      What to do: train longer, or take a method with a contrastive term (simclr), which learns faster in the first \
-      minutes; until the model is above every baseline, embeddings from what costs nothing serve better.
+      What to do: train longer or on more pictures, with negatives (negatives_weight, or simclr), which learn faster in the \
+      first minutes; until the model is above every baseline, embeddings from what costs nothing serve better.
       """
     ]
   }
