@@ -160,10 +160,10 @@ def textures(folder, work):
     with zipfile.ZipFile(archive) as pack:
         names = [n for n in pack.namelist() if n.lower().endswith((".jpg", ".tga", ".png")) and n.count("/") >= 2
                  and not any(part in n for part in NO_SURFACE)]
-        largest = collections.Counter(n.split("/")[1] for n in names).most_common(TEXTURE_CLASSES)
+        largest = dict(collections.Counter(n.split("/")[1] for n in names).most_common(TEXTURE_CLASSES))
         for name in names:
             label = name.split("/")[1]
-            if label in dict(largest) and (image := on_white(io.BytesIO(pack.read(name)), 256)):
+            if label in largest and (image := on_white(io.BytesIO(pack.read(name)), 256)):
                 folder.add(image, half(name), label, name)
 
 

@@ -90,8 +90,7 @@ public struct WhitenedProjection: Sendable, Equatable {
     for (weight, part) in zip(weights, features.widths) {
       let places = scales.count..<scales.count + part
       let variance = places.reduce(0) { $0 + covariance[$1 * width + $1] }
-      let scale = variance > 0 ? (weight / variance).squareRoot() : 0
-      scales += Array(repeating: scale, count: part)
+      scales += Array(repeating: blockScale(of: weight, from: variance), count: part)
     }
     for row in 0..<width {
       for column in 0..<width { covariance[row * width + column] *= scales[row] * scales[column] }
@@ -162,6 +161,11 @@ extension WhitenedProjection {
   }
 }
 
+/// What a block is multiplied by so that its variance becomes its weight; a block that does not vary becomes 0.
+private func blockScale(of weight: Double, from variance: Double) -> Double {
+  variance > 0 ? (weight / variance).squareRoot() : 0
+}
+
 /// A block without its means, scaled so that its variance is its weight.
 private struct CentredBlock {
   let values: [Double]
@@ -192,7 +196,7 @@ private struct CentredBlock {
       }
     }
     let variance = total / Double(max(1, rows))
-    let scale = variance > 0 ? (block.weight / variance).squareRoot() : 0
+    let scale = blockScale(of: block.weight, from: variance)
     for index in values.indices { values[index] *= scale }
     (self.mean, self.values, self.scale) = (mean, values, scale)
   }

@@ -102,8 +102,8 @@ struct PictureSymmetry {
 
 /// How many training pictures differ: a set of copies teaches nothing, and no whitened embedding can be fitted to it.
 struct PictureLikeness {
-  /// The pictures that are compared where a sample says that hardly any differ: as many as an embedding is fitted to.
-  static let pictureLimit = 2048
+  /// The pictures that are compared where a sample says that hardly any differ: as many as every embedding is fitted to.
+  static let pictureLimit = Recipe.leastFitCount
 
   /// Pictures that were compared, and those of them that differ from all before them.
   private(set) var (compared, distinct) = (0, 0)

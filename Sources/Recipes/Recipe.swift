@@ -183,11 +183,15 @@ extension Recipe {
     embedding == .whitened ? whitenedDimension : encoder.representationDimension
   }
 
+  /// Pictures that a whitened embedding is fitted to, however large they are and however many features they have.
+  public static let leastFitCount = 2048
+
   /// The most pictures that a whitened embedding is fitted to: 8,192 of up to 32 pixels, fewer of larger ones, which take longer,
-  /// but 2,048 of any.
+  /// but `leastFitCount` of any.
   public var greatestFitCount: Int {
-    let (most, least, side) = (8192, 2048, 32)
-    return min(most, max(least, most * side * side / max(1, embeddingSize * embeddingSize)))
+    let (most, side) = (8192, 32)
+    let fitting = most * side * side / max(1, embeddingSize * embeddingSize)
+    return min(most, max(Recipe.leastFitCount, fitting))
   }
 
   /// Updates in an epoch: the last incomplete batch is dropped.

@@ -13,8 +13,6 @@ import Tensors
 struct EmbeddingHeadFit {
   /// Pictures whose features are in memory at once where there are more pictures than features.
   private static let picturesAtOnce = 512
-  /// The most pictures where there are more features: the memory then grows with the square of the pictures.
-  private static let pictureLimitOfManyFeatures = 2048
 
   private let pack: Pack
   private let training: [Int]
@@ -96,10 +94,12 @@ struct EmbeddingHeadFit {
       fittedTo: moments, weights: weights, dimension: dimension, threads: threads)
   }
 
+  /// Fitted to the pictures themselves, where there are more features. The memory grows with the square of the pictures then, so
+  /// that no more are taken than of any set.
   private func projectionOfFew(
     _ features: EmbeddingFeatures, _ weights: [Double]
   ) throws -> WhitenedProjection {
-    let count = min(count, Self.pictureLimitOfManyFeatures)
+    let count = min(count, Recipe.leastFitCount)
     let blocks = try blocks(features, of: 0..<count, among: count)
     return try WhitenedProjection(
       fittedTo: blocks.indices.map {
