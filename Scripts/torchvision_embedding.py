@@ -58,13 +58,17 @@ def embed(model: torch.nn.Module, head: dict[str, torch.Tensor], pictures: torch
         means[f"stage{stage}"] = x.mean((2, 3))
     side = pictures.shape[2]
     half, last = side // 2, side - side // 2
-    for number, (top, left) in enumerate([(0, 0), (0, last), (last, 0), (last, last)], 1):
-        quadrant = pictures[:, :, top:top + half, left:left + half]
-        products = F.conv2d(quadrant, head["head.filters.weight"], head["head.filters.bias"])
-        means[f"quadrant{number}"] = F.relu(products).mean((2, 3))
-    means["patches"] = sum(means[f"quadrant{number}"] for number in range(1, 5)) / 4
+    quadrants = [pictures[:, :, top:top + half, left:left + half] for top, left in [(0, 0), (0, last), (last, 0), (last, last)]]
+    for prefix, parts in ("", quadrants), ("half_", [F.avg_pool2d(quadrant, 2) for quadrant in quadrants]):
+        if f"head.{prefix}patches.weight" not in head:
+            continue
+        for number, part in enumerate(parts, 1):
+            products = F.conv2d(part, head["head.filters.weight"], head["head.filters.bias"])
+            means[f"{prefix}quadrant{number}"] = F.relu(products).mean((2, 3))
+        means[f"{prefix}patches"] = sum(means[f"{prefix}quadrant{number}"] for number in range(1, 5)) / 4
+    # Heads of pictures without an upright do not map the quadrants.
     return head["head.offset"] + sum(
-        (mean + 1e-6).sqrt() @ head[f"head.{name}.weight"].T for name, mean in means.items())
+        (mean + 1e-6).sqrt() @ head[f"head.{name}.weight"].T for name, mean in means.items() if f"head.{name}.weight" in head)
 
 
 def prepared(path: str, facts: dict[str, str]) -> torch.Tensor:

@@ -11,3 +11,11 @@ void dsyevr_(
     const double *vl, const double *vu, const int *il, const int *iu, const double *abstol, int *m,
     double *w, double *z, const int *ldz, int *isuppz, double *work, const int *lwork, int *iwork,
     const int *liwork, int *info);
+
+// LAPACK's QR factorization by Householder reflections, and the Q of it.
+void dgeqrf_(
+    const int *m, const int *n, double *a, const int *lda, double *tau, double *work,
+    const int *lwork, int *info);
+void dorgqr_(
+    const int *m, const int *n, const int *k, double *a, const int *lda, const double *tau,
+    double *work, const int *lwork, int *info);

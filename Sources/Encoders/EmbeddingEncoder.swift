@@ -54,8 +54,8 @@ public final class EmbeddingEncoder {
     }
     program = .embedding(
       try FeatureProgram(
-        model, batchSize: batchSize, filterShape: head.filters.shape, tensors: head.tensors,
-        lowering: lowering, preciseConvolutions: preciseConvolutions
+        model, head.blocks, batchSize: batchSize, filterShape: head.filters.shape,
+        tensors: head.tensors, lowering: lowering, preciseConvolutions: preciseConvolutions
       ) { recorder, features in recorder.output(Self.outputName, head.record(features)) })
   }
 

@@ -13,27 +13,28 @@ public final class EmbeddingFeatures {
   private let transform: EvaluationTransform
   private let batchSize: Int
 
-  /// Compiles the features of a model's encoder, whose own head does not matter.
+  /// Compiles the features in `blocks` of a model's encoder, whose own head does not matter.
   ///
   /// `filters` are `[2K, C, k, k]` with their bias `[2K]`, under the names that `filters(weights:bias:channels:)` gives them.
   ///
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if the features do not compile.
   public init(
-    _ model: EncoderModel, filters: (weight: NamedTensor, bias: NamedTensor), batchSize: Int = 16,
-    lowering: any Lowering
+    _ model: EncoderModel, _ blocks: FeatureBlocks,
+    filters: (weight: NamedTensor, bias: NamedTensor),
+    batchSize: Int = 16, lowering: any Lowering
   ) throws {
     self.batchSize = batchSize
     transform = EvaluationTransform(side: model.imageSize, normalization: model.normalization)
-    var blocks: [(name: String, features: Tensor)] = []
+    var recorded: [(name: String, features: Tensor)] = []
     program = try FeatureProgram(
-      model, batchSize: batchSize, filterShape: filters.weight.shape,
+      model, blocks, batchSize: batchSize, filterShape: filters.weight.shape,
       tensors: [filters.weight, filters.bias], lowering: lowering
     ) { recorder, features in
       for block in features { recorder.output(block.name, block.features) }
-      blocks = features
+      recorded = features
     }
-    names = blocks.map(\.name)
-    widths = blocks.map { $0.features.shape[1] }
+    names = recorded.map(\.name)
+    widths = recorded.map { $0.features.shape[1] }
   }
 
   /// The filters of an embedding head under the names that it has for them.

@@ -5,15 +5,17 @@ public import Tensors
 /// What turns a trained encoder's feature maps, beside features that need no training, into an embedding.
 ///
 /// The features of a picture, each a mean over positions of a rectified map, are those of each stage of the encoder, and of
-/// convolutions with whitened patches of the training pictures, over the whole picture and over its four quadrants. The
-/// embedding is a linear map of their square roots, fitted without labels: principal components, whitened. A network that
-/// was trained for minutes keeps little of what a picture's texture and colours say; these features keep it.
+/// convolutions with whitened patches of the training pictures (``FeatureBlocks``). The embedding is a linear map of their square
+/// roots, fitted without labels: principal components, whitened. A network that was trained for minutes keeps little of what a
+/// picture's texture and colours say; these features keep it.
 public struct EmbeddingHead: Sendable, Equatable {
   /// The filters of whitened patches, `[2K, C, k, k]`: K filters, and the same with the other sign.
   public var filters: NamedTensor
   /// What is added to the products with the filters before they are rectified, `[2K]`.
   public var filterBias: NamedTensor
-  /// For each block of features the map `[dimension, width]`, in the order of ``blockNames(stages:)``.
+  /// What it maps.
+  public let blocks: FeatureBlocks
+  /// For each of the blocks the map `[dimension, width]`.
   public var weights: [NamedTensor]
   /// What is added to the sum, `[dimension]`.
   public var offset: NamedTensor
@@ -29,34 +31,6 @@ public struct EmbeddingHead: Sendable, Equatable {
   public static let threshold: Float = 0.5
   /// What is added under the root, so that a feature that is 0 everywhere has a root of which nothing is infinite.
   static let epsilon: Float = 1e-6
-  /// The quadrants of a picture.
-  static let quadrants = 4
-
-  /// The names of the blocks of features: `stage1`…, `patches`, `quadrant1`….
-  public static func blockNames(stages: Int) -> [String] {
-    (1...stages).map { "stage\($0)" } + ["patches"] + (1...quadrants).map { "quadrant\($0)" }
-  }
-
-  /// The side of the quadrants of a picture of `side` pixels. Where the side is odd, they leave out its middle.
-  static func quadrantSide(_ side: Int) -> Int { side / 2 }
-
-  /// The upper left corner of each quadrant: upper left, upper right, lower left, lower right.
-  static func quadrantCorners(_ side: Int) -> [(top: Int, left: Int)] {
-    let far = side - quadrantSide(side)
-    return [(0, 0), (0, far), (far, 0), (far, far)]
-  }
-
-  /// The variance that each block brings to the fit, as a multiple of the others'.
-  ///
-  /// Measured on hold-outs of the training pictures of EuroSAT and CIFAR-10 (decision 0026): the stages of a network of
-  /// minutes help at a quarter of the patches' weight, and do harm at several times it. Where something is in the picture
-  /// means nothing if the pictures have no upright: the quadrants then bring noise.
-  public static func blockWeight(_ name: String, hasUpright: Bool) -> Double {
-    if name.hasPrefix("stage") { return 0.25 }
-    guard name.hasPrefix("quadrant") else { return 1 }
-    // The four quadrants together weigh as much as the whole picture does.
-    return hasUpright ? 1 / Double(quadrants) : 0
-  }
 }
 
 extension EmbeddingHead {
@@ -67,37 +41,52 @@ extension EmbeddingHead {
   /// What the names of its tensors begin with in a model file.
   static let prefix = "head."
 
-  static func weightName(_ block: String) -> String { "head.\(block).weight" }
+  static func weightName(_ block: String) -> String { prefix + block + weightSuffix }
+
+  /// The block whose map has a name; the name itself where it is none's.
+  private static func blockName(_ weight: String) -> String {
+    guard weight.hasPrefix(prefix), weight.hasSuffix(weightSuffix) else { return weight }
+    return String(weight.dropFirst(prefix.count).dropLast(weightSuffix.count))
+  }
+
+  private static let weightSuffix = ".weight"
 
   /// All tensors, as they stand in a model file.
   public var tensors: [NamedTensor] { [filters, filterBias] + weights + [offset] }
 
-  /// A head of its tensors; nil where some are missing or do not fit an encoder with so many channels in its stages, for
-  /// pictures of `channels`.
-  init?(_ tensors: [NamedTensor], stageChannels: [Int], channels: Int) {
+  /// A head of its tensors; nil where some are missing, are left over, or do not fit an encoder with so many channels in its
+  /// stages, for pictures of `side` pixels and `channels`.
+  init?(_ tensors: [NamedTensor], stageChannels: [Int], side: Int, channels: Int) {
     let named = Dictionary(tensors.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     guard let filters = named[Self.filtersName], let bias = named[Self.filterBiasName],
       let offset = named[Self.offsetName], bias.shape.dimensions.count == 1,
       offset.shape.dimensions.count == 1
     else { return nil }
+    let others = Set(named.keys).subtracting([filters.name, bias.name, offset.name])
+    let stages = stageChannels.count
+    let mapped = Set(others.map(Self.blockName))
+    guard let blocks = FeatureBlocks(named: mapped, stages: stages),
+      !blocks.hasHalfScale || FeatureBlocks.hasHalfScale(side: side)
+    else { return nil }
     let (count, dimension) = (bias.values.count, offset.values.count)
-    let names = Self.blockNames(stages: stageChannels.count)
-    let weights = names.compactMap { named[Self.weightName($0)] }
-    let widths = stageChannels + Array(repeating: count, count: 1 + Self.quadrants)
+    let weights = blocks.names.compactMap { named[Self.weightName($0)] }
+    let widths = blocks.widths(stageChannels: stageChannels, filters: count)
     guard filters.shape == [count, channels, Self.kernelSize, Self.kernelSize], dimension > 0,
       weights.map(\.shape) == widths.map({ [dimension, $0] })
     else { return nil }
-    self.init(filters: filters, filterBias: bias, weights: weights, offset: offset)
+    self.init(
+      filters: filters, filterBias: bias, blocks: blocks, weights: weights, offset: offset)
   }
 
-  /// A head of filters and a fitted map. `weights` are for the blocks in the order of `blockNames`.
+  /// A head of filters and a fitted map of `blocks`, whose order `weights` have.
   public init(
-    filters: NamedTensor, filterBias: NamedTensor, weights: [(values: [Float], width: Int)],
-    offset: [Float], stages: Int
+    filters: NamedTensor, filterBias: NamedTensor, blocks: FeatureBlocks,
+    weights: [(values: [Float], width: Int)], offset: [Float]
   ) {
     self.filters = filters
     self.filterBias = filterBias
-    self.weights = zip(Self.blockNames(stages: stages), weights).map { name, block in
+    self.blocks = blocks
+    self.weights = zip(blocks.names, weights).map { name, block in
       NamedTensor(
         name: Self.weightName(name), shape: [offset.count, block.width], values: block.values)
     }
@@ -106,27 +95,35 @@ extension EmbeddingHead {
 }
 
 extension EmbeddingHead {
-  /// Records the features of a picture: for each block the square roots, `[N, width]`.
+  /// Records the features of a picture: for each of the blocks the square roots, `[N, width]`.
   ///
   /// - Parameters:
+  ///   - blocks: Which features.
   ///   - stageMeans: The means of the encoder's feature maps over their positions, each `[N, Cᵢ]`.
-  ///   - quadrants: The quadrants of the pictures, `[4N, C, S/2, S/2]`: first the upper left ones of all pictures.
+  ///   - parts: The quadrants of the pictures, and at half the size where there are blocks of that.
   ///   - filterShape: `[2K, C, k, k]`.
-  /// - Returns: the blocks in the order of `blockNames`.
+  /// - Returns: The blocks in their order.
   static func recordFeatures(
-    stageMeans: [Tensor], quadrants: Tensor, filterShape: Shape
+    _ blocks: FeatureBlocks, stageMeans: [Tensor], parts: PictureParts, filterShape: Shape
   ) -> [(name: String, features: Tensor)] {
-    let recorder = quadrants.recorder
+    let recorder = parts.quadrants.recorder
     let filters = recorder.variable(filtersName, filterShape)
     let bias = recorder.variable(filterBiasName, [filterShape[0]])
-    let quarters = quadrants.convolved(with: filters, bias: bias, stride: 1, padding: 0, relu: true)
-      .globalAveragePooled()
-    let count = quarters.shape[0] / Self.quadrants
-    let parts = (0..<Self.quadrants).map { quarters.rows($0 * count..<($0 + 1) * count) }
-    // The whole is the mean of its quarters, but for the positions whose kernel lies in two of them.
-    let whole = parts.dropFirst().reduce(parts[0], +) * (1 / Float(Self.quadrants))
-    let means = stageMeans + [whole] + parts
-    return zip(blockNames(stages: stageMeans.count), means).map { name, mean in
+    func patchMeans(_ quadrants: Tensor) -> [Tensor] {
+      let quarters = quadrants.convolved(
+        with: filters, bias: bias, stride: 1, padding: 0, relu: true
+      ).globalAveragePooled()
+      let count = quarters.shape[0] / FeatureBlocks.quadrants
+      let means = (0..<FeatureBlocks.quadrants).map {
+        quarters.rows($0 * count..<($0 + 1) * count)
+      }
+      // The whole is the mean of its quarters, but for the positions whose kernel lies in two of them.
+      let whole = means.dropFirst().reduce(means[0], +) * (1 / Float(FeatureBlocks.quadrants))
+      return blocks.hasQuadrants ? [whole] + means : [whole]
+    }
+    let means =
+      stageMeans + patchMeans(parts.quadrants) + (parts.halfQuadrants.map(patchMeans) ?? [])
+    return zip(blocks.names, means).map { name, mean in
       (name, (mean + epsilon).squareRoot())
     }
   }
@@ -140,21 +137,25 @@ extension EmbeddingHead {
     let sum = products.dropFirst().reduce(products[0], +)
     return sum.adding(bias: sum.recorder.variable(offset.name, offset.shape))
   }
+}
 
-  /// The quadrants of pictures `[N, side, side, channels]`, as `recordFeatures` takes them but channels last.
-  static func quadrants(of pictures: [Float], side: Int, channels: Int) -> [Float] {
-    let (half, row) = (quadrantSide(side), side * channels)
-    let count = pictures.count / (side * row)
-    var result: [Float] = []
-    result.reserveCapacity(count * quadrants * half * half * channels)
-    for (top, left) in quadrantCorners(side) {
-      for picture in 0..<count {
-        for y in top..<top + half {
-          let first = (picture * side + y) * row + left * channels
-          result += pictures[first..<first + half * channels]
-        }
-      }
+/// The inputs that features of patches are recorded on.
+struct PictureParts {
+  /// The quadrants of the pictures, `[4N, C, S/2, S/2]`: first the upper left ones of all pictures.
+  let quadrants: Tensor
+  /// The same at half the size, `[4N, C, S/4, S/4]`; nil where no block is of that.
+  let halfQuadrants: Tensor?
+
+  /// The names of the inputs.
+  static let (quadrantsName, halfQuadrantsName) = ("quadrants", "half_quadrants")
+
+  /// Records the inputs for pictures of `side` pixels in batches of N.
+  init(_ blocks: FeatureBlocks, batchSize: Int, side: Int, channels: Int, in recorder: Recorder) {
+    func input(_ name: String, _ side: Int) -> Tensor {
+      recorder.input(name, [FeatureBlocks.quadrants * batchSize, channels, side, side])
     }
-    return result
+    quadrants = input(Self.quadrantsName, FeatureBlocks.quadrantSide(side))
+    halfQuadrants =
+      blocks.hasHalfScale ? input(Self.halfQuadrantsName, FeatureBlocks.halfSide(side)) : nil
   }
 }

@@ -40,8 +40,15 @@ extension EncoderModel {
     let pictures =
       takesPixels ? normalizedPixels(in: &graph) : EncoderModel.onnxPicturesName
     var inputs = [EncoderRecording.picturesName: pictures]
-    if head != nil {
-      inputs[EncoderRecording.quadrantsName] = quadrants(of: pictures, in: &graph)
+    if let head {
+      let quadrants = quadrants(of: pictures, in: &graph)
+      inputs[PictureParts.quadrantsName] = quadrants
+      if head.blocks.hasHalfScale {
+        inputs[PictureParts.halfQuadrantsName] = graph.add(
+          "AveragePool", [quadrants],
+          ["kernel_shape": .integers([2, 2]), "strides": .integers([2, 2])],
+          name: PictureParts.halfQuadrantsName)
+      }
     }
     try graph.add(recorded, inputs: inputs, values: values)
     graph.outputs = [
@@ -96,9 +103,9 @@ extension EncoderModel {
 
   /// The quadrants `[4N, C, S/2, S/2]` of pictures, as `EmbeddingHead.recordFeatures` takes them.
   private func quadrants(of pictures: String, in graph: inout ONNXGraph) -> String {
-    let half = EmbeddingHead.quadrantSide(imageSize)
+    let half = FeatureBlocks.quadrantSide(imageSize)
     let axes = graph.add(constant: .integers([2, 3]), [2], name: "quadrants.axes")
-    let parts = EmbeddingHead.quadrantCorners(imageSize).enumerated().map { number, corner in
+    let parts = FeatureBlocks.quadrantCorners(imageSize).enumerated().map { number, corner in
       let name = "quadrant\(number + 1)"
       let bounds = [0, half].map {
         ONNXInitializer.Values.integers([corner.top + $0, corner.left + $0])
@@ -107,7 +114,7 @@ extension EncoderModel {
       let end = graph.add(constant: bounds[1], [2], name: name + ".end")
       return graph.add("Slice", [pictures, start, end, axes], name: name)
     }
-    return graph.add("Concat", parts, ["axis": .integer(0)], name: EncoderRecording.quadrantsName)
+    return graph.add("Concat", parts, ["axis": .integer(0)], name: PictureParts.quadrantsName)
   }
 }
 

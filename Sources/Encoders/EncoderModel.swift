@@ -68,6 +68,9 @@ extension EncoderModel {
   public static let formatVersion = "1"
   /// The version of a model with an embedding head, which earlier versions of this product would leave out.
   public static let formatVersionWithHead = "2"
+  /// The version of a model whose head maps other blocks of features than the heads of version 2, of which a reader of that version
+  /// would leave some out.
+  public static let formatVersionWithBlocks = "3"
   static let runKey = "byol.run"
   static let stepKey = "byol.step"
   /// What other loaders of the format ask for: whose names and shapes the tensors have.
@@ -77,8 +80,7 @@ extension EncoderModel {
   public var safetensors: Safetensors {
     var metadata = provenance
     metadata[Self.frameworkKey] = "pt"
-    metadata["byol.format"] =
-      head == nil ? EncoderModel.formatVersion : EncoderModel.formatVersionWithHead
+    metadata["byol.format"] = formatVersion
     metadata["byol.architecture"] = encoder.architecture.rawValue
     metadata["byol.width"] = String(encoder.width)
     metadata["byol.stem"] = encoder.stem.rawValue
@@ -87,6 +89,13 @@ extension EncoderModel {
     metadata["byol.deviation"] = text(normalization.deviation)
     return Safetensors(
       arrays: (tensors + (head?.tensors ?? [])).map(CheckpointArray.init), metadata: metadata)
+  }
+
+  /// The least version whose readers compute what this model does.
+  private var formatVersion: String {
+    guard let head else { return EncoderModel.formatVersion }
+    return head.blocks == .ofVersion2(stages: head.blocks.stages)
+      ? EncoderModel.formatVersionWithHead : EncoderModel.formatVersionWithBlocks
   }
 
   /// Reads a model from its file.
@@ -106,9 +115,11 @@ extension EncoderModel {
       let isOne = Raster.channelCounts.contains(numbers.count) && numbers.allSatisfy(\.isFinite)
       return isOne ? numbers : nil
     }
-    let version = try value("byol.format") {
-      [EncoderModel.formatVersion, EncoderModel.formatVersionWithHead].contains($0) ? $0 : nil
-    }
+    let versions = [
+      EncoderModel.formatVersion, EncoderModel.formatVersionWithHead,
+      EncoderModel.formatVersionWithBlocks,
+    ]
+    let version = try value("byol.format") { versions.contains($0) ? $0 : nil }
     encoder = EncoderConfiguration(
       architecture: try value("byol.architecture", EncoderConfiguration.Architecture.init),
       width: try value("byol.width") { text in
@@ -126,10 +137,14 @@ extension EncoderModel {
     }
     let all = file.tensors
     tensors = all.filter { !$0.name.hasPrefix(EmbeddingHead.prefix) }
-    if version == EncoderModel.formatVersionWithHead {
+    if version != EncoderModel.formatVersion {
+      let stageChannels = encoder.network.stageChannels
+      let tensors = all.filter { $0.name.hasPrefix(EmbeddingHead.prefix) }
       guard
         let head = EmbeddingHead(
-          all, stageChannels: encoder.network.stageChannels, channels: mean.count)
+          tensors, stageChannels: stageChannels, side: imageSize, channels: mean.count),
+        version == EncoderModel.formatVersionWithBlocks
+          || head.blocks == .ofVersion2(stages: stageChannels.count)
       else { throw .tensor(name: EmbeddingHead.prefix + "…") }
       self.head = head
     }

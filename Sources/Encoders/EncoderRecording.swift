@@ -5,7 +5,7 @@ import Tensors
 
 /// A model's encoder, recorded for inference: what embeds, and what an embedding head is fitted to.
 struct EncoderRecording {
-  static let (picturesName, quadrantsName) = ("pictures", "quadrants")
+  static let picturesName = "pictures"
 
   let recorder = Recorder()
   /// The feature maps of each stage.
@@ -32,24 +32,16 @@ struct EncoderRecording {
       }
       return last.globalAveragePooled()
     }
+    let parts = PictureParts(
+      head.blocks, batchSize: batchSize, side: model.imageSize,
+      channels: model.normalization.channels, in: recorder)
     return head.record(
       EmbeddingHead.recordFeatures(
-        stageMeans: stageMeans, quadrants: Self.quadrants(model, batchSize, in: recorder),
-        filterShape: head.filters.shape))
+        head.blocks, stageMeans: stageMeans, parts: parts, filterShape: head.filters.shape))
   }
 
   /// The means of the stages' feature maps over their positions, each `[N, Cᵢ]`.
   var stageMeans: [Tensor] { stages.map { $0.globalAveragePooled() } }
-
-  /// The input of the pictures' quadrants, `[4N, C, S/2, S/2]`.
-  static func quadrants(
-    _ model: EncoderModel, _ batchSize: Int, in recorder: Recorder
-  ) -> Tensor {
-    let side = EmbeddingHead.quadrantSide(model.imageSize)
-    return recorder.input(
-      quadrantsName,
-      [EmbeddingHead.quadrants * batchSize, model.normalization.channels, side, side])
-  }
 
   /// Compiles what was recorded and writes the model's weights into it, and the tensors `head` under their names.
   ///

@@ -14,11 +14,13 @@ struct FeatureProgram {
   private let means: [String]
   private let side: Int
   private let channels: Int
+  private let hasHalfScale: Bool
 
   /// Compiles them.
   ///
   /// - Parameters:
   ///   - model: The encoder; its own head does not matter.
+  ///   - blocks: The features to compute.
   ///   - batchSize: Pictures in a batch, N.
   ///   - filterShape: The shape of the head's filters, `[2K, C, k, k]`.
   ///   - tensors: The values of the head's variables.
@@ -27,12 +29,13 @@ struct FeatureProgram {
   ///   - record: Records the outputs of the blocks of features, each `[N, width]`.
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if a graph does not compile.
   init(
-    _ model: EncoderModel, batchSize: Int, filterShape: Shape, tensors: [NamedTensor],
-    lowering: any Lowering,
+    _ model: EncoderModel, _ blocks: FeatureBlocks, batchSize: Int, filterShape: Shape,
+    tensors: [NamedTensor], lowering: any Lowering,
     preciseConvolutions: Int = EncoderProgram.preciseConvolutions,
     record: (Recorder, [(name: String, features: Tensor)]) -> Void
   ) throws {
     (side, channels) = (model.imageSize, model.normalization.channels)
+    hasHalfScale = blocks.hasHalfScale
     let recording = EncoderRecording(model, batchSize: batchSize)
     let recorder = Recorder()
     var (names, inputs): ([String], [Tensor]) = ([], [])
@@ -45,11 +48,12 @@ struct FeatureProgram {
     means = names
     encoder = try EncoderProgram(
       recording, lowering: lowering, preciseConvolutions: preciseConvolutions)
-    let quadrants = EncoderRecording.quadrants(model, batchSize, in: recorder)
+    let parts = PictureParts(
+      blocks, batchSize: batchSize, side: side, channels: channels, in: recorder)
     record(
       recorder,
       EmbeddingHead.recordFeatures(
-        stageMeans: inputs, quadrants: quadrants, filterShape: filterShape))
+        blocks, stageMeans: inputs, parts: parts, filterShape: filterShape))
     head = try lowering.inFloat32.compile(recorder.graph)
     let values = Dictionary(tensors.map { ($0.name, $0.values) }, uniquingKeysWith: { $1 })
     for variable in recorder.graph.variables {
@@ -74,8 +78,13 @@ struct FeatureProgram {
   func run(_ pictures: [Float], afterEachStep: (Int) -> Void = { _ in }) throws {
     try encoder.run(pictures, afterEachStep: afterEachStep)
     for name in means { encoder.write(name, to: name, of: head) }
-    let quadrants = EmbeddingHead.quadrants(of: pictures, side: side, channels: channels)
-    head.write(channelsLast: quadrants.span, to: EncoderRecording.quadrantsName)
+    let quadrants = FeatureBlocks.quadrants(of: pictures, side: side, channels: channels)
+    head.write(channelsLast: quadrants.span, to: PictureParts.quadrantsName)
+    if hasHalfScale {
+      let halves = FeatureBlocks.halves(
+        of: quadrants, side: FeatureBlocks.quadrantSide(side), channels: channels)
+      head.write(channelsLast: halves.span, to: PictureParts.halfQuadrantsName)
+    }
     let before = encoder.steps.count
     try head.run { afterEachStep(before + $0) }
   }

@@ -1,4 +1,5 @@
 internal import COpenBLAS
+import Randomness
 import Tensors
 
 extension DenseAlgebra {
@@ -20,14 +21,23 @@ extension DenseAlgebra {
 
   /// `gram` ← `gram` + A · Aᵀ of A `[rows, columns]`; both triangles are written.
   func addGram(_ a: [Double], rows: Int, columns: Int, to gram: inout [Double]) {
-    precondition(a.count == rows * columns && gram.count == rows * rows)
+    addProduct(a, transposing: a, rows: rows, columns: columns, to: &gram)
+  }
+
+  /// `sum` ← `sum` + A · Bᵀ of A and B `[rows, columns]`.
+  private func addProduct(
+    _ a: [Double], transposing b: [Double], rows: Int, columns: Int, to sum: inout [Double]
+  ) {
+    precondition(a.count == rows * columns && b.count == a.count && sum.count == rows * rows)
     openblas_set_num_threads(Int32(threads.count))
     unsafe a.withUnsafeBufferPointer { a in
-      unsafe gram.withUnsafeMutableBufferPointer { c in
-        unsafe cblas_dgemm(
-          CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows), Int32(rows), Int32(columns), 1,
-          a.baseAddress, Int32(columns), a.baseAddress, Int32(columns), 1, c.baseAddress,
-          Int32(rows))
+      unsafe b.withUnsafeBufferPointer { b in
+        unsafe sum.withUnsafeMutableBufferPointer { c in
+          unsafe cblas_dgemm(
+            CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rows), Int32(rows), Int32(columns), 1,
+            a.baseAddress, Int32(columns), b.baseAddress, Int32(columns), 1, c.baseAddress,
+            Int32(rows))
+        }
       }
     }
   }
@@ -55,6 +65,52 @@ extension DenseAlgebra {
       &values, &vectors, &n, &support, &work, &workCount, &integers, &integerCount, &info)
     precondition(info == 0, "LAPACK's dsyevr answered \(info) for a matrix of \(size) rows.")
     return (Array(values.prefix(count)), vectors)
+  }
+
+  /// Nearly the `count` largest eigenvalues, ascending, of a covariance matrix `[size, size]`, and directions of length 1, one a row.
+  ///
+  /// The exact ones take a time that grows with size³, most of it bound by memory; this grows with size² · count and is all
+  /// products. It iterates on a random subspace of some more directions than are asked for, and takes the eigenvectors within
+  /// it (Halko, Martinsson & Tropp 2011, algorithms 4.4 and 5.3). The greatest are exact to many digits. The last ones, whose
+  /// variances are nearly equal, are mixed with those that come after them: 1,024 of 5,360 found so had more than 0.9999 of the
+  /// exact ones' variance.
+  func leadingEigen(
+    _ matrix: [Double], size: Int, count: Int
+  ) -> (values: [Double], vectors: [Double]) {
+    let (oversampling, iterations) = (128, 2)
+    let directions = count + oversampling
+    precondition(count > 0 && directions <= size && matrix.count == size * size)
+    var random = RandomStream(seed: 0, purpose: .evaluation)
+    var basis = (0..<directions * size).map { _ in Double(random.uniform(in: -1...1)) }
+    var images = [Double](repeating: 0, count: basis.count)
+    for _ in 0...iterations {
+      product(basis, matrix, rows: directions, columns: size, inner: size, into: &images)
+      orthonormalizeRows(&images, rows: directions, columns: size)
+      swap(&basis, &images)
+    }
+    product(basis, matrix, rows: directions, columns: size, inner: size, into: &images)
+    var within = [Double](repeating: 0, count: directions * directions)
+    addProduct(images, transposing: basis, rows: directions, columns: size, to: &within)
+    let (values, rotation) = largestEigen(within, size: directions, count: count)
+    var vectors = [Double](repeating: 0, count: count * size)
+    product(rotation, basis, rows: count, columns: size, inner: directions, into: &vectors)
+    return (values, vectors)
+  }
+
+  /// Makes the rows of a matrix, of which there are no more than columns, orthogonal and of length 1; they span what they spanned.
+  private func orthonormalizeRows(_ matrix: inout [Double], rows: Int, columns: Int) {
+    precondition(rows <= columns && matrix.count == rows * columns)
+    openblas_set_num_threads(Int32(threads.count))
+    // LAPACK's matrices are column-major: these rows are its columns.
+    var (m, n, info) = (Int32(columns), Int32(rows), Int32(0))
+    var reflections = [Double](repeating: 0, count: rows)
+    var work = [Double](repeating: 0, count: 64 * rows)
+    var workCount = Int32(work.count)
+    unsafe dgeqrf_(&m, &n, &matrix, &m, &reflections, &work, &workCount, &info)
+    precondition(info == 0, "LAPACK's dgeqrf answered \(info).")
+    var count = n
+    unsafe dorgqr_(&m, &n, &count, &matrix, &m, &reflections, &work, &workCount, &info)
+    precondition(info == 0, "LAPACK's dorgqr answered \(info).")
   }
 
   private func letter(_ scalar: Unicode.Scalar) -> CChar { CChar(UInt8(ascii: scalar)) }

@@ -59,17 +59,17 @@ public struct FeatureMoments: Sendable {
     count += rows
   }
 
-  /// The means of all features, and their covariances `[width, width]`.
-  func moments() -> (mean: [Double], covariance: [Double]) {
+  /// The means of all features, and their covariances `[width, width]`. The moments are used up, so that the covariances, which
+  /// may take hundreds of megabytes, have their place.
+  consuming func moments() -> (mean: [Double], covariance: [Double]) {
     let (width, rows) = (sums.count, Double(max(1, count)))
     let left = sums.map { $0 / rows }
-    var covariance = products
     for row in 0..<width {
       for column in 0..<width {
         let index = row * width + column
-        covariance[index] = covariance[index] / rows - left[row] * left[column]
+        products[index] = products[index] / rows - left[row] * left[column]
       }
     }
-    return (zip(shift, left).map { $0 + $1 }, covariance)
+    return (zip(shift, left).map { $0 + $1 }, products)
   }
 }

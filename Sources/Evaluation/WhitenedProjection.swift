@@ -18,6 +18,10 @@ public struct WhitenedProjection: Sendable, Equatable {
   /// blown up to the size of the rest.
   public static let shrinkage = 0.01
 
+  /// The most features whose components are computed to the last digit from moments. With more it would take longer than the
+  /// features themselves, half a minute for 5,360.
+  public static let exactWidth = 3072
+
   /// Features of the fitted pictures.
   public struct Block: Sendable {
     /// `[pictures, width]`, row-major.
@@ -77,17 +81,20 @@ public struct WhitenedProjection: Sendable, Equatable {
 
   /// Fits the map to the moments of features, each block of which brings the variance of its weight.
   ///
-  /// The same map as that of the pictures themselves, but for rounding and the components' signs.
+  /// The same map as that of the pictures themselves, but for rounding and the components' signs. Of more than
+  /// ``exactWidth`` features the last components are approximate.
   ///
   /// - Throws: `tooFewPictures` where fewer than three pictures differ.
   public init(
-    fittedTo features: FeatureMoments, weights: [Double], dimension: Int, threads: ThreadBudget
+    fittedTo features: consuming FeatureMoments, weights: [Double], dimension: Int,
+    threads: ThreadBudget
   ) throws(EvaluationError) {
-    precondition(weights.count == features.widths.count && !weights.isEmpty)
+    let (widths, rows) = (features.widths, features.count)
+    precondition(weights.count == widths.count && !weights.isEmpty)
     var (means, covariance) = features.moments()
     let width = means.count
     var scales: [Double] = []
-    for (weight, part) in zip(weights, features.widths) {
+    for (weight, part) in zip(weights, widths) {
       let places = scales.count..<scales.count + part
       let variance = places.reduce(0) { $0 + covariance[$1 * width + $1] }
       scales += Array(repeating: blockScale(of: weight, from: variance), count: part)
@@ -95,13 +102,16 @@ public struct WhitenedProjection: Sendable, Equatable {
     for row in 0..<width {
       for column in 0..<width { covariance[row * width + column] *= scales[row] * scales[column] }
     }
-    let (values, vectors) = DenseAlgebra(threads: threads).largestEigen(
-      covariance, size: width, count: min(dimension, width, max(1, features.count - 1)))
-    let (kept, mean) = try Self.kept(values, rows: features.count)
+    let (algebra, count) = (DenseAlgebra(threads: threads), min(dimension, width, max(1, rows - 1)))
+    let (values, vectors) =
+      width > Self.exactWidth && count <= width / 2
+      ? algebra.leadingEigen(covariance, size: width, count: count)
+      : algebra.largestEigen(covariance, size: width, count: count)
+    let (kept, mean) = try Self.kept(values, rows: rows)
     // Row k is vₖ / √(λₖ + shrinkage): the axes in the space of the features.
     let factors = kept.map { 1 / (values[$0] + Self.shrinkage * mean).squareRoot() }
     var (axes, parts, first) = ([[Double]](), [[Double]](), 0)
-    for part in features.widths {
+    for part in widths {
       axes.append(
         zip(kept, factors).flatMap { index, factor in
           (first..<first + part).map { vectors[index * width + $0] * scales[$0] * factor }

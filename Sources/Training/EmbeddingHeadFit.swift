@@ -19,8 +19,8 @@ struct EmbeddingHeadFit {
   private let dimension: Int
   /// The most pictures that a head is fitted to.
   private let count: Int
-  /// Whether the run's views are never turned, since its pictures have an upright.
-  private let hasUpright: Bool
+  /// Whether the quadrants say something: the run's views are never turned, since its pictures have an upright.
+  private let hasQuadrants: Bool
   private let threads: ThreadBudget
   private let lowering: any Lowering
   private let filters: (weight: NamedTensor, bias: NamedTensor)
@@ -33,7 +33,7 @@ struct EmbeddingHeadFit {
     self.threads = threads
     self.lowering = lowering
     dimension = recipe.embeddingDimension
-    hasUpright = recipe.augmentations.first.quarterTurnProbability == 0
+    hasQuadrants = recipe.augmentations.first.quarterTurnProbability == 0
     training = pack.pictures(in: .train)
     count = min(training.count, recipe.greatestFitCount)
     let (side, size, channels) = (recipe.embeddingSize, EmbeddingHead.kernelSize, recipe.channels)
@@ -58,16 +58,19 @@ struct EmbeddingHeadFit {
   /// A pure function of the model, the pictures and the recipe, for a number of threads.
   /// - Throws: `PackError`, `EvaluationError` where the pictures do not differ, `LoweringError`.
   func callAsFunction(_ model: EncoderModel) throws -> EncoderModel {
-    let features = try EmbeddingFeatures(model, filters: filters, lowering: lowering)
-    let weights = features.names.map { EmbeddingHead.blockWeight($0, hasUpright: hasUpright) }
+    let blocks = FeatureBlocks(
+      stages: model.encoder.network.stageChannels.count, hasQuadrants: hasQuadrants,
+      hasHalfScale: FeatureBlocks.hasHalfScale(side: model.imageSize))
+    let features = try EmbeddingFeatures(model, blocks, filters: filters, lowering: lowering)
+    let weights = features.names.map(FeatureBlocks.weight)
     let projection =
       count > features.widths.reduce(0, +)
       ? try projection(of: features, weights) : try projectionOfFew(features, weights)
     var model = model
     model.head = EmbeddingHead(
-      filters: filters.weight, filterBias: filters.bias,
+      filters: filters.weight, filterBias: filters.bias, blocks: blocks,
       weights: zip(projection.weights, features.widths).map { (values: $0, width: $1) },
-      offset: projection.offset, stages: model.encoder.network.stageChannels.count)
+      offset: projection.offset)
     return model
   }
 

@@ -93,7 +93,9 @@ import Testing
     var random = RandomStream(seed: 9, purpose: .evaluation, lane: 0)
     let filters = EmbeddingFeatures.filters(
       weights: (0..<27).map { _ in random.uniform(in: -1...1) }, bias: [0], channels: 3)
-    let features = try EmbeddingFeatures(model, filters: filters, lowering: lowering(.float32))
+    let parts = FeatureBlocks(stages: 4, hasQuadrants: true, hasHalfScale: true)
+    let features = try EmbeddingFeatures(
+      model, parts, filters: filters, lowering: lowering(.float32))
     let blocks = try features(count: fitted) { picture($0) }
     let projection = try WhitenedProjection(
       fittedTo: blocks.indices.map { block in
@@ -102,9 +104,9 @@ import Testing
           weight: features.names[block] == "stage1" ? 1 : 0)
       }, dimension: 16, threads: ThreadBudget(1))
     model.head = EmbeddingHead(
-      filters: filters.weight, filterBias: filters.bias,
+      filters: filters.weight, filterBias: filters.bias, blocks: parts,
       weights: zip(projection.weights, features.widths).map { (values: $0, width: $1) },
-      offset: projection.offset, stages: 4)
+      offset: projection.offset)
     return model
   }
 }

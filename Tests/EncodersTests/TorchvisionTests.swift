@@ -20,9 +20,14 @@ struct `Model files in torchvision` {
       EncoderConfiguration(architecture: .resnet18), .init(architecture: .resnet50),
       .init(architecture: .resnet18, width: 0.25, stem: .cifar),
       .init(architecture: .resnet50, width: 0.5, stem: .cifar),
-    ], [false, true])
+    ],
+    [
+      nil, FeatureBlocks(stages: 4, hasQuadrants: true, hasHalfScale: false),
+      FeatureBlocks(stages: 4, hasQuadrants: true, hasHalfScale: true),
+      FeatureBlocks(stages: 4, hasQuadrants: false, hasHalfScale: true),
+    ])
   func `torchvision computes the same vector`(
-    _ encoder: EncoderConfiguration, hasHead: Bool
+    _ encoder: EncoderConfiguration, head: FeatureBlocks?
   ) throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: folder) }
@@ -35,7 +40,7 @@ struct `Model files in torchvision` {
     try Data(bytes).write(to: URL(fileURLWithPath: picture))
     var model = EncoderModel(
       random: encoder, imageSize: 64, seed: 3)
-    if hasHead { model.head = drawnHead(for: encoder) }
+    model.head = head.map { drawnHead(of: $0, for: encoder) }
     // Running statistics as of a network in use, so that a normalisation left out would show.
     for (index, tensor) in model.tensors.enumerated() where tensor.name.contains("running_") {
       for channel in tensor.values.indices {
@@ -62,7 +67,8 @@ struct `Model files in torchvision` {
 }
 
 /// An embedding head of drawn numbers, of seven components.
-private func drawnHead(for encoder: EncoderConfiguration) -> EmbeddingHead {
+private func drawnHead(of blocks: FeatureBlocks, for encoder: EncoderConfiguration) -> EmbeddingHead
+{
   func drawn(_ count: Int, _ lane: Int) -> [Float] {
     var random = RandomStream(seed: 8, purpose: .evaluation, lane: lane)
     return (0..<count).map { _ in random.uniform(in: -1...1) }
@@ -70,9 +76,11 @@ private func drawnHead(for encoder: EncoderConfiguration) -> EmbeddingHead {
   let count = 6
   let filters = EmbeddingFeatures.filters(
     weights: drawn(count * 27, 1), bias: drawn(count, 2), channels: 3)
-  let widths = encoder.network.stageChannels + Array(repeating: 2 * count, count: 5)
+  let widths =
+    encoder.network.stageChannels
+    + Array(repeating: 2 * count, count: blocks.names.count - blocks.stages)
   return EmbeddingHead(
-    filters: filters.weight, filterBias: filters.bias,
+    filters: filters.weight, filterBias: filters.bias, blocks: blocks,
     weights: widths.enumerated().map { (values: drawn(7 * $1, 3 + $0), width: $1) },
-    offset: drawn(7, 30), stages: 4)
+    offset: drawn(7, 30))
 }

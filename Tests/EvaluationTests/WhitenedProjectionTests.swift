@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Randomness
 import Tensors
 import Testing
 
@@ -54,6 +55,47 @@ struct WhitenedProjectionTests {
         zip(products, expected.products).allSatisfy { abs($0 - $1) < 1e-3 }, "\(expected.name)")
       #expect(zip(products, expected.products).contains { abs($0 - $1 * 1.005) > 1e-3 })
     }
+  }
+
+  /// More features than are computed exactly: the exact map comes from the pictures themselves, of which there are few.
+  @Test func `many features have nearly the map of the pictures themselves`() throws {
+    let (rows, width, dimension) = (240, WhitenedProjection.exactWidth + 1, 24)
+    // The variances of the directions fall from each to the next, as those of features do.
+    var random = RandomStream(seed: 3, purpose: .evaluation)
+    let loadings = (0..<60).map { factor in
+      (0..<width).map { _ in random.uniform(in: -1...1) / Float(1 + factor) }
+    }
+    let features = (0..<rows).flatMap { _ -> [Float] in
+      let scores = loadings.map { _ in random.uniform(in: -1...1) }
+      return (0..<width).map { place in
+        zip(loadings, scores).reduce(5) { $0 + $1.0[place] * $1.1 }
+      }
+    }
+    let exact = try WhitenedProjection(
+      fittedTo: [.init(features: features, width: width, weight: 1)], dimension: dimension,
+      threads: threads)
+    var moments = FeatureMoments(widths: [width], threads: threads)
+    try moments.add([features])
+    let near = try WhitenedProjection(
+      fittedTo: moments, weights: [1], dimension: dimension, threads: threads)
+    func products(_ map: WhitenedProjection) -> [Float] {
+      let vectors = map(Array(features.prefix(6 * width)), width: width, threads: threads)
+      return (0..<36).map { pair in
+        (0..<dimension).reduce(Float(0)) {
+          $0 + vectors[pair / 6 * dimension + $1] * vectors[pair % 6 * dimension + $1]
+        }
+      }
+    }
+    let (found, expected) = (products(near), products(exact))
+    #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 0.02 }, "\(zip(found, expected))")
+    // Negative control: a map of fewer components differs by more.
+    let fewer = try WhitenedProjection(
+      fittedTo: [.init(features: features, width: width, weight: 1)], dimension: dimension - 1,
+      threads: threads)
+    var shorter = fewer
+    shorter.offset.append(0)
+    shorter.weights[0] += [Float](repeating: 0, count: width)
+    #expect(zip(products(shorter), expected).contains { abs($0 - $1) > 0.1 })
   }
 
   @Test

@@ -78,7 +78,9 @@ import Testing
     }
     let operations = Set(file.nodes.map(\.operation))
     #expect(!operations.contains("BatchNormalization"))
-    #expect(file.nodes.count { $0.operation == "Conv" } == 21)
+    // The encoder's 20, and those with whitened patches at two sizes of the picture.
+    #expect(file.nodes.count { $0.operation == "Conv" } == 22)
+    #expect(file.nodes.count { $0.operation == "AveragePool" } == 1)
     #expect(file.nodes.contains { $0.name == "encoder.layer2.0.downsample.0" })
   }
 

@@ -23,9 +23,11 @@ func drawn(_ count: Int, _ lane: Int) -> [Float] {
   return (0..<count).map { _ in random.uniform(in: -1...1) }
 }
 
-/// A model of drawn numbers, whose running statistics are those of a network in use, so that one that is left out shows.
+/// A model of drawn numbers, whose running statistics are those of a network in use, so that one that is left out shows. Its head
+/// maps the blocks that are given, or all that there are.
 func drawnModel(
-  _ encoder: EncoderConfiguration, side: Int, channels: Int = 3, hasHead: Bool
+  _ encoder: EncoderConfiguration, side: Int, channels: Int = 3, hasHead: Bool,
+  blocks: FeatureBlocks = FeatureBlocks(stages: 4, hasQuadrants: true, hasHalfScale: true)
 ) -> EncoderModel {
   var model = EncoderModel(
     random: encoder, imageSize: side, normalization: Normalization(channels: channels), seed: 3)
@@ -39,11 +41,13 @@ func drawnModel(
   let (count, dimension) = (6, 7)
   let filters = EmbeddingFeatures.filters(
     weights: drawn(count * 9 * channels, 1), bias: drawn(count, 2), channels: channels)
-  let widths = encoder.network.stageChannels + Array(repeating: 2 * count, count: 5)
+  let widths =
+    encoder.network.stageChannels
+    + Array(repeating: 2 * count, count: blocks.names.count - blocks.stages)
   model.head = EmbeddingHead(
-    filters: filters.weight, filterBias: filters.bias,
+    filters: filters.weight, filterBias: filters.bias, blocks: blocks,
     weights: widths.enumerated().map { (values: drawn(dimension * $1, 3 + $0), width: $1) },
-    offset: drawn(dimension, 30), stages: 4)
+    offset: drawn(dimension, 30))
   return model
 }
 

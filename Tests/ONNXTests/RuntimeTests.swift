@@ -55,13 +55,14 @@ private struct ModelCase: CustomStringConvertible, Sendable {
   let side: Int
   var channels = 3
   let hasHead: Bool
+  var blocks = FeatureBlocks(stages: 4, hasQuadrants: true, hasHalfScale: true)
 
   var description: String {
-    "\(encoder.architecture) ×\(encoder.width) \(encoder.stem), \(side) px, \(channels) channels, \(hasHead ? "head" : "no head")"
+    "\(encoder.architecture) ×\(encoder.width) \(encoder.stem), \(side) px, \(channels) channels, \(hasHead ? blocks.names.joined(separator: " ") : "no head")"
   }
 
   var model: EncoderModel {
-    drawnModel(encoder, side: side, channels: channels, hasHead: hasHead)
+    drawnModel(encoder, side: side, channels: channels, hasHead: hasHead, blocks: blocks)
   }
 }
 
@@ -101,6 +102,12 @@ struct `ONNX files in other runtimes` {
       ModelCase(
         encoder: .init(architecture: .resnet18, width: 0.25, stem: .cifar), side: 33, channels: 1,
         hasHead: true),
+      ModelCase(
+        encoder: .init(architecture: .resnet18, width: 0.25, stem: .cifar), side: 38, hasHead: true,
+        blocks: FeatureBlocks(stages: 4, hasQuadrants: false, hasHalfScale: true)),
+      ModelCase(
+        encoder: .init(architecture: .resnet18, width: 0.25, stem: .cifar), side: 32, hasHead: true,
+        blocks: FeatureBlocks(stages: 4, hasQuadrants: true, hasHalfScale: false)),
       ModelCase(
         encoder: .init(architecture: .resnet18, width: 0.25, stem: .cifar), side: 32, hasHead: false
       ),
