@@ -56,6 +56,8 @@ public enum EncoderModelError: Error, Hashable, Sendable, CustomStringConvertibl
   /// One sentence.
   public var description: String {
     switch self {
+    case .metadata(EncoderModel.formatKey, let value?):
+      "The model file has format “\(value)”, and this version of byol reads \(EncoderModel.formatVersions.joined(separator: ", ")): a newer version wrote it, or another program."
     case .metadata(let key, let value):
       "The model file's metadata \(key) is \(value.map { "“\($0)”" } ?? "missing")."
     case .tensor(let name): "The model file's tensor \(name) is missing or of another shape."
@@ -71,6 +73,9 @@ extension EncoderModel {
   /// The version of a model whose head maps other blocks of features than the heads of version 2, of which a reader of that version
   /// would leave some out.
   public static let formatVersionWithBlocks = "3"
+  /// All that are read.
+  static let formatVersions = [formatVersion, formatVersionWithHead, formatVersionWithBlocks]
+  static let formatKey = "byol.format"
   static let runKey = "byol.run"
   static let stepKey = "byol.step"
   /// What other loaders of the format ask for: whose names and shapes the tensors have.
@@ -80,7 +85,7 @@ extension EncoderModel {
   public var safetensors: Safetensors {
     var metadata = provenance
     metadata[Self.frameworkKey] = "pt"
-    metadata["byol.format"] = formatVersion
+    metadata[Self.formatKey] = formatVersion
     metadata["byol.architecture"] = encoder.architecture.rawValue
     metadata["byol.width"] = String(encoder.width)
     metadata["byol.stem"] = encoder.stem.rawValue
@@ -115,11 +120,9 @@ extension EncoderModel {
       let isOne = Raster.channelCounts.contains(numbers.count) && numbers.allSatisfy(\.isFinite)
       return isOne ? numbers : nil
     }
-    let versions = [
-      EncoderModel.formatVersion, EncoderModel.formatVersionWithHead,
-      EncoderModel.formatVersionWithBlocks,
-    ]
-    let version = try value("byol.format") { versions.contains($0) ? $0 : nil }
+    let version = try value(EncoderModel.formatKey) {
+      EncoderModel.formatVersions.contains($0) ? $0 : nil
+    }
     encoder = EncoderConfiguration(
       architecture: try value("byol.architecture", EncoderConfiguration.Architecture.init),
       width: try value("byol.width") { text in

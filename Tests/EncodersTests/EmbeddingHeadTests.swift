@@ -195,7 +195,9 @@ import Testing
         metadata: file.metadata.merging(["byol.format": version]) { $1 })
     }
     #expect(throws: EncoderModelError.self) { try EncoderModel(file("2", Self.every)) }
-    #expect(throws: EncoderModelError.self) { try EncoderModel(file("4", Self.every)) }
+    let newer = #expect(throws: EncoderModelError.self) { try EncoderModel(file("4", Self.every)) }
+    let sentence = try #require(newer).description
+    #expect(sentence.contains("“4”") && sentence.contains("1, 2, 3"), "\(sentence)")
     #expect(throws: EncoderModelError.self) {
       try EncoderModel(file("3", Self.every, extra: "head.quadrant5.weight"))
     }
