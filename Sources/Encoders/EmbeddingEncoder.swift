@@ -27,6 +27,13 @@ public final class EmbeddingEncoder {
 
   private static let outputName = "representation"
 
+  /// Pictures to compute at once where there are many: `most` of up to 64 pixels, fewer of larger ones, whose feature maps take
+  /// memory and no time is saved.
+  public static func batchSize(side: Int, most: Int = 32) -> Int {
+    let usual = 64
+    return max(1, min(most, most * usual * usual / (side * side)))
+  }
+
   /// Compiles the encoder of a model.
   ///
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if the encoder does not

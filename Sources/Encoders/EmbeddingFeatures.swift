@@ -20,9 +20,10 @@ public final class EmbeddingFeatures {
   /// - Throws: `EncoderModelError.tensor` if a tensor does not fit, `LoweringError` if the features do not compile.
   public init(
     _ model: EncoderModel, _ blocks: FeatureBlocks,
-    filters: (weight: NamedTensor, bias: NamedTensor),
-    batchSize: Int = 16, lowering: any Lowering
+    filters: (weight: NamedTensor, bias: NamedTensor), batchSize: Int? = nil,
+    lowering: any Lowering
   ) throws {
+    let batchSize = batchSize ?? EmbeddingEncoder.batchSize(side: model.imageSize, most: 16)
     self.batchSize = batchSize
     transform = EvaluationTransform(side: model.imageSize, normalization: model.normalization)
     var recorded: [(name: String, features: Tensor)] = []

@@ -106,23 +106,21 @@ extension EmbeddingHead {
   static func recordFeatures(
     _ blocks: FeatureBlocks, stageMeans: [Tensor], parts: PictureParts, filterShape: Shape
   ) -> [(name: String, features: Tensor)] {
-    let recorder = parts.quadrants.recorder
+    let recorder = parts.recorder
     let filters = recorder.variable(filtersName, filterShape)
     let bias = recorder.variable(filterBiasName, [filterShape[0]])
-    func patchMeans(_ quadrants: Tensor) -> [Tensor] {
-      let quarters = quadrants.convolved(
-        with: filters, bias: bias, stride: 1, padding: 0, relu: true
-      ).globalAveragePooled()
-      let count = quarters.shape[0] / FeatureBlocks.quadrants
-      let means = (0..<FeatureBlocks.quadrants).map {
-        quarters.rows($0 * count..<($0 + 1) * count)
+    func patchMeans(_ quadrants: [Tensor]) -> [Tensor] {
+      guard !quadrants.isEmpty else { return [] }
+      // One quadrant after the other, so that the products of one are in memory: they take a hundred times what it does.
+      let means = quadrants.map {
+        $0.convolved(with: filters, bias: bias, stride: 1, padding: 0, relu: true)
+          .globalAveragePooled()
       }
       // The whole is the mean of its quarters, but for the positions whose kernel lies in two of them.
-      let whole = means.dropFirst().reduce(means[0], +) * (1 / Float(FeatureBlocks.quadrants))
+      let whole = means.dropFirst().reduce(means[0], +) * (1 / Float(means.count))
       return blocks.hasQuadrants ? [whole] + means : [whole]
     }
-    let means =
-      stageMeans + patchMeans(parts.quadrants) + (parts.halfQuadrants.map(patchMeans) ?? [])
+    let means = stageMeans + patchMeans(parts.quadrants) + patchMeans(parts.halfQuadrants)
     return zip(blocks.names, means).map { name, mean in
       (name, (mean + epsilon).squareRoot())
     }
@@ -141,21 +139,25 @@ extension EmbeddingHead {
 
 /// The inputs that features of patches are recorded on.
 struct PictureParts {
-  /// The quadrants of the pictures, `[4N, C, S/2, S/2]`: first the upper left ones of all pictures.
-  let quadrants: Tensor
-  /// The same at half the size, `[4N, C, S/4, S/4]`; nil where no block is of that.
-  let halfQuadrants: Tensor?
+  let recorder: Recorder
+  /// The quadrants of the pictures, each `[N, C, S/2, S/2]`.
+  let quadrants: [Tensor]
+  /// The same at half the size, each `[N, C, S/4, S/4]`; none where no block is of that.
+  let halfQuadrants: [Tensor]
 
   /// The names of the inputs.
-  static let (quadrantsName, halfQuadrantsName) = ("quadrants", "half_quadrants")
+  static let quadrantNames = (1...FeatureBlocks.quadrants).map { "quadrant\($0)" }
+  static let halfQuadrantNames = (1...FeatureBlocks.quadrants).map { "half_quadrant\($0)" }
 
   /// Records the inputs for pictures of `side` pixels in batches of N.
   init(_ blocks: FeatureBlocks, batchSize: Int, side: Int, channels: Int, in recorder: Recorder) {
-    func input(_ name: String, _ side: Int) -> Tensor {
-      recorder.input(name, [FeatureBlocks.quadrants * batchSize, channels, side, side])
+    func inputs(_ names: [String], _ side: Int) -> [Tensor] {
+      names.map { recorder.input($0, [batchSize, channels, side, side]) }
     }
-    quadrants = input(Self.quadrantsName, FeatureBlocks.quadrantSide(side))
+    self.recorder = recorder
+    quadrants = inputs(Self.quadrantNames, FeatureBlocks.quadrantSide(side))
     halfQuadrants =
-      blocks.hasHalfScale ? input(Self.halfQuadrantsName, FeatureBlocks.halfSide(side)) : nil
+      blocks.hasHalfScale
+      ? inputs(Self.halfQuadrantNames, FeatureBlocks.halfSide(side)) : []
   }
 }

@@ -40,16 +40,7 @@ extension EncoderModel {
     let pictures =
       takesPixels ? normalizedPixels(in: &graph) : EncoderModel.onnxPicturesName
     var inputs = [EncoderRecording.picturesName: pictures]
-    if let head {
-      let quadrants = quadrants(of: pictures, in: &graph)
-      inputs[PictureParts.quadrantsName] = quadrants
-      if head.blocks.hasHalfScale {
-        inputs[PictureParts.halfQuadrantsName] = graph.add(
-          "AveragePool", [quadrants],
-          ["kernel_shape": .integers([2, 2]), "strides": .integers([2, 2])],
-          name: PictureParts.halfQuadrantsName)
-      }
-    }
+    if let head { addQuadrants(of: pictures, head.blocks, in: &graph, to: &inputs) }
     try graph.add(recorded, inputs: inputs, values: values)
     graph.outputs = [
       onnxOutput(Self.onnxEmbeddingName, "The embedding, not normalised."),
@@ -101,20 +92,27 @@ extension EncoderModel {
       "Transpose", [value], ["perm": .integers([0, 3, 1, 2])], name: Self.onnxPicturesName)
   }
 
-  /// The quadrants `[4N, C, S/2, S/2]` of pictures, as `EmbeddingHead.recordFeatures` takes them.
-  private func quadrants(of pictures: String, in graph: inout ONNXGraph) -> String {
+  /// Adds the quadrants of pictures, as `PictureParts` has them, to the inputs of what was recorded.
+  private func addQuadrants(
+    of pictures: String, _ blocks: FeatureBlocks, in graph: inout ONNXGraph,
+    to inputs: inout [String: String]
+  ) {
     let half = FeatureBlocks.quadrantSide(imageSize)
     let axes = graph.add(constant: .integers([2, 3]), [2], name: "quadrants.axes")
-    let parts = FeatureBlocks.quadrantCorners(imageSize).enumerated().map { number, corner in
-      let name = "quadrant\(number + 1)"
+    let names = zip(PictureParts.quadrantNames, PictureParts.halfQuadrantNames)
+    for (corner, (name, halfName)) in zip(FeatureBlocks.quadrantCorners(imageSize), names) {
       let bounds = [0, half].map {
         ONNXInitializer.Values.integers([corner.top + $0, corner.left + $0])
       }
       let start = graph.add(constant: bounds[0], [2], name: name + ".start")
       let end = graph.add(constant: bounds[1], [2], name: name + ".end")
-      return graph.add("Slice", [pictures, start, end, axes], name: name)
+      let quadrant = graph.add("Slice", [pictures, start, end, axes], name: name)
+      inputs[name] = quadrant
+      guard blocks.hasHalfScale else { continue }
+      inputs[halfName] = graph.add(
+        "AveragePool", [quadrant],
+        ["kernel_shape": .integers([2, 2]), "strides": .integers([2, 2])], name: halfName)
     }
-    return graph.add("Concat", parts, ["axis": .integer(0)], name: PictureParts.quadrantsName)
   }
 }
 

@@ -85,21 +85,21 @@ extension FeatureBlocks {
     return [(0, 0), (0, far), (far, 0), (far, far)]
   }
 
-  /// The quadrants `[4N, S/2, S/2, C]` of pictures `[N, S, S, C]`: first the upper left ones of all pictures.
-  static func quadrants(of pictures: [Float], side: Int, channels: Int) -> [Float] {
+  /// The quadrants of pictures `[N, S, S, C]`, each `[N, S/2, S/2, C]`.
+  static func quadrants(of pictures: [Float], side: Int, channels: Int) -> [[Float]] {
     let (half, row) = (quadrantSide(side), side * channels)
     let count = pictures.count / (side * row)
-    var result: [Float] = []
-    result.reserveCapacity(count * quadrants * half * half * channels)
-    for (top, left) in quadrantCorners(side) {
+    return quadrantCorners(side).map { top, left in
+      var quadrant: [Float] = []
+      quadrant.reserveCapacity(count * half * half * channels)
       for picture in 0..<count {
         for y in top..<top + half {
           let first = (picture * side + y) * row + left * channels
-          result += pictures[first..<first + half * channels]
+          quadrant += pictures[first..<first + half * channels]
         }
       }
+      return quadrant
     }
-    return result
   }
 
   /// Pictures `[N, S, S, C]` at half their size, `[N, S/2, S/2, C]`: the means of two by two pixels.

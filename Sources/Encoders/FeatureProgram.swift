@@ -79,11 +79,15 @@ struct FeatureProgram {
     try encoder.run(pictures, afterEachStep: afterEachStep)
     for name in means { encoder.write(name, to: name, of: head) }
     let quadrants = FeatureBlocks.quadrants(of: pictures, side: side, channels: channels)
-    head.write(channelsLast: quadrants.span, to: PictureParts.quadrantsName)
+    for (name, quadrant) in zip(PictureParts.quadrantNames, quadrants) {
+      head.write(channelsLast: quadrant.span, to: name)
+    }
     if hasHalfScale {
-      let halves = FeatureBlocks.halves(
-        of: quadrants, side: FeatureBlocks.quadrantSide(side), channels: channels)
-      head.write(channelsLast: halves.span, to: PictureParts.halfQuadrantsName)
+      for (name, quadrant) in zip(PictureParts.halfQuadrantNames, quadrants) {
+        let half = FeatureBlocks.halves(
+          of: quadrant, side: FeatureBlocks.quadrantSide(side), channels: channels)
+        head.write(channelsLast: half.span, to: name)
+      }
     }
     let before = encoder.steps.count
     try head.run { afterEachStep(before + $0) }

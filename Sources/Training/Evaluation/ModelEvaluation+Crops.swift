@@ -28,7 +28,7 @@ extension ModelEvaluation {
     var values: [Float] = []
     values.reserveCapacity(cropTotal(encoder.dimension) * encoder.dimension)
     try eachCropBatch(renderer, count: cropCount(encoder.dimension)) { batch, rows in
-      let padding = repeatElement(Float(0), count: (Self.batchSize - rows) * renderer.elementCount)
+      let padding = repeatElement(Float(0), count: (batchSize - rows) * renderer.elementCount)
       values += try encoder.represent(batch + padding).prefix(rows * encoder.dimension)
       try advance(rows, subject, &counter)
     }
@@ -53,7 +53,7 @@ extension ModelEvaluation {
       let image = try pack.image(at: picture)
       for view in 0..<count {
         batch += renderer(image, seed: PackSplit.seed, epoch: 0, picture: picture, view: view)
-        if batch.count == Self.batchSize * renderer.elementCount { try pass() }
+        if batch.count == batchSize * renderer.elementCount { try pass() }
       }
     }
     try pass()

@@ -72,7 +72,7 @@ extension ModelEvaluation {
     let chosen = fineTuningPictures(percent)
     let recipe = fineTuningRecipe(model, pictures: chosen.count)
     let (tuned, classifier) = try trained(subject, model, recipe, chosen, &counter)
-    let encoder = try EmbeddingEncoder(tuned, batchSize: Self.batchSize, lowering: lowering())
+    let encoder = try EmbeddingEncoder(tuned, batchSize: batchSize, lowering: lowering())
     var right = 0
     for group in batches(pictures.split.judged) {
       let vectors = try encoder.embed(try group.map { try pack.image(at: $0) })

@@ -61,7 +61,7 @@ public struct ModelEvaluation {
   public struct Stopped: Error {}
 
   /// Pictures in a batch of an encoder or of a baseline.
-  static let batchSize = 32
+  var batchSize: Int { EmbeddingEncoder.batchSize(side: model.imageSize) }
 
   /// Evaluates all subjects. Only the vectors of one are in memory at a time. `seconds` tells how long it took.
   ///
@@ -146,7 +146,7 @@ public struct ModelEvaluation {
     _ subject: EvaluationReport.Subject, _ model: EncoderModel, _ counter: inout Counter
   ) throws -> EvaluationReport.Row {
     let encoder = try EmbeddingEncoder(
-      model, batchSize: Self.batchSize, lowering: lowering())
+      model, batchSize: batchSize, lowering: lowering())
     func embed(_ chosen: [Int]) throws -> [Float] {
       var values: [Float] = []
       values.reserveCapacity(chosen.count * encoder.dimension)
@@ -189,8 +189,8 @@ public struct ModelEvaluation {
       side: model.imageSize, normalization: model.normalization)
     let all = chosen.flatMap { picture in (0..<viewsPerPicture).map { (picture, $0) } }
     var values: [Float] = []
-    for first in stride(from: 0, to: all.count, by: Self.batchSize) {
-      let group = all[first..<min(first + Self.batchSize, all.count)]
+    for first in stride(from: 0, to: all.count, by: batchSize) {
+      let group = all[first..<min(first + batchSize, all.count)]
       var batch: [Float] = []
       for (picture, view) in group {
         batch += renderer(
@@ -198,7 +198,7 @@ public struct ModelEvaluation {
           view: view)
       }
       batch += repeatElement(
-        0, count: (Self.batchSize - group.count) * renderer.elementCount)
+        0, count: (batchSize - group.count) * renderer.elementCount)
       values += try encoder.represent(batch).prefix(group.count * encoder.dimension)
       try advance(group.count, subject, &counter)
     }
@@ -257,8 +257,8 @@ public struct ModelEvaluation {
   }
 
   func batches(_ chosen: [Int]) -> [ArraySlice<Int>] {
-    stride(from: 0, to: chosen.count, by: Self.batchSize).map {
-      chosen[$0..<min($0 + Self.batchSize, chosen.count)]
+    stride(from: 0, to: chosen.count, by: batchSize).map {
+      chosen[$0..<min($0 + batchSize, chosen.count)]
     }
   }
 }
