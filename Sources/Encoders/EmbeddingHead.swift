@@ -146,8 +146,8 @@ struct PictureParts {
   let halfQuadrants: [Tensor]
 
   /// The names of the inputs.
-  static let quadrantNames = (1...FeatureBlocks.quadrants).map { "quadrant\($0)" }
-  static let halfQuadrantNames = (1...FeatureBlocks.quadrants).map { "half_quadrant\($0)" }
+  static let quadrantNames = FeatureBlocks.quadrantNames
+  static let halfQuadrantNames = quadrantNames.map(FeatureBlocks.halfName)
 
   /// Records the inputs for pictures of `side` pixels in batches of N.
   init(_ blocks: FeatureBlocks, batchSize: Int, side: Int, channels: Int, in recorder: Recorder) {

@@ -13,8 +13,10 @@ public struct FeatureBlocks: Hashable, Sendable {
 
   /// The quadrants of a picture.
   static let quadrants = 4
-  /// What the names of the blocks at half the size begin with.
-  private static let halfPrefix = "half_"
+  static let quadrantNames = (1...quadrants).map { "quadrant\($0)" }
+
+  /// The name at half the size of what has a name at its size.
+  static func halfName(_ name: String) -> String { "half_" + name }
 
   /// Some blocks.
   public init(stages: Int, hasQuadrants: Bool, hasHalfScale: Bool) {
@@ -39,15 +41,9 @@ public struct FeatureBlocks: Hashable, Sendable {
 
   /// The names of the blocks: `stage1`…, `patches`, `quadrant1`…, `half_patches`, `half_quadrant1`….
   public var names: [String] {
-    (1...stages).map { "stage\($0)" } + patches(atHalfScale: false)
-      + (hasHalfScale ? patches(atHalfScale: true) : [])
-  }
-
-  /// The names of the blocks of patches at one size: the whole picture's, and its quadrants'.
-  func patches(atHalfScale isHalf: Bool) -> [String] {
-    let names =
-      ["patches"] + (hasQuadrants ? (1...Self.quadrants).map { "quadrant\($0)" } : [])
-    return isHalf ? names.map { Self.halfPrefix + $0 } : names
+    let patches = ["patches"] + (hasQuadrants ? Self.quadrantNames : [])
+    return (1...stages).map { "stage\($0)" } + patches
+      + (hasHalfScale ? patches.map(Self.halfName) : [])
   }
 
   /// Features of each block, for so many channels of the stages and so many filters.

@@ -29,7 +29,7 @@ extension DenseAlgebra {
     _ a: [Double], transposing b: [Double], rows: Int, columns: Int, to sum: inout [Double]
   ) {
     precondition(a.count == rows * columns && b.count == a.count && sum.count == rows * rows)
-    openblas_set_num_threads(Int32(threads.count))
+    setThreads()
     unsafe a.withUnsafeBufferPointer { a in
       unsafe b.withUnsafeBufferPointer { b in
         unsafe sum.withUnsafeMutableBufferPointer { c in
@@ -48,7 +48,7 @@ extension DenseAlgebra {
     _ matrix: [Double], size: Int, count: Int
   ) -> (values: [Double], vectors: [Double]) {
     precondition(count > 0 && count <= size && matrix.count == size * size)
-    openblas_set_num_threads(Int32(threads.count))
+    setThreads()
     var matrix = matrix
     var values = [Double](repeating: 0, count: size)
     var vectors = [Double](repeating: 0, count: size * count)
@@ -100,7 +100,7 @@ extension DenseAlgebra {
   /// Makes the rows of a matrix, of which there are no more than columns, orthogonal and of length 1; they span what they spanned.
   private func orthonormalizeRows(_ matrix: inout [Double], rows: Int, columns: Int) {
     precondition(rows <= columns && matrix.count == rows * columns)
-    openblas_set_num_threads(Int32(threads.count))
+    setThreads()
     // LAPACK's matrices are column-major: these rows are its columns.
     var (m, n, info) = (Int32(columns), Int32(rows), Int32(0))
     var reflections = [Double](repeating: 0, count: rows)

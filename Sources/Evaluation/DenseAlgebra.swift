@@ -126,5 +126,5 @@ struct DenseAlgebra {
     return values
   }
 
-  private func setThreads() { openblas_set_num_threads(Int32(threads.count)) }
+  func setThreads() { openblas_set_num_threads(Int32(threads.count)) }
 }
